@@ -1,0 +1,1 @@
+"""Employee turnover: will this employee leave? LightGBM on nine tabular features."""

@@ -1,0 +1,92 @@
+"""The attrition predictor: LightGBM's own text model, no pickle, no pandas."""
+
+from collections.abc import Sequence
+from typing import Self, cast
+
+import bentoml
+import lightgbm
+import numpy as np
+from numpy.typing import NDArray
+
+from models.attrition.features import CATEGORIES, FEATURES, matrix
+from models.attrition.schema import Attrition, AttritionExplanation, Contribution, Employee
+from models.card import ModelCard
+
+MODEL_FILE = "model.txt"
+
+
+class AttritionPredictor:
+    """Judges employees with one stored LightGBM booster."""
+
+    record_type = Employee
+    prediction_type = Attrition
+
+    def __init__(self, tag: str, card: ModelCard, booster: lightgbm.Booster) -> None:
+        if card.threshold is None:
+            raise ValueError(f"The card of {tag} has no decision threshold.")
+        self.tag = tag
+        self.card = card
+        self.threshold = card.threshold
+        self._booster = booster
+
+    @classmethod
+    def load(cls, model: bentoml.Model) -> Self:
+        """Loads the predictor from a model that `python -m training attrition` stored.
+
+        Raises:
+            models.card.ModelRefusedError: The model cannot be served by this code.
+        """
+        card = ModelCard.read(model)
+        card.require_compatible(model.tag, FEATURES, CATEGORIES)
+        return cls(str(model.tag), card, lightgbm.Booster(model_file=model.path_of(MODEL_FILE)))
+
+    def predict(self, employees: Sequence[Employee]) -> list[Attrition]:
+        """Judges employees, one answer each, in order."""
+        threshold = self.threshold
+        return [
+            Attrition(probability=probability, leaves=probability >= threshold)
+            for probability in self.probabilities(matrix(employees)).tolist()
+        ]
+
+    def probabilities(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Probability of leaving for every row of a matrix made by `models.attrition.features`."""
+        # One thread: workers, not threads, share out the cores; a team of threads costs more
+        # to wake than a small batch costs to score.
+        return cast(NDArray[np.float64], self._booster.predict(features, num_threads=1))
+
+    def explain(self, employees: Sequence[Employee]) -> list[AttritionExplanation]:
+        """Explains the judgement on each employee by exact tree SHAP values (from LightGBM)."""
+        features = matrix(employees)
+        probabilities = self.probabilities(features).tolist()
+        shap = cast(
+            NDArray[np.float64],
+            self._booster.predict(features, num_threads=1, pred_contrib=True),
+        ).tolist()
+        return [
+            _explanation(employee, probability, contributions)
+            for employee, probability, contributions in zip(
+                employees, probabilities, shap, strict=True
+            )
+        ]
+
+
+def _explanation(
+    employee: Employee, probability: float, shap: list[float]
+) -> AttritionExplanation:
+    *values, base_value = shap
+    contributions = sorted(
+        (
+            Contribution(feature=name, value=getattr(employee, name), contribution=value)
+            for name, value in zip(FEATURES, values, strict=True)
+        ),
+        key=lambda contribution: -abs(contribution.contribution),
+    )
+    raw_score = base_value
+    for contribution in contributions:
+        raw_score += contribution.contribution
+    return AttritionExplanation(
+        probability=probability,
+        base_value=base_value,
+        raw_score=raw_score,
+        contributions=contributions,
+    )

@@ -1,0 +1,122 @@
+"""The model card: everything training knows about a stored model.
+
+Training writes it once, as `card.json` beside the framework's own file;
+serving reads it to check compatibility, to answer `GET /models`, and to
+reproduce the golden examples before a worker reports ready.
+"""
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+import bentoml
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+CARD_FILE = "card.json"
+
+
+class ModelRefusedError(RuntimeError):
+    """A stored model that this server must not serve; the message says why and what to do."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DataSummary(_Frozen):
+    """Where the training rows came from and how they were divided."""
+
+    source: str = Field(description="Path or URL of the data, or `simulation`.")
+    simulated: bool = Field(description="True when the rows were generated, not observed.")
+    sha256: str = Field(description="Hash of the data as read.")
+    rows: int = Field(description="Rows read.")
+    distinct_rows: int = Field(description="Rows left after removing exact duplicates.")
+    train_rows: int
+    validation_rows: int
+    test_rows: int
+
+
+class NumberProfile(_Frozen):
+    """Reference distribution of a numeric feature in the training rows."""
+
+    mean: float
+    std: float
+    quantiles: dict[str, float] = Field(description="Quantile (`0.0` … `1.0`) → value.")
+
+
+class CategoryProfile(_Frozen):
+    """Reference distribution of a categorical feature in the training rows."""
+
+    shares: dict[str, float] = Field(description="Category → share of rows, adding up to 1.")
+
+
+class GoldenExample(_Frozen):
+    """One record and the prediction the trainer computed for it."""
+
+    record: dict[str, JsonValue]
+    prediction: dict[str, JsonValue]
+
+
+class ModelCard(_Frozen):
+    """What is known of one stored model beyond its weights."""
+
+    framework: str = Field(description="Distribution name of the framework, e.g. `lightgbm`.")
+    versions: dict[str, str] = Field(description="Library → version used for training.")
+    data: DataSummary
+    seed: int
+    git_commit: str | None = Field(description="Commit of the training code, if known.")
+    features: list[str] = Field(description="Feature order of the model's input.")
+    categories: dict[str, list[str]] = Field(
+        description="Categorical feature → categories, in the order of their codes."
+    )
+    classes: list[str]
+    threshold: float | None = Field(description="Decision threshold on the probability, if any.")
+    parameters: dict[str, JsonValue] = Field(description="Training parameters.")
+    performance: dict[str, dict[str, float]] = Field(
+        description="Held-out metrics: `overall`, per class, and per slice (`feature=value`)."
+    )
+    profile: dict[str, NumberProfile | CategoryProfile] = Field(
+        description="Reference distribution of every feature, for drift detection."
+    )
+    golden: list[GoldenExample] = Field(min_length=1)
+
+    @classmethod
+    def read(cls, model: bentoml.Model) -> "ModelCard":
+        """Returns the card stored with `model`.
+
+        Raises:
+            ModelRefusedError: The model has no card: it was not written by `python -m training`.
+        """
+        path = Path(model.path_of(CARD_FILE))
+        if not path.is_file():
+            raise ModelRefusedError(
+                f"Model {model.tag} has no {CARD_FILE}; train it with `python -m training`."
+            )
+        return cls.model_validate_json(path.read_bytes())
+
+    def require_compatible(
+        self, tag: object, features: list[str], categories: Mapping[str, list[str]]
+    ) -> None:
+        """Checks that this code and these libraries can serve the model.
+
+        Args:
+            tag: The model's tag, for the message.
+            features: Feature order of the serving code.
+            categories: Category order of the serving code.
+
+        Raises:
+            ModelRefusedError: Another major version of the framework, or other features.
+        """
+        trained, installed = self.versions[self.framework], version(self.framework)
+        if trained.split(".")[0] != installed.split(".")[0]:
+            raise ModelRefusedError(
+                f"Model {tag} was made with {self.framework} {trained}, but {installed} is "
+                f"installed, another major version; install {self.framework}=={trained} or "
+                "retrain with `python -m training`."
+            )
+        if self.features != features or self.categories != dict(categories):
+            raise ModelRefusedError(
+                f"Model {tag} was trained on features {self.features} with categories "
+                f"{self.categories}, but this server computes {features} with "
+                f"{dict(categories)}; retrain with `python -m training`."
+            )

@@ -1,0 +1,1 @@
+"""Topics of machine-learning projects: TF-IDF and logistic regression on short texts."""

@@ -1,0 +1,62 @@
+"""The topics predictor: a scikit-learn pipeline stored by skops, no pickle."""
+
+from collections.abc import Sequence
+from typing import Any, Self, cast
+
+import bentoml
+import numpy as np
+import skops.io
+from numpy.typing import NDArray
+
+from models.card import ModelCard, ModelRefusedError
+from models.topics.features import FEATURES, documents
+from models.topics.schema import Text, Topic
+
+MODEL_FILE = "model.skops"
+
+
+class TopicsPredictor:
+    """Classifies texts with one stored scikit-learn pipeline."""
+
+    record_type = Text
+    prediction_type = Topic
+
+    def __init__(self, tag: str, card: ModelCard, pipeline: Any) -> None:
+        self.tag = tag
+        self.card = card
+        self.topics = [str(topic) for topic in pipeline.classes_]
+        self._pipeline = pipeline
+
+    @classmethod
+    def load(cls, model: bentoml.Model) -> Self:
+        """Loads the predictor from a model that `python -m training topics` stored.
+
+        Raises:
+            models.card.ModelRefusedError: The model cannot be served by this code.
+        """
+        card = ModelCard.read(model)
+        card.require_compatible(model.tag, FEATURES, {})
+        path = model.path_of(MODEL_FILE)
+        if unknown := skops.io.get_untrusted_types(file=path):
+            raise ModelRefusedError(
+                f"Model {model.tag} holds types that are not scikit-learn's own: {unknown}; "
+                "they are not loaded, because loading them could run code."
+            )
+        return cls(str(model.tag), card, skops.io.load(path))
+
+    def predict(self, texts: Sequence[Text]) -> list[Topic]:
+        """Classifies texts, one answer each, in order."""
+        probabilities = self.probabilities(documents(texts))
+        best = probabilities.argmax(axis=1).tolist()
+        return [
+            Topic(
+                topic=self.topics[index],
+                probability=row[index],
+                probabilities=dict(zip(self.topics, row, strict=True)),
+            )
+            for index, row in zip(best, probabilities.tolist(), strict=True)
+        ]
+
+    def probabilities(self, texts: list[str]) -> NDArray[np.float64]:
+        """Probability of every topic for every text, shape `[len(texts), len(self.topics)]`."""
+        return cast(NDArray[np.float64], self._pipeline.predict_proba(texts))
