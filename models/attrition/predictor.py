@@ -70,9 +70,7 @@ class AttritionPredictor:
         ]
 
 
-def _explanation(
-    employee: Employee, probability: float, shap: list[float]
-) -> AttritionExplanation:
+def _explanation(employee: Employee, probability: float, shap: list[float]) -> AttritionExplanation:
     *values, base_value = shap
     contributions = sorted(
         (

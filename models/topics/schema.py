@@ -12,9 +12,7 @@ class Text(BaseModel):
         strict=True,
         extra="forbid",
         frozen=True,
-        json_schema_extra={
-            "examples": [{"text": "YOLO and RCNN compared on real world videos"}]
-        },
+        json_schema_extra={"examples": [{"text": "YOLO and RCNN compared on real world videos"}]},
     )
 
     text: str = Field(
