@@ -1,0 +1,87 @@
+# Set up, serve, train and check the model server. `make` alone lists the targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+.DEFAULT_GOAL := help
+
+# The first that runs: some version managers leave a `python3.11` on the PATH that does not.
+PYTHON ?= $(firstword $(shell for python in python3.11 python3; do \
+	"$$python" -c '' 2>/dev/null && echo "$$python"; done))
+BIN := .venv/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --python-version 3.11 \
+	--python-platform linux --annotation-style line --custom-compile-command "make lock"
+
+# The served models; `make serve` trains those that the BentoML store lacks.
+MODELS := attrition topics
+CODE := $(wildcard models training serving service.py load_tests tests examples)
+
+export BENTOML_HOME ?= $(HOME)/bentoml
+# BentoML reports its usage to its makers unless told not to.
+export BENTOML_DO_NOT_TRACK := True
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: serve
+serve: .venv/.train ## Train the models the store lacks, then serve (PORT, 3000; WORKERS, 1)
+	@for model in $(MODELS); do \
+		test -f "$(BENTOML_HOME)/models/$$model/latest" || $(BIN)/python -m training "$$model"; \
+	done
+	@exec $(BIN)/bentoml serve --port "$${PORT:-3000}"
+
+.PHONY: train
+train: .venv/.train ## Train both models anew (ARGS, for example ARGS="--seed 1")
+	@$(BIN)/python -m training all $(ARGS)
+
+.PHONY: test
+test: .venv/.dev ## Run every test that needs no container (ARGS, for example ARGS="-k schema")
+	@$(BIN)/python -m pytest -m "not container" $(ARGS)
+
+.PHONY: check
+check: .venv/.dev ## Lint, check formatting, types, workflows and scripts; needs no network
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy $(CODE)
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	bash -n .ci/run
+
+.PHONY: format
+format: .venv/.dev ## Format the code and apply the safe fixes
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+.PHONY: lock
+lock: .venv/.dev ## Resolve pyproject.toml into requirements*.txt (ARGS=--upgrade: newest of the rest)
+	$(LOCK) $(ARGS) --output-file requirements.txt
+	$(LOCK) $(ARGS) --extra train --constraint requirements.txt \
+		--output-file requirements-train.txt
+	$(LOCK) $(ARGS) --extra train --extra dev --constraint requirements-train.txt \
+		--output-file requirements-dev.txt
+
+.PHONY: clean
+clean: ## Remove .venv, caches and reports; the BentoML store stays
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage report.html
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# What is installed is remembered by a stamp, so that later runs start at once. The three files
+# agree on every version and each holds the one before it: installing the smaller set into the
+# environment of the larger one changes nothing, and the larger one counts as the smaller.
+#
+# Serving needs requirements.txt alone. `make serve` installs requirements-train.txt because it
+# trains on the first run, and training needs pandas.
+
+.venv/bin/python:
+	@"$(PYTHON)" -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 is needed")'
+	"$(PYTHON)" -m venv .venv
+
+.venv/.train: requirements-train.txt | .venv/bin/python
+	$(PIP_INSTALL) --requirement $<
+	@touch $@
+
+.venv/.dev: requirements-dev.txt | .venv/bin/python
+	$(PIP_INSTALL) --requirement $<
+	@touch $@ .venv/.train
