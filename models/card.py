@@ -10,12 +10,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 import bentoml
+from bentoml.exceptions import BentoMLException
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 CARD_FILE = "card.json"
 
 
-class ModelRefusedError(RuntimeError):
+class ModelRefusedError(BentoMLException):
     """A stored model that this server must not serve; the message says why and what to do."""
 
 

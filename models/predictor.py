@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 import bentoml
 from pydantic import BaseModel
@@ -26,9 +26,23 @@ class Predictor(Protocol[RecordT, PredictionT]):
     prediction_type: type[PredictionT]
 
     @classmethod
-    def load(cls, model: bentoml.Model) -> "Predictor[RecordT, PredictionT]": ...
+    def load(cls, model: bentoml.Model) -> Self: ...
 
     def predict(self, records: Sequence[RecordT]) -> list[PredictionT]: ...
+
+
+PredictorT = TypeVar("PredictorT", bound=Predictor[Any, Any])
+
+
+def load_trusted(predictor_type: type[PredictorT], model: bentoml.Model) -> PredictorT:
+    """Loads a predictor and has it reproduce its golden examples.
+
+    Raises:
+        ModelRefusedError: The model must not be served; the message says why and what to do.
+    """
+    predictor = predictor_type.load(model)
+    require_golden(predictor)
+    return predictor
 
 
 def require_golden(predictor: Predictor[Any, Any]) -> None:

@@ -104,7 +104,7 @@ class Contribution(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     feature: str = Field(description="Feature name.")
-    value: float | str = Field(description="The employee's value of this feature.")
+    value: int | float | str = Field(description="The employee's value of this feature.")
     contribution: float = Field(description="SHAP value, in log-odds; positive: towards leaving.")
 
 

@@ -1,0 +1,136 @@
+"""The one table of errors, and the one envelope every surface answers them in."""
+
+import json
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from typing import Any
+
+from pydantic import BaseModel, Field, ValidationError
+
+# A large request can be wrong in every field of every row; the first errors tell enough.
+MAX_DETAILS = 50
+
+
+class Code(Enum):
+    """What went wrong: the code a client reads, its HTTP status, and a sentence for it."""
+
+    INVALID_INPUT = ("invalid_input", 400, "The request is not valid.")
+    NOT_FOUND = ("not_found", 404, "There is nothing at this path.")
+    METHOD_NOT_ALLOWED = ("method_not_allowed", 405, "This path does not answer to this method.")
+    PAYLOAD_TOO_LARGE = ("payload_too_large", 413, "The request is too large.")
+    UNSUPPORTED_MEDIA_TYPE = (
+        "unsupported_media_type",
+        415,
+        "The content type must be application/json.",
+    )
+    OVERLOADED = ("overloaded", 503, "The server is too busy to answer in time; try again later.")
+    DEADLINE_EXCEEDED = ("deadline_exceeded", 504, "The request took longer than the time-out.")
+    UNAVAILABLE = ("unavailable", 503, "The server is starting or stopping; try again later.")
+    INTERNAL = ("internal", 500, "An unexpected error occurred; the server's log has the details.")
+
+    def __init__(self, code: str, status: int, sentence: str) -> None:
+        self.code = code
+        self.status = status
+        self.sentence = sentence
+
+
+class ErrorDetail(BaseModel):
+    """One problem of a request."""
+
+    loc: list[str | int] = Field(description="Where in the request.")
+    msg: str = Field(description="What is wrong there, and what is allowed.")
+    type: str = Field(description="Kind of problem, for programs.")
+
+
+class ErrorBody(BaseModel):
+    """The envelope: the body of every answer that is not a success."""
+
+    error: str = Field(description="One sentence.")
+    code: str = Field(description=f"One of {', '.join(code.code for code in Code)}.")
+    detail: list[ErrorDetail] = Field(description="Every single problem; may be empty.")
+    request_id: str
+
+
+class ServingError(Exception):
+    """A request that is answered with an error of the table.
+
+    Args:
+        code: The table's row.
+        message: One sentence for the client; the code's own if empty.
+        detail: `loc`, `msg` and `type` of each single problem.
+        headers: Further response headers, lower-case.
+    """
+
+    def __init__(
+        self,
+        code: Code,
+        message: str = "",
+        detail: Sequence[Mapping[str, Any]] = (),
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        super().__init__(message or code.sentence)
+        self.code = code
+        self.detail = [ErrorDetail.model_validate(item) for item in detail]
+        self.headers = headers
+
+    @classmethod
+    def from_details(cls, details: Sequence[Mapping[str, Any]]) -> "ServingError":
+        """Makes the error for the problems that pydantic found in an input."""
+        first = details[0]
+        path = ".".join(str(part) for part in first["loc"])
+        message = f"{path}: {first['msg']}" if path else str(first["msg"])
+        if more := len(details) - 1:
+            message += f" (and {more} more {'error' if more == 1 else 'errors'})"
+        # The only lists at the top of an input are its rows: too many of them is a matter of
+        # size, not of form.
+        too_many_rows = first["type"] == "too_long" and len(first["loc"]) == 1
+        code = Code.PAYLOAD_TOO_LARGE if too_many_rows else Code.INVALID_INPUT
+        return cls(code, message, details[:MAX_DETAILS])
+
+    @classmethod
+    def from_validation(cls, error: ValidationError) -> "ServingError":
+        """Makes the error for an input that pydantic refused; the input is not echoed."""
+        return cls.from_details(
+            error.errors(include_url=False, include_context=False, include_input=False)
+        )
+
+    @classmethod
+    def from_response(cls, status: int, body: bytes) -> "ServingError":
+        """Makes the error for an error response of BentoML, Starlette or FastAPI.
+
+        Args:
+            status: HTTP status, 400 or more.
+            body: Response body: JSON with `error` (BentoML, also wrapped in a list) or `detail`
+                (FastAPI), or plain text.
+        """
+        content = _parse(body)
+        details = content.get("detail")
+        if isinstance(details, list) and details and status < 500:
+            return cls.from_details(details)
+        code = _BY_STATUS.get(status, Code.INVALID_INPUT if status < 500 else Code.INTERNAL)
+        message = str(content.get("error") or details or "")
+        # A text that is merely the status's name tells less than the table's sentence.
+        informative = len(message.split()) > 3 and status < 500
+        return cls(code, message if informative else "")
+
+    def body(self, request_id: str) -> bytes:
+        """Returns the JSON envelope."""
+        body = ErrorBody(
+            error=str(self), code=self.code.code, detail=self.detail, request_id=request_id
+        )
+        return body.model_dump_json().encode()
+
+
+# BentoML says 503 while starting and when a service reports itself not ready.
+_BY_STATUS: dict[int, Code] = {code.status: code for code in Code if code is not Code.OVERLOADED}
+_BY_STATUS[429] = Code.OVERLOADED
+
+
+def _parse(body: bytes) -> dict[str, Any]:
+    try:
+        content = json.loads(body)
+    except ValueError:
+        return {}
+    if isinstance(content, list) and content:
+        content = content[0]
+    return content if isinstance(content, dict) else {}

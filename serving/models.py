@@ -1,0 +1,92 @@
+"""Stored models as the server sees them: which one is served, and what is told of it."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol, Self
+
+import bentoml
+from bentoml.exceptions import BentoMLException, NotFound
+from bentoml.models import BentoModel
+from pydantic import BaseModel
+
+
+def pinned_model(name: str) -> BentoModel:
+    """Refers to the exact model that this server serves under `name`.
+
+    The tag is taken from the environment (`ATTRITION_MODEL` for `attrition`) or, where that is
+    not set, is the newest in the store at this moment. Handing the exact tag on to the workers
+    (see `pinned_models_environment`) keeps a worker that starts later, after another training
+    run, on the same model as its siblings.
+
+    Raises:
+        BentoMLException: The store has no such model; the message says how to make one.
+    """
+    tag = os.environ.get(_variable(name), f"{name}:latest")
+    try:
+        return BentoModel(bentoml.models.get(tag).tag)
+    except NotFound as error:
+        raise BentoMLException(
+            f"The BentoML store has no model {tag}: train one with `python -m training {name}`, "
+            f"or name one of `bentoml models list` in {_variable(name)}."
+        ) from error
+
+
+def pinned_models_environment(models: Sequence[BentoModel]) -> list[dict[str, str]]:
+    """Environment entries for `@bentoml.service(envs=…)` that pin the workers to these models."""
+    return [{"name": _variable(model.tag.name), "value": str(model.tag)} for model in models]
+
+
+def _variable(name: str) -> str:
+    return f"{name.upper().replace('-', '_')}_MODEL"
+
+
+class Card(Protocol):
+    """What the server tells of a model; the card stored with it has these fields."""
+
+    framework: str
+    versions: dict[str, str]
+    data: Any
+    parameters: dict[str, Any]
+    performance: dict[str, dict[str, float]]
+
+
+class Predictor(Protocol):
+    """What the server needs to know of a predictor to describe it."""
+
+    card: Any
+
+    @property
+    def record_type(self) -> type[BaseModel]: ...
+
+    @property
+    def prediction_type(self) -> type[BaseModel]: ...
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """One model that a worker has loaded."""
+
+    tag: str
+    created: datetime
+    card: Card
+    input_type: type[BaseModel]
+    output_type: type[BaseModel]
+
+    @classmethod
+    def of(cls, model: bentoml.Model, predictor: Predictor) -> Self:
+        """Describes a stored model and the predictor made from it."""
+        return cls(
+            tag=str(model.tag),
+            created=model.creation_time,
+            card=predictor.card,
+            input_type=predictor.record_type,
+            output_type=predictor.prediction_type,
+        )
+
+
+def served_models() -> Mapping[str, ServedModel]:
+    """Returns the models of the running service instance, by name."""
+    models: Mapping[str, ServedModel] = bentoml.get_current_service().models
+    return models
