@@ -58,10 +58,14 @@ class Predictor(Protocol):
     card: Any
 
     @property
-    def record_type(self) -> type[BaseModel]: ...
+    def record_type(self) -> type[BaseModel]:
+        """Type of one record."""
+        ...
 
     @property
-    def prediction_type(self) -> type[BaseModel]: ...
+    def prediction_type(self) -> type[BaseModel]:
+        """Type of one prediction."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -45,9 +45,9 @@ def openapi_document(
     Returns:
         An OpenAPI 3.1 document.
     """
-    described = FastAPI()
+    predictions, infrastructure = FastAPI(), FastAPI()
     for api in service.apis.values():
-        described.add_api_route(
+        predictions.add_api_route(
             join_paths(service.path_prefix or "", api.route),
             _operation(api),
             methods=["POST"],
@@ -59,7 +59,7 @@ def openapi_document(
             responses=error_responses(*_PREDICTION_ERRORS),
         )
     for path, description in _INFRASTRUCTURE.items():
-        described.add_api_route(
+        infrastructure.add_api_route(
             path, lambda: None, name=path[1:], description=description, tags=["Infrastructure"]
         )
     version = service.bento.tag.version if service.bento else None
@@ -67,7 +67,7 @@ def openapi_document(
         title=service.name,
         version=version or "unversioned",
         description=inspect.getdoc(service.inner) or "",
-        routes=[*described.routes, *resources],
+        routes=[*predictions.routes, *resources, *infrastructure.routes],
         servers=[{"url": "."}],
     )
 

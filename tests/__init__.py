@@ -1,0 +1,1 @@
+"""The test suite: unit tests, one contract suite for every surface, and real servers."""

@@ -1,0 +1,93 @@
+"""Requests every surface must answer alike, and requests every surface must refuse alike."""
+
+from dataclasses import dataclass
+from typing import Any
+
+EMPLOYEE: dict[str, Any] = {
+    "satisfaction_level": 0.38,
+    "last_evaluation": 0.53,
+    "number_project": 2,
+    "average_monthly_hours": 157,
+    "time_spend_company": 3,
+    "work_accident": 0,
+    "promotion_last_5years": 0,
+    "department": "sales",
+    "salary": "low",
+}
+
+EMPLOYEES: list[dict[str, Any]] = [
+    EMPLOYEE,
+    {**EMPLOYEE, "satisfaction_level": 0.92, "salary": "high", "department": "management"},
+    {**EMPLOYEE, "number_project": 7, "average_monthly_hours": 287, "last_evaluation": 0.93},
+    {**EMPLOYEE, "time_spend_company": 5, "work_accident": 1, "promotion_last_5years": 1},
+    {**EMPLOYEE, "satisfaction_level": 0, "last_evaluation": 1, "department": "RandD"},
+    {**EMPLOYEE, "number_project": 0, "average_monthly_hours": 744, "time_spend_company": 60},
+]
+
+TEXTS: list[dict[str, Any]] = [
+    {"text": "YOLO and RCNN compared for object detection in real world videos"},
+    {"text": "Graph neural networks for node classification"},
+    {"text": "Fine-tuning transformers for question answering"},
+    {"text": "日本語 и русский, ¡también! 🤖"},
+    {"text": "x"},
+]
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A request to be refused as `invalid_input`.
+
+    Attributes:
+        name: What is wrong.
+        api: API the request goes to.
+        records: The rows sent.
+        loc: Where the first problem is reported.
+    """
+
+    name: str
+    api: str
+    records: list[Any]
+    loc: tuple[str | int, ...]
+
+
+def _employee(name: str, field: str, value: Any) -> Refused:
+    record = {**EMPLOYEE, field: value}
+    return Refused(name, "predict_attrition", [EMPLOYEE, record], ("employees", 1, field))
+
+
+REFUSED = [
+    _employee("below the range", "satisfaction_level", -0.01),
+    _employee("above the range", "last_evaluation", 1.01),
+    _employee("not a number", "satisfaction_level", float("nan")),
+    _employee("infinite", "last_evaluation", float("inf")),
+    _employee("number as text", "number_project", "2"),
+    _employee("fraction for a whole number", "number_project", 2.5),
+    _employee("truth value for a number", "work_accident", True),
+    _employee("null", "average_monthly_hours", None),
+    _employee("above the hours of a month", "average_monthly_hours", 745),
+    _employee("beyond 64 bits", "time_spend_company", 2**70),
+    _employee("unknown category", "department", "catering"),
+    _employee("category in other case", "salary", "LOW"),
+    _employee("list for a value", "salary", ["low"]),
+    _employee("unknown field", "age", 40),
+    Refused(
+        "missing field",
+        "predict_attrition",
+        [{name: value for name, value in EMPLOYEE.items() if name != "salary"}],
+        ("employees", 0, "salary"),
+    ),
+    Refused(
+        "field in both spellings",
+        "predict_attrition",
+        [{**EMPLOYEE, "Work_accident": 1}],
+        ("employees", 0, "Work_accident"),
+    ),
+    Refused("no rows", "predict_attrition", [], ("employees",)),
+    Refused("no rows to explain", "explain_attrition", [], ("employees",)),
+    Refused("row that is no object", "explain_attrition", [1], ("employees", 0)),
+    Refused("no texts", "predict_topics", [], ("texts",)),
+    Refused("empty text", "predict_topics", [{"text": ""}], ("texts", 0, "text")),
+    Refused("blank text", "predict_topics", [{"text": " \n"}], ("texts", 0, "text")),
+    Refused("text too long", "predict_topics", [{"text": "x" * 10_001}], ("texts", 0, "text")),
+    Refused("text that is a number", "predict_topics", [{"text": 1}], ("texts", 0, "text")),
+]

@@ -1,0 +1,31 @@
+"""The example clients, run as their readers run them."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.processes import ROOT, Server
+
+EXAMPLES = [
+    (["examples/predict.sh"], ['"leaves"', '"topic"']),
+    ([sys.executable, "examples/with_requests.py"], ["attrition:", "400 employees.0.salary: "]),
+    ([sys.executable, "examples/with_bentoml_client.py"], ["computer-vision", "time-series"]),
+]
+
+
+@pytest.mark.parametrize(("command", "expected"), EXAMPLES, ids=lambda value: str(value[-1])[-30:])
+def test_an_example_runs(server: Server, command: list[str], expected: list[str]) -> None:
+    output = subprocess.run(
+        [*command, server.url], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    ).stdout
+
+    for text in expected:
+        assert text in output
+
+
+def test_every_example_is_run() -> None:
+    run = {command[-1] for command, _ in EXAMPLES}
+    assert run == {
+        f"examples/{path.name}" for path in (ROOT / "examples").iterdir() if path.is_file()
+    }

@@ -1,0 +1,144 @@
+"""The README's commands, executed in their order, and the answers it shows."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import urllib.parse
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import bentoml
+import pytest
+
+from tests.processes import ROOT, START_DEADLINE_SECONDS, free_port, is_ready, wait_until
+from training import simulation
+
+# The answers are deterministic; between processors a sum may differ in its last digits.
+TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command of the README and the output shown under it; `…` stands for anything."""
+
+    line: str
+    shown: str
+
+
+def _commands() -> list[Command]:
+    blocks = re.findall(r"```console\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    return [
+        Command(*(re.split(r"(?<!\\)\n", chunk, maxsplit=1)))
+        for block in blocks
+        for chunk in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]
+    ]
+
+
+COMMANDS = _commands()
+# Executed by the fixture that the other commands need, and by whoever runs this test.
+BY_OTHERS = ["make serve", "make test"]
+
+
+def test_the_readme_names_its_two_commands() -> None:
+    assert [command.line for command in COMMANDS][:2] == BY_OTHERS
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder like a clone's, holding the reader's own data too."""
+    folder = tmp_path_factory.mktemp("clone")
+    for entry in ROOT.iterdir():
+        (folder / entry.name).symlink_to(entry)
+    simulation.attrition().frame.to_csv(folder / "employees.csv", index=False)
+    projects = simulation.topics().frame
+    projects[::5].to_csv(folder / "holdout.csv", index=False)
+    projects.drop(projects.index[::5]).to_csv(folder / "projects.csv", index=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def home(stored_models: dict[str, bentoml.Model], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with the two models, to which the README's training may add."""
+    home = tmp_path_factory.mktemp("home")
+    shutil.copytree(Path(os.environ["BENTOML_HOME"]) / "models", home / "models")
+    return home
+
+
+@pytest.fixture(scope="module")
+def served(home: Path, stored_models: dict[str, bentoml.Model]) -> Iterator[str]:
+    """Address of the server that `make serve` starts."""
+    port = free_port()
+    environment = {**os.environ, "PORT": str(port), "BENTOML_HOME": str(home)}
+    environment |= {f"{name.upper()}_MODEL": str(m.tag) for name, m in stored_models.items()}
+    process = subprocess.Popen(["make", "serve"], cwd=ROOT, env=environment, start_new_session=True)
+
+    def ready() -> bool:
+        assert process.poll() is None, "make serve has ended"
+        return is_ready(f"http://127.0.0.1:{port}")
+
+    try:
+        wait_until(ready, START_DEADLINE_SECONDS, "make serve was not ready")
+        yield f"localhost:{port}"
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(START_DEADLINE_SECONDS)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [command for command in COMMANDS if command.line not in BY_OTHERS],
+    ids=lambda command: urllib.parse.quote(command.line[:60], safe=" /:.=-$"),
+)
+def test_a_command_of_the_readme_does_what_it_shows(
+    command: Command, served: str, folder: Path, home: Path
+) -> None:
+    environment = {
+        **os.environ,
+        "BENTOML_HOME": str(home),
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }
+
+    ran = subprocess.run(
+        ["bash", "-c", command.line.replace("localhost:3000", served)],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert_like(ran.stdout.strip(), command.shown.strip())
+
+
+def assert_like(actual: str, shown: str) -> None:
+    """Compares an output with the one shown: JSON by value, other lines by pattern."""
+    if shown.startswith(("{", "[")):
+        _assert_same_value(json.loads(actual), json.loads(shown))
+        return
+    pattern = ".*".join(re.escape(part) for part in shown.replace("\r", "").split("…"))
+    assert re.fullmatch(pattern, actual.replace("\r", ""), re.DOTALL), actual
+
+
+def _assert_same_value(actual: Any, shown: Any) -> None:
+    if shown == "…":
+        return
+    if isinstance(shown, dict):
+        assert list(actual) == list(shown)
+        for key in shown:
+            _assert_same_value(actual[key], shown[key])
+    elif isinstance(shown, list):
+        assert len(actual) == len(shown)
+        for one, other in zip(actual, shown, strict=True):
+            _assert_same_value(one, other)
+    elif isinstance(shown, float):
+        assert actual == pytest.approx(shown, abs=TOLERANCE)
+    else:
+        assert actual == shown
