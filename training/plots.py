@@ -1,0 +1,175 @@
+"""The plots of a report, as SVG images that carry everything they need."""
+
+import base64
+import io
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from sklearn.metrics import (
+    average_precision_score,
+    precision_recall_curve,
+    roc_auc_score,
+    roc_curve,
+)
+
+from training.evaluation import Evaluation
+from training.result import Ranking
+
+INK, MUTED, LINE, ACCENT = "#1f2937", "#6b7280", "#e5e7eb", "#2563eb"
+COLORS = [ACCENT, "#d97706", "#059669", "#dc2626", "#7c3aed", "#0891b2", "#be185d", "#4d7c0f"]
+STYLE: Any = {
+    "font.size": 9,
+    "axes.edgecolor": LINE,
+    "axes.labelcolor": MUTED,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": LINE,
+    "grid.linewidth": 0.6,
+    "text.color": INK,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    # Fixed ids: the same model gives the same picture.
+    "svg.hashsalt": "report",
+}
+BINS = 10
+
+
+def roc(evaluation: Evaluation) -> str:
+    """Draws the ROC curve, one per class that is told apart."""
+
+    def draw(axes: Axes) -> None:
+        for position, (name, truth, scores) in enumerate(_one_against_rest(evaluation)):
+            x, y, _ = roc_curve(truth, scores)
+            label = f"{name}  {roc_auc_score(truth, scores):.3f}"
+            axes.plot(x, y, color=COLORS[position % len(COLORS)], linewidth=1.6, label=label)
+        axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=":")
+        _unit_square(axes, "False positive rate", "True positive rate")
+        axes.legend(loc="lower right", title="area under curve", title_fontsize=8)
+
+    return _image(draw)
+
+
+def precision_recall(evaluation: Evaluation) -> str:
+    """Draws precision against recall, one curve per class that is told apart."""
+
+    def draw(axes: Axes) -> None:
+        for position, (name, truth, scores) in enumerate(_one_against_rest(evaluation)):
+            precision, recall, _ = precision_recall_curve(truth, scores)
+            label = f"{name}  {average_precision_score(truth, scores):.3f}"
+            color = COLORS[position % len(COLORS)]
+            axes.step(recall, precision, where="post", color=color, linewidth=1.6, label=label)
+        _unit_square(axes, "Recall", "Precision")
+        axes.legend(loc="lower left", title="average precision", title_fontsize=8)
+
+    return _image(draw)
+
+
+def calibration(evaluation: Evaluation) -> str:
+    """Draws how often the model is right against how sure it is."""
+    if evaluation.positive is None:
+        sure = evaluation.probabilities.max(axis=1)
+        right = evaluation.predicted == evaluation.labels
+        labels = ("Confidence of the answer", "Share of right answers")
+    else:
+        sure = evaluation.probabilities[:, evaluation.positive]
+        right = evaluation.labels == evaluation.positive
+        name = evaluation.classes[evaluation.positive]
+        labels = (f"Predicted probability of “{name}”", f"Observed share of “{name}”")
+
+    def draw(axes: Axes) -> None:
+        bins = np.minimum((sure * BINS).astype(int), BINS - 1)
+        filled = np.unique(bins)
+        x = [sure[bins == index].mean() for index in filled]
+        y = [right[bins == index].mean() for index in filled]
+        share = np.array([(bins == index).mean() for index in filled])
+        axes.bar((filled + 0.5) / BINS, share, width=0.9 / BINS, color=LINE, label="share of rows")
+        axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=":", label="ideal")
+        axes.plot(x, y, color=ACCENT, linewidth=1.6, marker="o", markersize=4, label="model")
+        _unit_square(axes, *labels)
+        axes.legend(loc="best")
+
+    return _image(draw)
+
+
+def confusion(evaluation: Evaluation) -> str:
+    """Draws which class is taken for which."""
+    size = len(evaluation.classes)
+    counts = np.zeros((size, size), dtype=int)
+    np.add.at(counts, (evaluation.labels, evaluation.predicted), 1)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+
+    def draw(axes: Axes) -> None:
+        colors = LinearSegmentedColormap.from_list("report", ["#f8fafc", ACCENT])
+        axes.imshow(shares, cmap=colors, vmin=0, vmax=1, aspect="auto")
+        for row in range(size):
+            for column in range(size):
+                color = "white" if shares[row, column] > 0.5 else INK
+                text = f"{counts[row, column]:,}"
+                axes.text(column, row, text, ha="center", va="center", color=color)
+        rotation = 30 if size > 2 else 0
+        axes.set_xticks(
+            range(size), evaluation.classes, rotation=rotation, ha="right" if rotation else "center"
+        )
+        axes.set_yticks(range(size), evaluation.classes)
+        axes.set(xlabel="Predicted", ylabel="True")
+        axes.grid(False)
+        axes.tick_params(length=0)
+
+    return _image(draw)
+
+
+def ranking(items: Ranking, *, compact: bool) -> str:
+    """Draws features with their weights, the largest on top."""
+
+    def draw(axes: Axes) -> None:
+        names, values = zip(*items[::-1], strict=True)
+        axes.barh(names, values, color=ACCENT, height=0.62)
+        limit = max(*values, 1e-9)
+        for position, value in enumerate(values):
+            text = f"{value:.2f}" if compact else f"{value:.1%}"
+            axes.text(value + limit * 0.015, position, text, va="center", color=MUTED, fontsize=8)
+        axes.set_xlim(0, limit * 1.15)
+        axes.grid(False)
+        axes.xaxis.set_visible(False)
+        axes.spines["bottom"].set_visible(False)
+        axes.tick_params(axis="y", length=0, labelcolor=INK)
+
+    return _image(draw, size=(3.6, 2.6) if compact else (7.6, 3.0))
+
+
+def _one_against_rest(evaluation: Evaluation) -> list[tuple[str, np.ndarray, np.ndarray]]:
+    positive = evaluation.positive
+    told_apart = range(len(evaluation.classes)) if positive is None else [positive]
+    result = []
+    for index in told_apart:
+        truth = evaluation.labels == index
+        # A class without held-out rows, or with nothing else, has no curve.
+        if 0 < truth.sum() < len(truth):
+            result.append((evaluation.classes[index], truth, evaluation.probabilities[:, index]))
+    return result
+
+
+def _unit_square(axes: Axes, x: str, y: str) -> None:
+    axes.set(xlabel=x, ylabel=y, xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+
+
+def _image(draw: Callable[[Axes], None], size: tuple[float, float] = (4.6, 3.6)) -> str:
+    """Returns a drawing as a data URI; an image of its own cannot clash with others' ids."""
+    with rc_context(STYLE):
+        # Without pyplot there is no global state, and no window system to look for.
+        figure = Figure(figsize=size, layout="constrained")
+        FigureCanvasSVG(figure)
+        draw(figure.add_subplot())
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()

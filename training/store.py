@@ -1,0 +1,97 @@
+"""The only writer of BentoML's model store."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import bentoml
+from bentoml.exceptions import BentoMLException
+from bentoml.models import ModelContext
+
+from models.card import CARD_FILE, ModelCard
+from training.errors import TrainingError
+
+REPORT_FILE = "report.html"
+
+
+def new_tag(name: str, wanted: str | None) -> bentoml.Tag:
+    """Returns the tag to store a model under: the one wanted, or a new version.
+
+    Args:
+        name: Name of the model in the store.
+        wanted: A version, or the name and a version (`attrition:v3`).
+
+    Raises:
+        TrainingError: The tag is not valid for this model, or exists already.
+    """
+    if wanted is None:
+        return bentoml.Tag(name, None).make_new_version()
+    prefix, colon, version = wanted.rpartition(":")
+    if (colon and prefix != name) or version == "latest" or version != version.lower():
+        raise TrainingError(_invalid(name, wanted))
+    try:
+        tag = bentoml.Tag(name, version)
+    except ValueError as error:
+        raise TrainingError(_invalid(name, wanted)) from error
+    if bentoml.models.list(tag):
+        raise TrainingError(
+            f"Model {tag} exists already and is never overwritten; choose another version, or "
+            f"delete it with `bentoml models delete {tag}`."
+        )
+    return tag
+
+
+def save(
+    tag: bentoml.Tag, card: ModelCard, files: Mapping[str, bytes], report: str
+) -> bentoml.Model:
+    """Stores a finished model: everything is at hand, so nothing is left to fail half-way.
+
+    Raises:
+        TrainingError: The store cannot be written; no part of the model stays in it.
+    """
+    contents = {
+        **files,
+        CARD_FILE: (card.model_dump_json(indent=2) + "\n").encode(),
+        REPORT_FILE: report.encode(),
+    }
+    entry: Path | None = None
+    try:
+        with bentoml.models.create(
+            tag,
+            labels={"data": "simulation" if card.data.simulated else "file"},
+            metadata={
+                "data_sha256": card.data.sha256,
+                "metrics": {
+                    name: round(value, 6) for name, value in card.performance["overall"].items()
+                },
+            },
+            context=ModelContext(
+                framework_name=card.framework,
+                framework_versions={card.framework: card.versions[card.framework]},
+            ),
+        ) as model:
+            for name, content in contents.items():
+                Path(model.path_of(name)).write_bytes(content)
+            entry = _entry(tag)
+        return bentoml.models.get(tag)
+    except (BentoMLException, OSError) as error:
+        raise TrainingError(f"Model {tag} cannot be stored: {error}") from error
+    except BaseException:
+        # BentoML clears up after exceptions, but not after an interrupt.
+        if entry is not None:
+            shutil.rmtree(entry, ignore_errors=True)
+        raise
+
+
+def _entry(tag: bentoml.Tag) -> Path:
+    from bentoml._internal.configuration.containers import BentoMLContainer
+
+    return Path(BentoMLContainer.model_store_dir.get()) / tag.path()
+
+
+def _invalid(name: str, wanted: str) -> str:
+    return (
+        f"{wanted!r} is not a tag for this model; give {name}:VERSION or just VERSION, where "
+        "VERSION is at most 63 lower-case letters, digits, '-', '_' and '.', begins and ends with "
+        "a letter or digit, and is not 'latest'."
+    )
