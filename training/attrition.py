@@ -116,7 +116,7 @@ def fit(table: Table, *, seed: int, tag: str) -> Trained:
             f"{len(rows) - len(distinct):,} exact duplicates were removed before splitting, so no "
             "held-out row was seen in training.",
             "The number of trees and the decision threshold were chosen on the validation rows; "
-            "the test rows were used once, for the numbers below.",
+            "in this run the test rows served only for the numbers below.",
         ],
     )
 

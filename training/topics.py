@@ -78,7 +78,7 @@ def fit(table: Table, holdout: Table | None, *, seed: int, tag: str) -> Trained:
         f"{read_rows - used:,} exact duplicates were removed before splitting, so no held-out row "
         "was seen in training.",
         f"The strength of regularisation was chosen by {FOLDS}-fold cross-validation within the "
-        "training rows; the test rows were used once, for the numbers below.",
+        "training rows; in this run the test rows served only for the numbers below.",
     ]
 
     # More threads could add up numbers in another order, and so change the last bits.
