@@ -30,7 +30,10 @@ def stored_models() -> dict[str, bentoml.Model]:
     """Both models, trained on the simulation, in the session's own store."""
     import training
 
-    return {name: training.train(name) for name in ("attrition", "topics")}
+    models = {name: training.train(name) for name in ("attrition", "topics")}
+    # Whatever else a test trains, these are the ones that servers serve.
+    os.environ.update({f"{name.upper()}_MODEL": str(model.tag) for name, model in models.items()})
+    return models
 
 
 @pytest.fixture(scope="session")

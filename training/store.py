@@ -1,10 +1,12 @@
 """The only writer of BentoML's model store."""
 
-import shutil
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import bentoml
+from bentoml._internal.configuration.containers import BentoMLContainer
+from bentoml._internal.models import ModelStore
 from bentoml.exceptions import BentoMLException
 from bentoml.models import ModelContext
 
@@ -54,39 +56,39 @@ def save(
         CARD_FILE: (card.model_dump_json(indent=2) + "\n").encode(),
         REPORT_FILE: report.encode(),
     }
-    entry: Path | None = None
+    home = Path(BentoMLContainer.model_store_dir.get())
     try:
-        with bentoml.models.create(
-            tag,
-            labels={"data": "simulation" if card.data.simulated else "file"},
-            metadata={
-                "data_sha256": card.data.sha256,
-                "metrics": {
-                    name: round(value, 6) for name, value in card.performance["overall"].items()
+        # BentoML copies file by file into the store; written elsewhere first and then renamed,
+        # the entry appears whole or not at all, whatever ends this process.
+        with tempfile.TemporaryDirectory(dir=home.parent, prefix="new-model-") as staging:
+            with bentoml.models.create(
+                tag,
+                labels={"data": "simulation" if card.data.simulated else "file"},
+                metadata={
+                    "data_sha256": card.data.sha256,
+                    "metrics": {
+                        name: round(value, 6) for name, value in card.performance["overall"].items()
+                    },
                 },
-            },
-            context=ModelContext(
-                framework_name=card.framework,
-                framework_versions={card.framework: card.versions[card.framework]},
-            ),
-        ) as model:
-            for name, content in contents.items():
-                Path(model.path_of(name)).write_bytes(content)
-            entry = _entry(tag)
+                context=ModelContext(
+                    framework_name=card.framework,
+                    framework_versions={card.framework: card.versions[card.framework]},
+                ),
+                _model_store=ModelStore(staging),
+            ) as model:
+                for name, content in contents.items():
+                    Path(model.path_of(name)).write_bytes(content)
+            _publish(Path(staging), home, tag)
         return bentoml.models.get(tag)
     except (BentoMLException, OSError) as error:
         raise TrainingError(f"Model {tag} cannot be stored: {error}") from error
-    except BaseException:
-        # BentoML clears up after exceptions, but not after an interrupt.
-        if entry is not None:
-            shutil.rmtree(entry, ignore_errors=True)
-        raise
 
 
-def _entry(tag: bentoml.Tag) -> Path:
-    from bentoml._internal.configuration.containers import BentoMLContainer
-
-    return Path(BentoMLContainer.model_store_dir.get()) / tag.path()
+def _publish(staging: Path, home: Path, tag: bentoml.Tag) -> None:
+    """Moves a finished entry, and then the pointer to the newest, from one store to another."""
+    (home / tag.name).mkdir(parents=True, exist_ok=True)
+    (staging / tag.path()).rename(home / tag.path())
+    (staging / tag.latest_path()).replace(home / tag.latest_path())
 
 
 def _invalid(name: str, wanted: str) -> str:

@@ -71,11 +71,10 @@ def home(stored_models: dict[str, bentoml.Model], tmp_path_factory: pytest.TempP
 
 
 @pytest.fixture(scope="module")
-def served(home: Path, stored_models: dict[str, bentoml.Model]) -> Iterator[str]:
+def served(home: Path) -> Iterator[str]:
     """Address of the server that `make serve` starts."""
     port = free_port()
     environment = {**os.environ, "PORT": str(port), "BENTOML_HOME": str(home)}
-    environment |= {f"{name.upper()}_MODEL": str(m.tag) for name, m in stored_models.items()}
     process = subprocess.Popen(["make", "serve"], cwd=ROOT, env=environment, start_new_session=True)
 
     def ready() -> bool:

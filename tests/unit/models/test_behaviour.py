@@ -33,12 +33,8 @@ def models(request: pytest.FixtureRequest) -> dict[str, bentoml.Model]:
 
     data = request.getfixturevalue("real_data")
     return {
-        "attrition": training.train(
-            "attrition", data=str(data / "hr_turnover.csv"), tag="attrition-behaviour:real"
-        ),
-        "topics": training.train(
-            "topics", data=str(data / "ml_projects.csv"), tag="topics-behaviour:real"
-        ),
+        "attrition": training.train("attrition", data=str(data / "hr_turnover.csv"), tag="real"),
+        "topics": training.train("topics", data=str(data / "ml_projects.csv"), tag="real"),
     }
 
 

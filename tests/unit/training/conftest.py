@@ -1,28 +1,19 @@
-"""A BentoML store of their own for the training tests, and tables to train on."""
+"""The model store as a folder, and tables to train on."""
 
-from collections.abc import Iterator
+import os
 from pathlib import Path
 
 import pytest
-from bentoml._internal.configuration.containers import BentoMLContainer
 
 from training import data, simulation
 
 
-@pytest.fixture(autouse=True, scope="package")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Points BentoML at a temporary home; returns the folder of its model store."""
-    home = tmp_path_factory.mktemp("bentoml")
-    models = home / "models"
-    models.mkdir()
-    before = BentoMLContainer.bentoml_home.get()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BENTOML_HOME", str(home))
-        patch.setenv("BENTOML_DO_NOT_TRACK", "True")
-        BentoMLContainer.bentoml_home.set(str(home))
-        assert str(BentoMLContainer.model_store_dir.get()) == str(models)
-        yield models
-        BentoMLContainer.bentoml_home.set(before)
+@pytest.fixture(scope="session")
+def store() -> Path:
+    """Folder of the session's model store."""
+    folder = Path(os.environ["BENTOML_HOME"]) / "models"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 @pytest.fixture(scope="session")
