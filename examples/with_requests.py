@@ -18,9 +18,7 @@ EMPLOYEE = {
 }
 
 with requests.Session() as session:  # one connection for all requests
-    response = session.post(
-        f"{URL}/attrition/explain", json={"employees": [EMPLOYEE]}, timeout=10
-    )
+    response = session.post(f"{URL}/attrition/explain", json={"employees": [EMPLOYEE]}, timeout=10)
     response.raise_for_status()
     (explanation,) = response.json()
     print(f"{response.headers['X-Model-Tag']}: leaves with {explanation['probability']:.2f}")
