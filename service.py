@@ -16,14 +16,19 @@ from serving import (
     resources_app,
 )
 
+SETTINGS = load_settings()
 ATTRITION = pinned_model("attrition")
 TOPICS = pinned_model("topics")
 
 
 @bentoml.service(
     name="model_server",
-    service_class=ModelService,
-    workers=load_settings().workers,
+    service_class=ModelService if SETTINGS.fast_path else bentoml.Service,
+    workers=SETTINGS.workers,
+    # One thread for each API: the predictors can be called from several.
+    threads=3,
+    traffic={"timeout": SETTINGS.timeout_seconds},
+    logging={"access": {"enabled": SETTINGS.access_log}},
     envs=pinned_models_environment([ATTRITION, TOPICS]),
 )
 @bentoml.asgi_app(resources_app(), path="/")
@@ -57,7 +62,8 @@ class ModelServer:
         route="/attrition/predict",
         input_spec=EmployeesRequest,
         batchable=True,
-        max_batch_size=10_000,
+        max_batch_size=1_000,
+        max_latency_ms=1_000,
     )
     def predict_attrition(self, employees: list[Employee]) -> list[Attrition]:
         """Probability of leaving, one answer per employee, in order."""
@@ -67,14 +73,19 @@ class ModelServer:
         route="/attrition/explain",
         input_spec=EmployeesRequest,
         batchable=True,
-        max_batch_size=10_000,
+        max_batch_size=1_000,
+        max_latency_ms=1_000,
     )
     def explain_attrition(self, employees: list[Employee]) -> list[AttritionExplanation]:
         """Why: the contribution of every feature to the score, largest first."""
         return self.attrition.explain(employees)
 
     @bentoml.api(
-        route="/topics/predict", input_spec=TextsRequest, batchable=True, max_batch_size=10_000
+        route="/topics/predict",
+        input_spec=TextsRequest,
+        batchable=True,
+        max_batch_size=1_000,
+        max_latency_ms=1_000,
     )
     def predict_topics(self, texts: list[Text]) -> list[Topic]:
         """Topic of each text with the probability of every topic, in order."""

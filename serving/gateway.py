@@ -1,160 +1,155 @@
-"""The outermost ASGI layer: request ids, limits, model tags, and errors in one envelope."""
+"""The outermost ASGI layer: the fast path, and around all other routes identity, limits, errors."""
 
 import logging
-import os
-import re
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from typing import Any
+import time
+from collections.abc import Callable, Mapping
 
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute, Match, Mount
+
+from serving.asgi import (
+    App,
+    ClientGoneError,
+    Message,
+    Receive,
+    Scope,
+    Send,
+    read_body,
+    request_id,
+    require_json,
+)
+from serving.endpoint import CLIENT_CLOSED_REQUEST, Endpoint
+from serving.envelope import Envelope
 from serving.errors import Code, ServingError
+from serving.lifecycle import Lifecycle
+from serving.metrics import Metrics
 from serving.settings import Settings
-
-Message = MutableMapping[str, Any]
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 logger = logging.getLogger("bentoml.serving")
 
-# Printable, without quotes and spaces: safe in a header and in a log line.
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
-
-
-class ClientGoneError(Exception):
-    """The client closed the connection before its request was complete."""
+UNMATCHED = "unmatched"
 
 
 class Gateway:
-    """Guards an application: what passes is small enough and typed, what leaves is identified.
+    """Answers the fast path and guards the application behind it.
 
     Args:
-        app: The guarded application.
-        model_tags: Route of each prediction API → tag of the model behind it (may be empty).
+        app: BentoML's application.
+        model_tags: Path of each declared API → tag of the model behind it (may be empty).
+        start: Makes the fast endpoints, by path, once the application has started.
+        stop: Called when the application has stopped.
+        lifecycle: Tells whether the worker is draining.
+        metrics: Counts of every route.
         settings: Limits.
     """
 
-    def __init__(self, app: App, model_tags: Mapping[str, str], settings: Settings) -> None:
+    def __init__(
+        self,
+        app: Starlette,
+        model_tags: Mapping[str, str],
+        start: Callable[[], Mapping[str, App]],
+        stop: Callable[[], None],
+        lifecycle: Lifecycle,
+        metrics: Metrics,
+        settings: Settings,
+    ) -> None:
         self._app = app
         self._model_tags = model_tags
+        self._start = start
+        self._stop = stop
+        self._lifecycle = lifecycle
+        self._metrics = metrics
         self._settings = settings
+        self._endpoints: Mapping[str, App] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one connection of the ASGI protocol."""
-        if scope["type"] != "http":
+        if scope["type"] == "http":
+            endpoint = self._endpoints.get(scope["path"])
+            if type(endpoint) is Endpoint and scope["method"] == "POST":
+                await endpoint(scope, receive, send)
+            else:
+                await self._guard(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._app(scope, receive, self._watch_lifespan(send))
+        else:
             await self._app(scope, receive, send)
-            return
+
+    def _watch_lifespan(self, send: Send) -> Send:
+        async def watched(message: Message) -> None:
+            if message["type"] == "lifespan.startup.complete":
+                self._endpoints = self._start()
+                self._lifecycle.install()
+            elif message["type"] == "lifespan.shutdown.complete":
+                self._stop()
+                self._metrics.flush()
+            await send(message)
+
+        return watched
+
+    async def _guard(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers through an application that knows nothing of this server's manners."""
+        started = time.perf_counter()
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        tag = self._model_tags.get(scope["path"])
-        response = _Response(send, _request_id(headers), tag)
-        try:
-            if tag is not None and scope["method"] == "POST":
-                _require_json(headers)
-                receive = await self._read(headers, receive)
-            await self._app(scope, receive, response.send)
-        except ClientGoneError:
-            logger.info("Request %s: the client left before it was read", response.request_id)
-        except ServingError as error:
-            await response.fail(error)
-        except Exception:
-            logger.exception("Request %s failed", response.request_id)
-            await response.fail(ServingError(Code.INTERNAL))
-
-    async def _read(self, headers: Mapping[bytes, bytes], receive: Receive) -> Receive:
-        """Reads the whole body within the limit; returns a `receive` that gives it again."""
-        limit = self._settings.max_body_bytes
-        if int(headers.get(b"content-length", b"0")) > limit:
-            raise _too_large(limit)
-        body = bytearray()
-        more = True
-        while more:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise ClientGoneError
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
-            if len(body) > limit:
-                raise _too_large(limit)
-        pending = [{"type": "http.request", "body": bytes(body), "more_body": False}]
-
-        async def replay() -> Message:
-            return pending.pop() if pending else await receive()
-
-        return replay
-
-
-class _Response:
-    """Adds identity to an application's response and puts its errors in the envelope."""
-
-    def __init__(self, send: Send, request_id: str, tag: str | None) -> None:
-        self.request_id = request_id
-        self._send = send
-        self._identity = [(b"x-request-id", request_id.encode())]
+        tag = self._model_tags.get(scope["path"], "")
+        route = self._metrics.route(_template(scope, self._app.routes), tag)
+        own_id = request_id(headers)
+        identity = [(b"x-request-id", own_id.encode())]
         if tag:
-            self._identity.append((b"x-model-tag", tag.encode()))
-        self._started = False
-        self._error_status = 0
-        self._error_headers: list[tuple[bytes, bytes]] = []
-        self._error_body = b""
+            identity.append((b"x-model-tag", tag.encode()))
+        envelope = Envelope(send, identity, own_id)
+        route.started()
+        try:
+            await self._answer(scope, headers, receive, envelope)
+        except ClientGoneError:
+            logger.debug("Request %s: its client has left", own_id)
+        except ServingError as error:
+            await envelope.fail(error)
+        except Exception:
+            logger.exception("Request %s failed", own_id)
+            await envelope.fail(ServingError(Code.INTERNAL))
+        finally:
+            status = envelope.status or CLIENT_CLOSED_REQUEST
+            route.ended(status, time.perf_counter() - started)
 
-    async def send(self, message: Message) -> None:
-        """Takes a message of the application."""
-        if message["type"] == "http.response.start":
-            if message["status"] >= 400:
-                self._error_status = message["status"]
-                self._error_headers = [
-                    header for header in message["headers"] if header[0].lower() in _KEPT
-                ]
-                return
-            self._started = True
-            message["headers"] = [*message["headers"], *self._identity]
-        elif self._error_status:
-            self._error_body += message.get("body", b"")
-            if not message.get("more_body"):
-                await self.fail(ServingError.from_response(self._error_status, self._error_body))
-            return
-        await self._send(message)
-
-    async def fail(self, error: ServingError) -> None:
-        """Answers with an error, unless an answer is already on its way."""
-        if self._started:
-            return
-        self._started = True
-        body = error.body(self.request_id)
-        await self._send(
-            {
-                "type": "http.response.start",
-                "status": error.code.status,
-                "headers": [
-                    (b"content-type", b"application/json"),
-                    (b"content-length", str(len(body)).encode()),
-                    *self._identity,
-                    *self._error_headers,
-                    *((name.encode(), value.encode()) for name, value in error.headers),
-                ],
-            }
-        )
-        await self._send({"type": "http.response.body", "body": body})
+    async def _answer(
+        self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, envelope: Envelope
+    ) -> None:
+        path: str = scope["path"]
+        app: App = self._app
+        if path.endswith("/readyz") and self._lifecycle.draining:
+            raise ServingError(Code.UNAVAILABLE)
+        if path.endswith("/metrics"):
+            self._metrics.gather()
+        if path in self._model_tags and scope["method"] == "POST":
+            app = self._endpoints.get(path, app)
+            require_json(headers)
+            body = await read_body(headers, receive, self._settings.max_body_bytes)
+            receive = _replay(body, receive)
+        await app(scope, receive, envelope.send)
 
 
-# Headers of an error response that stay true when its body is replaced.
-_KEPT = {b"allow", b"retry-after", b"www-authenticate", b"vary"} | {
-    b"access-control-allow-origin",
-    b"access-control-allow-credentials",
-    b"access-control-expose-headers",
-}
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """Returns a `receive` that gives a body that was read, and then goes on with the original."""
+    pending = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> Message:
+        return pending.pop() if pending else await receive()
+
+    return replay
 
 
-def _request_id(headers: Mapping[bytes, bytes]) -> str:
-    given = headers.get(b"x-request-id", b"")
-    return given.decode() if _REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
+def _template(scope: Scope, routes: list[BaseRoute], prefix: str = "") -> str:
+    """Returns the template of the route that answers a request, or `unmatched`.
 
-
-def _require_json(headers: Mapping[bytes, bytes]) -> None:
-    content_type = headers.get(b"content-type", b"application/json")
-    if content_type.split(b";")[0].strip().lower() != b"application/json":
-        raise ServingError(Code.UNSUPPORTED_MEDIA_TYPE)
-
-
-def _too_large(limit: int) -> ServingError:
-    return ServingError(Code.PAYLOAD_TOO_LARGE, f"The request body exceeds {limit} bytes.")
+    A template, unlike a path, is one of a fixed set: it is safe as a metric's label.
+    """
+    for route in routes:
+        match, child_scope = route.matches(scope)
+        if match is Match.NONE:
+            continue
+        path = prefix + getattr(route, "path", "")
+        if isinstance(route, Mount) and isinstance(route.app, Starlette):
+            return _template({**scope, **child_scope}, route.app.routes, path)
+        return path or "/"
+    return UNMATCHED

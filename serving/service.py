@@ -1,16 +1,30 @@
 """The drop-in BentoML service class."""
 
+from functools import partial
 from typing import Any
 
 import bentoml
+from _bentoml_impl.server.app import ServiceAppFactory
+from _bentoml_sdk.method import APIMethod
+from bentoml._internal.configuration.containers import BentoMLContainer
+from bentoml._internal.server.http.instruments import RunnerTrafficMetricsMiddleware
+from bentoml._internal.server.http.traffic import TimeoutMiddleware
 from bentoml._internal.utils.uri import join_paths
+from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
+from starlette.middleware import Middleware
 
+from serving.asgi import App
+from serving.batcher import Batcher, Limits
+from serving.endpoint import Endpoint, is_batchable_list
 from serving.gateway import Gateway
+from serving.lifecycle import Lifecycle
+from serving.metrics import Metrics
 from serving.settings import load_settings
+from serving.threads import Threads
 
 
 class ModelService(bentoml.Service[Any]):
-    """A BentoML service whose ASGI application is guarded by the gateway.
+    """A BentoML service whose batchable APIs are answered by the fast path.
 
     Use it as `@bentoml.service(service_class=ModelService)`; the service itself stays a plain
     BentoML service and runs with the stock class too.
@@ -21,16 +35,110 @@ class ModelService(bentoml.Service[Any]):
 
     def to_asgi(self, is_main: bool = True) -> Any:
         """Returns the ASGI application: the gateway in front of BentoML's own."""
-        tags = {model.tag.name: str(model.tag) for model in self.models}
+        self.inject_config()
+        factory = _AppFactory(self, is_main=is_main)
+        worker = Worker(self, factory)
         return Gateway(
-            super().to_asgi(is_main=is_main),
-            model_tags={
-                join_paths(self.path_prefix or "", api.route): tags.get(_model_name(api.route), "")
-                for api in self.apis.values()
-            },
-            settings=load_settings(),
+            factory(),
+            model_tags={_path(self, api): worker.model_tag(api) for api in self.apis.values()},
+            start=worker.start,
+            stop=worker.stop,
+            lifecycle=Lifecycle(worker.settings.drain_seconds),
+            metrics=worker.metrics,
+            settings=worker.settings,
         )
 
 
-def _model_name(route: str) -> str:
-    return route.split("/")[1]
+class Worker:
+    """What a worker process holds for one service.
+
+    Args:
+        service: The service.
+        factory: Maker of BentoML's application, and owner of the service instance.
+    """
+
+    def __init__(self, service: ModelService, factory: "_AppFactory") -> None:
+        self.settings = load_settings()
+        self.metrics = Metrics(factory)
+        self._service = service
+        self._factory = factory
+        self._config = BentoMLContainer.config.services.get()[service.name]
+        self._threads = Threads(self._config.get("threads") or 1)
+        self._tags = {model.tag.name: str(model.tag) for model in service.models}
+
+    def model_tag(self, api: APIMethod[..., Any]) -> str:
+        """Tag of the model behind an API; empty if none is stored under its route's first part."""
+        return self._tags.get(api.route.split("/")[1], "")
+
+    def start(self) -> dict[str, App]:
+        """Makes the endpoints, by path; to be called when the service instance exists."""
+        return {
+            _path(self._service, api): self._wrapped(self._endpoint(api))
+            for api in self._service.apis.values()
+            if is_batchable_list(api)
+        }
+
+    def stop(self) -> None:
+        """Lets go of the threads."""
+        self._threads.close()
+
+    def _endpoint(self, api: APIMethod[..., Any]) -> Endpoint:
+        path, tag = _path(self._service, api), self.model_tag(api)
+        batcher: Batcher[Any, Any] = Batcher(
+            partial(api.func, self._factory.service_instance),
+            Limits(
+                max_batch_rows=api.max_batch_size,
+                max_queue_rows=self.settings.max_queue_rows,
+                max_latency=api.max_latency_ms / 1000,
+                timeout=self._config["traffic"]["timeout"],
+            ),
+            self._threads,
+            self.metrics.batcher(path, tag, api.name),
+        )
+        return Endpoint(api, batcher, tag, self.settings, self.metrics.route(path, tag))
+
+    def _wrapped(self, endpoint: App) -> App:
+        for middleware in reversed(self._factory.fast_middlewares):
+            endpoint = middleware.cls(endpoint, *middleware.args, **middleware.kwargs)
+        return endpoint
+
+
+class _AppFactory(ServiceAppFactory):
+    """BentoML's application, less its request metrics: the gateway counts for all routes.
+
+    BentoML's label is the raw path, so that anybody could make it grow without bound.
+    """
+
+    @property
+    def service_instance(self) -> Any:
+        """The instance whose methods answer the APIs."""
+        return self._service_instance
+
+    @property
+    def middlewares(self) -> list[Middleware]:
+        """What BentoML wraps its application in."""
+        return [
+            middleware
+            for middleware in super().middlewares
+            if middleware.cls is not RunnerTrafficMetricsMiddleware
+        ]
+
+    @property
+    def fast_middlewares(self) -> list[Middleware]:
+        """Those the fast path is wrapped in too: what the configuration or the service asks for.
+
+        Time-outs are the batcher's; tracing is left out unless its spans go somewhere, because
+        it costs more than the rest of the request.
+        """
+        left_out: set[Any] = {TimeoutMiddleware}
+        if not BentoMLContainer.config.tracing.exporter_type.get():
+            left_out.add(OpenTelemetryMiddleware)
+        # The last one gives the request to methods that take a context; none is answered here.
+        return [
+            middleware for middleware in self.middlewares[:-1] if middleware.cls not in left_out
+        ]
+
+
+def _path(service: ModelService, api: APIMethod[..., Any]) -> str:
+    path: str = join_paths(service.path_prefix or "", api.route)
+    return path

@@ -1,0 +1,90 @@
+"""The little of ASGI that the serving modules share."""
+
+import itertools
+import os
+import re
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any
+
+from serving.errors import Code, ServingError
+
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+# Printable, without quotes and spaces: safe in a header and in a log line.
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
+# Unguessable per worker and counted within it: unique without asking the kernel each time.
+_PREFIX = os.urandom(12).hex()
+_numbers = itertools.count()
+
+
+class ClientGoneError(Exception):
+    """The client closed the connection before it had its answer."""
+
+
+def request_id(headers: Mapping[bytes, bytes]) -> str:
+    """Returns the request id that the client sent, or a new one."""
+    given = headers.get(b"x-request-id")
+    if given is not None and _REQUEST_ID.fullmatch(given):
+        return given.decode()
+    return f"{_PREFIX}{next(_numbers):08x}"
+
+
+def require_json(headers: Mapping[bytes, bytes]) -> None:
+    """Refuses every content type but JSON; a missing one is taken for it.
+
+    Raises:
+        ServingError: `unsupported_media_type`.
+    """
+    content_type = headers.get(b"content-type", b"application/json")
+    if content_type == b"application/json":
+        return
+    if content_type.split(b";")[0].strip().lower() != b"application/json":
+        raise ServingError(Code.UNSUPPORTED_MEDIA_TYPE)
+
+
+async def read_body(headers: Mapping[bytes, bytes], receive: Receive, limit: int) -> bytes:
+    """Reads a whole request body of at most `limit` bytes.
+
+    Raises:
+        ServingError: `payload_too_large`, as soon as it is known.
+        ClientGoneError: The connection was closed before the body was complete.
+    """
+    if int(headers.get(b"content-length", b"0")) > limit:
+        raise _too_large(limit)
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if message["type"] == "http.request" and not message.get("more_body") and len(body) <= limit:
+        return body
+    chunks = bytearray(body)
+    while message["type"] == "http.request" and len(chunks) <= limit:
+        if not message.get("more_body"):
+            return bytes(chunks)
+        message = await receive()
+        chunks += message.get("body", b"")
+    if message["type"] == "http.disconnect":
+        raise ClientGoneError
+    raise _too_large(limit)
+
+
+def _too_large(limit: int) -> ServingError:
+    return ServingError(Code.PAYLOAD_TOO_LARGE, f"The request body exceeds {limit} bytes.")
+
+
+async def answer(send: Send, status: int, headers: Headers, body: bytes) -> None:
+    """Sends a whole response."""
+    headers.append((b"content-length", b"%d" % len(body)))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def answer_error(send: Send, error: ServingError, identity: Headers, request_id: str) -> int:
+    """Sends an error in the envelope; returns its status."""
+    extra = [(name.encode(), value.encode()) for name, value in error.headers]
+    headers = [(b"content-type", b"application/json"), *identity, *extra]
+    await answer(send, error.code.status, headers, error.body(request_id))
+    return error.code.status

@@ -1,0 +1,305 @@
+"""The adaptive batcher: many callers, one model, batches that grow with the load.
+
+A lone request goes out at once. While a batch runs, arrivals queue, and go out together when it
+ends. Nothing polls, and nothing ticks when idle. Everything here runs on one event loop; only a
+batch that would hold the loop up runs in a thread.
+"""
+
+import asyncio
+import inspect
+import itertools
+import math
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, cast
+
+from serving.cost import CostModel
+from serving.errors import Code, ServingError
+from serving.metrics import BatchMetrics
+from serving.threads import Threads
+
+RowT = TypeVar("RowT")
+AnswerT = TypeVar("AnswerT")
+
+# A batch up to this long runs on the event loop: handing it to a thread and back costs more than
+# the others lose by waiting for it (see docs/decisions.md).
+INLINE_SECONDS = 0.005
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of one batcher."""
+
+    max_batch_rows: int
+    max_queue_rows: int
+    max_latency: float
+    """Seconds from arrival to answer beyond which a request is refused instead of queued."""
+
+    timeout: float
+    """Seconds after which a request is given up, whatever has become of it."""
+
+
+class _Ticket(Generic[RowT, AnswerT]):
+    """One request in the batcher."""
+
+    __slots__ = ("answers", "arrived", "future", "missing", "rows", "taken")
+
+    def __init__(self, rows: Sequence[RowT], future: "asyncio.Future[Any]", arrived: float) -> None:
+        self.rows = rows
+        self.future = future
+        self.arrived = arrived
+        self.taken = 0
+        self.missing = len(rows)
+        self.answers: list[AnswerT] = []
+
+
+# A request's rows from one position up to another.
+_Slice = tuple[_Ticket[Any, Any], int, int]
+
+
+class Batcher(Generic[RowT, AnswerT]):
+    """Joins the rows of concurrent requests into batches for one function.
+
+    Args:
+        predict: Takes a list of rows, returns as many answers in order; a plain function or a
+            coroutine function.
+        limits: Bounds on batches, queue and time.
+        threads: Where batches run that would hold the event loop up.
+        metrics: Told of every batch, wait and refusal.
+    """
+
+    def __init__(
+        self,
+        predict: Callable[[list[RowT]], Any],
+        limits: Limits,
+        threads: Threads,
+        metrics: BatchMetrics,
+    ) -> None:
+        self._predict = predict
+        self._is_async = inspect.iscoroutinefunction(predict)
+        self._limits = limits
+        self._threads = threads
+        self._metrics = metrics
+        self._cost = CostModel()
+        self._queue: OrderedDict[_Ticket[RowT, AnswerT], None] = OrderedDict()
+        self._suspects: deque[_Slice] = deque()
+        self._running: list[_Slice] = []
+        self._running_until = 0.0
+        self._scheduled = False
+        self._timer: asyncio.TimerHandle | None = None
+        self.queued_rows = 0
+        metrics.watch_queue(lambda: self.queued_rows)
+
+    async def submit(self, rows: Sequence[RowT]) -> list[AnswerT]:
+        """Returns the answers for `rows`, in order.
+
+        A caller that is cancelled gives up its place: rows not yet in a batch are not computed.
+
+        Raises:
+            ServingError: `overloaded` when the queue is full or the budget cannot be met,
+                `deadline_exceeded` after the time-out.
+            Exception: Whatever the function raised for these rows.
+        """
+        self._require_place(len(rows))
+        loop = asyncio.get_running_loop()
+        ticket: _Ticket[RowT, AnswerT] = _Ticket(rows, loop.create_future(), time.monotonic())
+        self._queue[ticket] = None
+        self.queued_rows += len(rows)
+        self._schedule(loop)
+        try:
+            return cast(list[AnswerT], await ticket.future)
+        except asyncio.CancelledError:
+            self._drop(ticket)
+            raise
+
+    def expected_seconds(self, rows: int = 0) -> float:
+        """Expected time until the queue, and `rows` behind it, would be answered."""
+        waiting = max(0.0, self._running_until - time.monotonic()) if self._running else 0.0
+        whole, rest = divmod(self.queued_rows + rows, self._limits.max_batch_rows)
+        if whole:
+            waiting += whole * (self._cost.estimate(self._limits.max_batch_rows) or 0.0)
+        if rest:
+            waiting += self._cost.estimate(rest) or 0.0
+        return waiting
+
+    def _require_place(self, rows: int) -> None:
+        """Refuses rows for which there is no room, or no time."""
+        limits = self._limits
+        if self.queued_rows + rows > limits.max_queue_rows:
+            raise self._refusal("queue_full")
+        # When nothing waits, the request goes out at once, however long the model may take.
+        busy = self._running or self.queued_rows > limits.max_batch_rows
+        if busy and self.expected_seconds(rows) > limits.max_latency:
+            raise self._refusal("too_late")
+
+    def _refusal(self, reason: str) -> ServingError:
+        self._metrics.refused(reason)
+        seconds = max(1, math.ceil(self.expected_seconds()))
+        return ServingError(Code.OVERLOADED, headers=[("retry-after", str(seconds))])
+
+    def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Has a batch taken once all that has already arrived is queued."""
+        if not (self._scheduled or self._running):
+            self._scheduled = True
+            loop.call_soon(self._dispatch)
+
+    def _dispatch(self) -> None:
+        self._scheduled = False
+        if not (batch := self._take_batch()):
+            return
+        rows = [row for ticket, start, stop in batch for row in ticket.rows[start:stop]]
+        self._metrics.batch_rows.observe(len(rows))
+        started = time.monotonic()
+        expected = self._cost.estimate(len(rows))
+        if (
+            expected is not None
+            and expected <= INLINE_SECONDS
+            and not self._is_async
+            and self._threads.allow_inline
+        ):
+            try:
+                answers = self._predict(rows)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is its caller's
+                self._fail(batch, error)
+            else:
+                self._settle(batch, len(rows), answers, started)
+            self._continue()
+            return
+        self._running = batch
+        self._running_until = started + (expected or 0.0)
+        self._watch_timeouts()
+        future = self._start(rows)
+        future.add_done_callback(lambda done: self._ended(batch, len(rows), done, started))
+
+    def _start(self, rows: list[RowT]) -> "asyncio.Future[Any]":
+        if self._is_async:
+            computing: asyncio.Future[Any] = asyncio.ensure_future(self._predict(rows))
+            return computing
+        return self._threads.run(self._predict, rows)
+
+    def _ended(
+        self,
+        batch: list[_Slice],
+        rows: int,
+        done: "asyncio.Future[Any]",
+        started: float,
+    ) -> None:
+        """Takes the outcome of a batch that ran beside the loop."""
+        self._running = []
+        if done.cancelled():
+            self._fail(batch, ServingError(Code.UNAVAILABLE))
+        elif error := done.exception():
+            self._fail(batch, cast(Exception, error))
+        else:
+            self._settle(batch, rows, done.result(), started)
+        self._continue()
+
+    def _continue(self) -> None:
+        if self._queue or self._suspects:
+            self._schedule(asyncio.get_running_loop())
+
+    def _take_batch(self) -> list[_Slice]:
+        """Takes rows from the head of the queue, at most a batch full."""
+        while self._suspects:
+            suspect = self._suspects.popleft()
+            if not suspect[0].future.done():
+                return [suspect]
+        batch: list[_Slice] = []
+        room = self._limits.max_batch_rows
+        now = time.monotonic()
+        while self._queue and room:
+            ticket = next(iter(self._queue))
+            if ticket.future.done():
+                self._drop(ticket)
+                continue
+            waited = now - ticket.arrived
+            if not ticket.taken:
+                self._metrics.queue_wait.observe(waited)
+                if waited > self._limits.max_latency:
+                    ticket.future.set_exception(self._refusal("too_late"))
+                    self._drop(ticket)
+                    continue
+            start = ticket.taken
+            stop = min(start + room, len(ticket.rows))
+            batch.append((ticket, start, stop))
+            ticket.taken = stop
+            room -= stop - start
+            self.queued_rows -= stop - start
+            if stop == len(ticket.rows):
+                del self._queue[ticket]
+        return batch
+
+    def _settle(
+        self,
+        batch: list[_Slice],
+        rows: int,
+        answers: Sequence[AnswerT],
+        started: float,
+    ) -> None:
+        """Gives every caller its answers."""
+        self._cost.observe(rows, time.monotonic() - started)
+        if len(answers) != rows:
+            error = ValueError(f"{len(answers)} answers came back for {rows} rows")
+            for ticket, _, _ in batch:
+                self._reject(ticket, error)
+            return
+        position = 0
+        for ticket, start, stop in batch:
+            end = position + stop - start
+            if not ticket.future.done():
+                own = answers[position:end]
+                ticket.missing -= stop - start
+                if start or ticket.missing:
+                    ticket.answers.extend(own)
+                    own = ticket.answers
+                if not ticket.missing:
+                    ticket.future.set_result(own)
+            position = end
+
+    def _fail(self, batch: list[_Slice], error: Exception) -> None:
+        """Finds the culprit: alone it gets the error, in company each is tried for itself."""
+        if len(batch) == 1:
+            self._reject(batch[0][0], error)
+        else:
+            self._suspects.extend(batch)
+
+    def _reject(self, ticket: _Ticket[RowT, AnswerT], error: Exception) -> None:
+        if not ticket.future.done():
+            ticket.future.set_exception(error)
+        self._drop(ticket)
+
+    def _drop(self, ticket: _Ticket[RowT, AnswerT]) -> None:
+        """Frees the place of a request that is not to be computed any further."""
+        if ticket in self._queue:
+            del self._queue[ticket]
+            self.queued_rows -= len(ticket.rows) - ticket.taken
+
+    def _watch_timeouts(self) -> None:
+        """Has a look when the oldest request would time out.
+
+        Only a batch beside the loop can outlast a time-out, so only then is there a timer, one
+        for all.
+        """
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        taken = [ticket for ticket, _, _ in (*self._running, *self._suspects)]
+        waiting = [*taken, *itertools.islice(self._queue, 1)]
+        arrivals = [ticket.arrived for ticket in waiting if not ticket.future.done()]
+        if arrivals:
+            delay = min(arrivals) + self._limits.timeout - time.monotonic()
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(max(0.0, delay), self._give_up)
+
+    def _give_up(self) -> None:
+        """Answers every request that has timed out, and frees its place."""
+        latest = time.monotonic() - self._limits.timeout
+        taken = (ticket for ticket, _, _ in (*self._running, *self._suspects))
+        queued = itertools.takewhile(lambda ticket: ticket.arrived <= latest, self._queue)
+        for ticket in [*taken, *queued]:
+            if ticket.arrived <= latest:
+                self._reject(ticket, ServingError(Code.DEADLINE_EXCEEDED))
+        self._timer = None
+        self._watch_timeouts()

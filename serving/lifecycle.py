@@ -1,0 +1,41 @@
+"""Starting and stopping a worker, in an order that costs no request."""
+
+import asyncio
+import logging
+import signal
+from types import FrameType
+
+logger = logging.getLogger("bentoml.serving")
+
+
+class Lifecycle:
+    """Whether a worker takes requests, and what it does on SIGTERM.
+
+    On SIGTERM readiness fails at once, while requests are still answered, so that whoever sends
+    them can turn elsewhere; after `drain_seconds` the web server's own shutdown begins: it closes
+    its socket, lets the requests under way end, and exits. A second SIGTERM does not wait.
+
+    Args:
+        drain_seconds: Time between the two.
+    """
+
+    def __init__(self, drain_seconds: float) -> None:
+        self._drain_seconds = drain_seconds
+        self.draining = False
+
+    def install(self) -> None:
+        """Takes over SIGTERM from the web server; to be called on its loop, when it is ready."""
+        loop = asyncio.get_running_loop()
+        stop = signal.getsignal(signal.SIGTERM)
+        if not self._drain_seconds or not callable(stop):
+            return
+
+        def begin(number: int, frame: FrameType | None) -> None:
+            if self.draining:
+                stop(number, frame)
+                return
+            self.draining = True
+            loop.call_soon_threadsafe(loop.call_later, self._drain_seconds, stop, number, None)
+            logger.info("Draining for %s s, then stopping", self._drain_seconds)
+
+        signal.signal(signal.SIGTERM, begin)

@@ -1,0 +1,232 @@
+"""Metrics: counted in plain Python per request, handed to Prometheus a few times a second.
+
+A Prometheus metric that several processes share lives in a memory-mapped file; writing one costs
+more than a batched prediction. Each worker therefore counts in lists and adds them up into the
+shared files shortly after, and at once when it is asked for `/metrics` itself.
+"""
+
+import asyncio
+import os
+import re
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+from _bentoml_impl.server.app import ServiceAppFactory
+from bentoml._internal.configuration.containers import BentoMLContainer
+from bentoml._internal.context import server_context
+from bentoml._internal.server.http.instruments import RunnerTrafficMetricsMiddleware
+from starlette.applications import Starlette
+
+FLUSH_SECONDS = 0.5
+NAMESPACE = "model_server"
+SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60)
+ROWS = tuple(2**power for power in range(15))
+
+
+class Histogram:
+    """Observations by bucket, not yet handed on.
+
+    Args:
+        bounds: Upper bounds of the buckets, ascending; a last one, without bound, is implied.
+    """
+
+    __slots__ = ("bounds", "counts", "total")
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.total = 0.0
+
+    def observe(self, value: float) -> None:
+        """Counts one value."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.total += value
+
+    def move_to(self, *children: Any) -> None:
+        """Adds the observations to Prometheus histograms and starts again from zero.
+
+        A histogram with coarser buckets gets the counts of all the finer ones within each.
+        """
+        for child in children:
+            # There is no public way to add many observations at once.
+            bounds, buckets = child._upper_bounds, child._buckets  # noqa: SLF001
+            for bound, count in zip((*self.bounds, float("inf")), self.counts, strict=True):
+                if count:
+                    buckets[bisect_left(bounds, bound)].inc(count)
+            child._sum.inc(self.total)  # noqa: SLF001
+        self.counts = [0] * len(self.counts)
+        self.total = 0.0
+
+
+class BatchMetrics:
+    """What one batcher reports."""
+
+    def __init__(self) -> None:
+        self.batch_rows = Histogram(ROWS)
+        self.queue_wait = Histogram(SECONDS)
+        self.refusals: dict[str, int] = defaultdict(int)
+        self.queued_rows: Callable[[], int] = lambda: 0
+
+    def refused(self, reason: str) -> None:
+        """Counts a request that was refused unanswered."""
+        self.refusals[reason] += 1
+
+    def watch_queue(self, queued_rows: Callable[[], int]) -> None:
+        """Takes the function that tells how many rows wait."""
+        self.queued_rows = queued_rows
+
+
+class RouteMetrics:
+    """What is counted of the requests to one route."""
+
+    def __init__(self, bounds: Sequence[float], changed: Callable[[], None]) -> None:
+        self._bounds = bounds
+        self._changed = changed
+        self.in_progress = 0
+        self.by_status: dict[int, Histogram] = {}
+
+    def started(self) -> None:
+        """Counts a request that is under way."""
+        self.in_progress += 1
+
+    def ended(self, status: int, seconds: float) -> None:
+        """Counts a request that was answered, or (status 499) whose client had left."""
+        self.in_progress -= 1
+        histogram = self.by_status.get(status)
+        if histogram is None:
+            histogram = self.by_status[status] = Histogram(self._bounds)
+        histogram.observe(seconds)
+        self._changed()
+
+
+class Metrics:
+    """All metrics of one worker: this server's, and BentoML's own series kept true."""
+
+    def __init__(self, factory: ServiceAppFactory) -> None:
+        client = BentoMLContainer.metrics_client.get()
+        labels = ["route", "model"]
+        self._client = client
+        self._requests = client.Counter(
+            f"{NAMESPACE}_requests", "Requests answered.", [*labels, "status"]
+        )
+        self._seconds = client.Histogram(
+            f"{NAMESPACE}_request_seconds",
+            "Time from a request's head to its answer.",
+            [*labels, "status"],
+            buckets=SECONDS,
+        )
+        self._queue_wait = client.Histogram(
+            f"{NAMESPACE}_queue_wait_seconds",
+            "Time from a request's arrival to its first batch.",
+            labels,
+            buckets=SECONDS,
+        )
+        self._batch_rows = client.Histogram(
+            f"{NAMESPACE}_batch_rows", "Rows in a batch.", labels, buckets=ROWS
+        )
+        self._queue_rows = client.Gauge(
+            f"{NAMESPACE}_queue_rows",
+            "Rows waiting for a batch.",
+            labels,
+            multiprocess_mode="livesum",
+        )
+        self._refusals = client.Counter(
+            f"{NAMESPACE}_refusals", "Requests refused under load.", [*labels, "reason"]
+        )
+        # Not put before any application: it only knows how BentoML's series are declared.
+        self._bentoml = RunnerTrafficMetricsMiddleware(
+            Starlette(), namespace=BentoMLContainer.api_server_config.metrics.namespace.get()
+        )
+        self._bentoml._setup()  # noqa: SLF001
+        self._bentoml_batches = factory.adaptive_batch_size_hist
+        bentoml_bounds = BentoMLContainer.duration_buckets.get()
+        # Fine enough for both families.
+        self._bounds = sorted({*SECONDS, *bentoml_bounds} - {float("inf")})
+        self._routes: dict[tuple[str, str], RouteMetrics] = {}
+        self._batchers: dict[tuple[str, str, str], BatchMetrics] = {}
+        self._flush_planned = False
+
+    def route(self, template: str, model: str = "") -> RouteMetrics:
+        """Returns the metrics of a route, given its template and the model behind it."""
+        key = (template, model)
+        if key not in self._routes:
+            self._routes[key] = RouteMetrics(self._bounds, self._changed)
+        return self._routes[key]
+
+    def batcher(self, template: str, model: str, method: str) -> BatchMetrics:
+        """Returns the metrics of the batcher behind a route and an API method."""
+        return self._batchers.setdefault((template, model, method), BatchMetrics())
+
+    def gather(self) -> None:
+        """Brings the shared files up to date, as far as this worker can."""
+        self.flush()
+        _forget_dead_workers()
+
+    def _changed(self) -> None:
+        if not self._flush_planned:
+            self._flush_planned = True
+            asyncio.get_running_loop().call_later(FLUSH_SECONDS, self.flush)
+
+    def flush(self) -> None:
+        """Hands on everything counted since the last time."""
+        self._flush_planned = False
+        for (template, model), route in self._routes.items():
+            self._flush_route(template, model, route)
+        for (template, model, method), batcher in self._batchers.items():
+            self._flush_batcher(template, model, method, batcher)
+        if any(route.in_progress for route in self._routes.values()):
+            self._changed()
+
+    def _flush_route(self, template: str, model: str, route: RouteMetrics) -> None:
+        bentoml = self._bentoml
+        service = {
+            "service_name": server_context.bento_name,
+            "service_version": server_context.bento_version,
+            "runner_name": server_context.service_name,
+        }
+        endpoint = {"endpoint": template, **service}
+        bentoml.metrics_request_in_progress.labels(**endpoint).set(route.in_progress)
+        for status, histogram in route.by_status.items():
+            if not (count := sum(histogram.counts)):
+                continue
+            labels = {"route": template, "model": model, "status": status}
+            bentoml_labels = {**endpoint, "http_response_code": status}
+            self._requests.labels(**labels).inc(count)
+            bentoml.metrics_request_total.labels(**bentoml_labels).inc(count)
+            bentoml.metrics_last_request_timestamp.labels(**service).set_to_current_time()
+            histogram.move_to(
+                self._seconds.labels(**labels),
+                bentoml.metrics_request_duration.labels(**bentoml_labels),
+            )
+
+    def _flush_batcher(self, template: str, model: str, method: str, batcher: BatchMetrics) -> None:
+        labels = {"route": template, "model": model}
+        self._queue_rows.labels(**labels).set(batcher.queued_rows())
+        batcher.queue_wait.move_to(self._queue_wait.labels(**labels))
+        batcher.batch_rows.move_to(
+            self._batch_rows.labels(**labels),
+            self._bentoml_batches.labels(
+                runner_name=server_context.service_name,
+                worker_index=server_context.worker_index,
+                method_name=method,
+                service_version=server_context.bento_version,
+                service_name=server_context.bento_name,
+            ),
+        )
+        for reason, count in batcher.refusals.items():
+            self._refusals.labels(**labels, reason=reason).inc(count)
+        batcher.refusals.clear()
+
+
+def _forget_dead_workers() -> None:
+    """Removes the gauges of workers that ended without doing so themselves (SIGKILL)."""
+    from prometheus_client.multiprocess import mark_process_dead
+
+    for path in Path(os.environ.get("PROMETHEUS_MULTIPROC_DIR", os.devnull)).glob("gauge_live*.db"):
+        owner = re.search(r"_(\d+)\.db$", path.name)
+        if owner and not psutil.pid_exists(int(owner[1])):
+            mark_process_dead(int(owner[1]))  # type: ignore[no-untyped-call]
