@@ -1,0 +1,84 @@
+"""Settings: what is allowed, what is refused, and how a refusal reads."""
+
+from collections.abc import Iterator
+
+import pytest
+from bentoml.exceptions import BentoMLConfigException
+from pydantic import ValidationError
+
+from serving.settings import Settings, load_settings
+
+
+@pytest.fixture(autouse=True)
+def _fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.delenv("WORKERS", raising=False)
+    load_settings.cache_clear()
+    yield
+    load_settings.cache_clear()
+
+
+def test_every_field_has_a_default_and_says_what_it_is_for() -> None:
+    settings = load_settings()
+
+    assert settings.workers == 1
+    assert settings.fast_path
+    assert all(field.description for field in Settings.model_fields.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "field", "expected"),
+    [
+        ("MODEL_SERVER_WORKERS", "3", "workers", 3),
+        ("WORKERS", "2", "workers", 2),
+        ("MODEL_SERVER_ACCESS_LOG", "true", "access_log", True),
+        ("MODEL_SERVER_FAST_PATH", "false", "fast_path", False),
+        ("MODEL_SERVER_DRAIN_SECONDS", "0", "drain_seconds", 0),
+        ("MODEL_SERVER_TIMEOUT_SECONDS", "0.5", "timeout_seconds", 0.5),
+        ("MODEL_SERVER_MAX_QUEUE_ROWS", "10000", "max_queue_rows", 10_000),
+    ],
+)
+def test_the_environment_sets_a_field(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, field: str, expected: object
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    assert getattr(load_settings(), field) == expected
+
+
+@pytest.mark.parametrize(
+    ("environment", "complaint"),
+    [
+        ({"MODEL_SERVER_MAX_ROWS": "0"}, "MODEL_SERVER_MAX_ROWS: Input should be greater than 0"),
+        ({"MODEL_SERVER_MAX_ROWS": "many"}, "MODEL_SERVER_MAX_ROWS: Input should be a valid int"),
+        ({"MODEL_SERVER_TIMEOUT_SECONDS": "0"}, "MODEL_SERVER_TIMEOUT_SECONDS: "),
+        ({"MODEL_SERVER_DRAIN_SECONDS": "-1"}, "MODEL_SERVER_DRAIN_SECONDS: "),
+        ({"MODEL_SERVER_FAST_PATH": "maybe"}, "MODEL_SERVER_FAST_PATH: "),
+        ({"MODEL_SERVER_PORT": "1"}, "MODEL_SERVER_PORT is unknown; known are MODEL_SERVER_"),
+        ({"WORKERS": "0"}, "WORKERS: Input should be greater than 0"),
+        (
+            {"MODEL_SERVER_MAX_ROWS": "11", "MODEL_SERVER_MAX_QUEUE_ROWS": "10"},
+            r"MODEL_SERVER_MAX_QUEUE_ROWS \(10\) must not be less than MODEL_SERVER_MAX_ROWS \(11",
+        ),
+    ],
+)
+def test_what_is_not_allowed_is_named(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], complaint: str
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    with pytest.raises(BentoMLConfigException, match=complaint):
+        load_settings()
+
+
+def test_all_problems_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODEL_SERVER_SPEED", "high")
+    monkeypatch.setenv("MODEL_SERVER_MAX_ROWS", "0")
+
+    with pytest.raises(BentoMLConfigException, match=r"SPEED is unknown; .*MAX_ROWS: Input"):
+        load_settings()
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError):
+        load_settings().workers = 2  # type: ignore[misc]
