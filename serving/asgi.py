@@ -54,12 +54,12 @@ async def read_body(headers: Mapping[bytes, bytes], receive: Receive, limit: int
         ServingError: `payload_too_large`, as soon as it is known.
         ClientGoneError: The connection was closed before the body was complete.
     """
-    if int(headers.get(b"content-length", b"0")) > limit:
-        raise _too_large(limit)
     message = await receive()
     body: bytes = message.get("body", b"")
     if message["type"] == "http.request" and not message.get("more_body") and len(body) <= limit:
         return body
+    if int(headers.get(b"content-length", b"0")) > limit:
+        raise _too_large(limit)
     chunks = bytearray(body)
     while message["type"] == "http.request" and len(chunks) <= limit:
         if not message.get("more_body"):

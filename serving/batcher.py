@@ -62,6 +62,8 @@ _Slice = tuple[_Ticket[Any, Any], int, int]
 class Batcher(Generic[RowT, AnswerT]):
     """Joins the rows of concurrent requests into batches for one function.
 
+    Made on the running event loop, to which it belongs.
+
     Args:
         predict: Takes a list of rows, returns as many answers in order; a plain function or a
             coroutine function.
@@ -77,6 +79,8 @@ class Batcher(Generic[RowT, AnswerT]):
         threads: Threads,
         metrics: BatchMetrics,
     ) -> None:
+        # Asking for the loop costs a system call each time, to see whether the process has forked.
+        self._loop = asyncio.get_running_loop()
         self._predict = predict
         self._is_async = inspect.iscoroutinefunction(predict)
         self._limits = limits
@@ -92,6 +96,11 @@ class Batcher(Generic[RowT, AnswerT]):
         self.queued_rows = 0
         metrics.watch_queue(lambda: self.queued_rows)
 
+    @property
+    def busy(self) -> bool:
+        """Whether a batch is running, so that a new request must wait."""
+        return bool(self._running)
+
     async def submit(self, rows: Sequence[RowT]) -> list[AnswerT]:
         """Returns the answers for `rows`, in order.
 
@@ -103,11 +112,10 @@ class Batcher(Generic[RowT, AnswerT]):
             Exception: Whatever the function raised for these rows.
         """
         self._require_place(len(rows))
-        loop = asyncio.get_running_loop()
-        ticket: _Ticket[RowT, AnswerT] = _Ticket(rows, loop.create_future(), time.monotonic())
+        ticket: _Ticket[RowT, AnswerT] = _Ticket(rows, self._loop.create_future(), time.monotonic())
         self._queue[ticket] = None
         self.queued_rows += len(rows)
-        self._schedule(loop)
+        self._schedule()
         try:
             return cast(list[AnswerT], await ticket.future)
         except asyncio.CancelledError:
@@ -139,11 +147,11 @@ class Batcher(Generic[RowT, AnswerT]):
         seconds = max(1, math.ceil(self.expected_seconds()))
         return ServingError(Code.OVERLOADED, headers=[("retry-after", str(seconds))])
 
-    def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _schedule(self) -> None:
         """Has a batch taken once all that has already arrived is queued."""
         if not (self._scheduled or self._running):
             self._scheduled = True
-            loop.call_soon(self._dispatch)
+            self._loop.call_soon(self._dispatch)
 
     def _dispatch(self) -> None:
         self._scheduled = False
@@ -198,7 +206,7 @@ class Batcher(Generic[RowT, AnswerT]):
 
     def _continue(self) -> None:
         if self._queue or self._suspects:
-            self._schedule(asyncio.get_running_loop())
+            self._schedule()
 
     def _take_batch(self) -> list[_Slice]:
         """Takes rows from the head of the queue, at most a batch full."""
@@ -290,8 +298,7 @@ class Batcher(Generic[RowT, AnswerT]):
         arrivals = [ticket.arrived for ticket in waiting if not ticket.future.done()]
         if arrivals:
             delay = min(arrivals) + self._limits.timeout - time.monotonic()
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(max(0.0, delay), self._give_up)
+            self._timer = self._loop.call_later(max(0.0, delay), self._give_up)
 
     def _give_up(self) -> None:
         """Answers every request that has timed out, and frees its place."""

@@ -116,10 +116,11 @@ class Endpoint:
             )
         if not rows:
             return b"[]"
-        if self._batcher.expected_seconds() > WATCH_SECONDS:
-            answers = await _unless_client_leaves(self._batcher.submit(rows), receive)
+        batcher = self._batcher
+        if batcher.busy and batcher.expected_seconds() > WATCH_SECONDS:
+            answers = await _unless_client_leaves(batcher.submit(rows), receive)
         else:
-            answers = await self._batcher.submit(rows)
+            answers = await batcher.submit(rows)
         return self._to_json(self._validate_output(answers))
 
     def _error(self, raised: Exception, own_id: str) -> ServingError:

@@ -1,5 +1,7 @@
 """The drop-in BentoML service class."""
 
+import gc
+import logging
 from functools import partial
 from typing import Any
 
@@ -72,6 +74,12 @@ class Worker:
 
     def start(self) -> dict[str, App]:
         """Makes the endpoints, by path; to be called when the service instance exists."""
+        # Uvicorn prepares a line of its own access log for every request, and BentoML's logging
+        # then drops it; a logger without handlers is not asked.
+        logging.getLogger("uvicorn.access").propagate = False
+        # Models and libraries stay: without this, each full collection walks through all of them.
+        gc.collect()
+        gc.freeze()
         return {
             _path(self._service, api): self._wrapped(self._endpoint(api))
             for api in self._service.apis.values()
