@@ -119,6 +119,8 @@ class Gateway:
         app: App = self._app
         if path.endswith("/readyz") and self._lifecycle.draining:
             raise ServingError(Code.UNAVAILABLE)
+        if path.endswith(("/livez", "/healthz")) and self._lifecycle.has_lost_a_worker():
+            raise ServingError(Code.UNAVAILABLE, "A worker has ended and is not replaced.")
         if path.endswith("/metrics"):
             self._metrics.gather()
         if path in self._model_tags and scope["method"] == "POST":

@@ -2,8 +2,12 @@
 
 import asyncio
 import logging
+import os
 import signal
 from types import FrameType
+
+import psutil
+from bentoml.serving import running_inside_container
 
 logger = logging.getLogger("bentoml.serving")
 
@@ -17,10 +21,12 @@ class Lifecycle:
 
     Args:
         drain_seconds: Time between the two.
+        workers: Worker processes of the service.
     """
 
-    def __init__(self, drain_seconds: float) -> None:
+    def __init__(self, drain_seconds: float, workers: int) -> None:
         self._drain_seconds = drain_seconds
+        self._workers = workers
         self.draining = False
 
     def install(self) -> None:
@@ -39,3 +45,15 @@ class Lifecycle:
             logger.info("Draining for %s s, then stopping", self._drain_seconds)
 
         signal.signal(signal.SIGTERM, begin)
+
+    def has_lost_a_worker(self) -> bool:
+        """Whether a worker has ended for good.
+
+        BentoML replaces a worker, except in a container: there the others go on alone, and the
+        container should be restarted.
+        """
+        if not running_inside_container():
+            return False
+        siblings = psutil.Process(os.getppid()).children()
+        alive = sum(sibling.status() != psutil.STATUS_ZOMBIE for sibling in siblings)
+        return alive < self._workers

@@ -9,6 +9,7 @@ import bentoml
 from _bentoml_impl.server.app import ServiceAppFactory
 from _bentoml_sdk.method import APIMethod
 from bentoml._internal.configuration.containers import BentoMLContainer
+from bentoml._internal.resource import system_resources
 from bentoml._internal.server.http.instruments import RunnerTrafficMetricsMiddleware
 from bentoml._internal.server.http.traffic import TimeoutMiddleware
 from bentoml._internal.utils.uri import join_paths
@@ -45,7 +46,7 @@ class ModelService(bentoml.Service[Any]):
             model_tags={_path(self, api): worker.model_tag(api) for api in self.apis.values()},
             start=worker.start,
             stop=worker.stop,
-            lifecycle=Lifecycle(worker.settings.drain_seconds),
+            lifecycle=Lifecycle(worker.settings.drain_seconds, worker.count),
             metrics=worker.metrics,
             settings=worker.settings,
         )
@@ -67,6 +68,12 @@ class Worker:
         self._config = BentoMLContainer.config.services.get()[service.name]
         self._threads = Threads(self._config.get("threads") or 1)
         self._tags = {model.tag.name: str(model.tag) for model in service.models}
+
+    @property
+    def count(self) -> int:
+        """How many workers the service has."""
+        workers = self._config.get("workers") or 1
+        return int(system_resources()["cpu"]) if workers == "cpu_count" else int(workers)
 
     def model_tag(self, api: APIMethod[..., Any]) -> str:
         """Tag of the model behind an API; empty if none is stored under its route's first part."""
