@@ -149,7 +149,10 @@ class Batcher(Generic[RowT, AnswerT]):
 
     def _schedule(self) -> None:
         """Has a batch taken once all that has already arrived is queued."""
-        if not (self._scheduled or self._running):
+        if self._running:
+            if self._timer is None:
+                self._watch_timeouts()
+        elif not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self._dispatch)
 
@@ -248,11 +251,15 @@ class Batcher(Generic[RowT, AnswerT]):
     ) -> None:
         """Gives every caller its answers."""
         self._cost.observe(rows, time.monotonic() - started)
-        if len(answers) != rows:
-            error = ValueError(f"{len(answers)} answers came back for {rows} rows")
+        try:
+            self._hand_out(batch, rows, answers)
+        except Exception as error:  # noqa: BLE001 - whatever came back was no list of answers
             for ticket, _, _ in batch:
                 self._reject(ticket, error)
-            return
+
+    def _hand_out(self, batch: list[_Slice], rows: int, answers: Sequence[AnswerT]) -> None:
+        if len(answers) != rows:
+            raise ValueError(f"{len(answers)} answers came back for {rows} rows")
         position = 0
         for ticket, start, stop in batch:
             end = position + stop - start
