@@ -24,7 +24,7 @@ export BENTOML_DO_NOT_TRACK := True
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: serve
 serve: .venv/.train ## Train the models the store lacks, then serve (PORT, 3000; WORKERS, 1)
@@ -61,6 +61,19 @@ lock: .venv/.dev ## Resolve pyproject.toml into requirements*.txt (ARGS=--upgrad
 		--output-file requirements-train.txt
 	$(LOCK) $(ARGS) --extra train --extra dev --constraint requirements-train.txt \
 		--output-file requirements-dev.txt
+
+.PHONY: bench
+bench: .venv/.dev ## Measure all systems side by side, write docs/benchmarks.md (ARGS="--data PATH")
+	@$(BIN)/python -m load_tests $(ARGS)
+
+.PHONY: bench-quick
+bench-quick: .venv/.dev ## The same in two minutes, to the terminal
+	@$(BIN)/python -m load_tests --quick $(ARGS)
+
+.PHONY: bench-peers
+bench-peers: .venv/.dev ## The same with other model servers, each installed on first use
+	@$(BIN)/python -m load_tests --systems \
+		fastapi-tuned,server,mlserver,litserve,rayserve --output docs/benchmarks-peers.md $(ARGS)
 
 .PHONY: clean
 clean: ## Remove .venv, caches and reports; the BentoML store stays

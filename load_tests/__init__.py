@@ -1,0 +1,1 @@
+"""Load tests: the same contract served by several systems, measured side by side in one run."""

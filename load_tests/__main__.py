@@ -1,0 +1,134 @@
+"""The command line: `python -m load_tests [options]`."""
+
+import argparse
+import json
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+# BentoML reports its usage to its makers unless told not to, and reads this when imported.
+os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
+
+from load_tests import cells, data, environment, further, matrix, overload, terminal
+from load_tests.processes import ROOT
+from load_tests.reference import Reference
+from load_tests.results import Results
+from load_tests.running import Workload, folder
+from load_tests.scenarios import SCENARIOS
+from load_tests.systems import OWN, SYSTEMS
+from load_tests.targets import targets
+
+PAGE = ROOT / "docs" / "benchmarks.md"
+RESULTS = ROOT / "load_tests" / "results"
+# Progress reports of the measurements that follow the matrix.
+FURTHER_STEPS = 6
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line.
+
+    Returns:
+        The exit code: 0, or 1 if any answer was wrong or missing. A missed target is reported,
+        and is no failure of the run.
+    """
+    options = _parser().parse_args(arguments)
+    # Ended from outside, it must still end what it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    rows = data.read(options.data, options.texts)
+    reference = Reference(rows)
+    results = Results()
+    effort = _effort(options)
+    plan = cells.chosen(
+        cells.QUICK if options.quick else cells.FULL, set(options.systems), set(options.scenarios)
+    )
+    stated = environment.describe(reference, rows.sources)
+    total = matrix.steps(plan, effort) + FURTHER_STEPS
+    with folder() as files, terminal.progress(total) as progress:
+        workload = Workload(rows, reference, files)
+        matrix.measure(plan, workload, effort, results, progress)
+        if "server" in options.systems and not options.matrix_only:
+            further.measure(workload, effort, results, progress)
+            results.extras["overload"] = overload.measure(
+                files, effort.overload_seconds, progress, closed=2 if options.quick else 0
+            )
+    terminal.show(results, targets(results))
+    _write(options, results, stated, effort)
+    return 1 if results.failures() else 0
+
+
+def _write(
+    options: argparse.Namespace, results: Results, stated: dict[str, str], effort: matrix.Effort
+) -> None:
+    page: Path | None = options.output or (None if options.quick else PAGE)
+    if page is None:
+        return
+    from load_tests.plots import draw
+    from load_tests.report import render
+
+    RESULTS.mkdir(exist_ok=True)
+    raw = RESULTS / f"{datetime.now(UTC):%Y-%m-%d}{'-quick' if options.quick else ''}.json"
+    content = {"environment": stated, "effort": vars(effort), **results.json()}
+    raw.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    pictures = draw(results, page.parent)
+    page.write_text(render(results, stated, effort, pictures), encoding="utf-8")
+    print(f"{page} and {raw} written", file=sys.stderr)
+
+
+def _effort(options: argparse.Namespace) -> matrix.Effort:
+    from dataclasses import replace
+
+    effort = matrix.QUICK if options.quick else matrix.FULL
+    return replace(
+        effort,
+        rounds=options.rounds or effort.rounds,
+        seconds=options.seconds or effort.seconds,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m load_tests",
+        description="Measures this server and others, side by side, on the models of the store.",
+        epilog="Without --data the rows are simulated, and the report says so. Other model "
+        f"servers, each installed on first use: {', '.join(cells.PEERS)}.",
+    )
+    parser.add_argument("--data", metavar="PATH", help="turnover data to send")
+    parser.add_argument("--texts", metavar="PATH", help="projects to send; default: beside --data")
+    parser.add_argument("--quick", action="store_true", help="under two minutes, to the terminal")
+    parser.add_argument(
+        "--systems", type=_names(SYSTEMS), default=list(OWN), metavar="A,B", help="default: own"
+    )
+    parser.add_argument(
+        "--scenarios",
+        type=_names(SCENARIOS),
+        default=list(SCENARIOS),
+        metavar="A,B",
+        help=f"of {', '.join(SCENARIOS)}",
+    )
+    parser.add_argument("--rounds", type=int, metavar="N", help="interleaved rounds")
+    parser.add_argument("--seconds", type=int, metavar="N", help="of each measurement")
+    parser.add_argument("--matrix-only", action="store_true", help="no memory, no overload …")
+    parser.add_argument("--output", type=Path, metavar="PATH", help=f"page to write ({PAGE.name})")
+    return parser
+
+
+class _names:  # noqa: N801 - used as a function
+    """Reads a comma-separated list of known names."""
+
+    def __init__(self, known: Mapping[str, object]) -> None:
+        self._known = list(known)
+
+    def __call__(self, text: str) -> list[str]:
+        names = text.split(",")
+        if unknown := [name for name in names if name not in self._known]:
+            raise argparse.ArgumentTypeError(
+                f"unknown: {', '.join(unknown)}; known: {', '.join(self._known)}"
+            )
+        return names
+
+
+if __name__ == "__main__":
+    sys.exit(main())

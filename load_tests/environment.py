@@ -1,0 +1,63 @@
+"""Where and when a run took place: without it, its numbers mean nothing."""
+
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import psutil
+
+from load_tests.processes import ROOT
+from load_tests.reference import Reference
+
+LIBRARIES = (
+    *("bentoml", "fastapi", "starlette", "uvicorn", "uvloop", "httptools", "pydantic"),
+    *("lightgbm", "scikit-learn", "numpy", "pandas"),
+)
+
+
+def describe(reference: Reference, sources: dict[str, str]) -> dict[str, str]:
+    """Returns what to state, name → value."""
+    memory = psutil.virtual_memory().total / 2**30
+    return {
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "commit": _commit(),
+        "command": shlex.join(["python", "-m", "load_tests", *_without_folders(sys.argv[1:])]),
+        "CPU": f"{_cpu()}, {os.cpu_count()} cores, shared by server and load generator",
+        "memory": f"{memory:.0f} GiB",
+        "kernel": f"{platform.system()} {platform.release()}",
+        "Python": platform.python_version(),
+        "libraries": ", ".join(f"{name} {version(name)}" for name in LIBRARIES),
+        "wrk": _first_line(["wrk", "-v"]),
+        "models": f"{reference.attrition_model.tag}, {reference.topics_model.tag}",
+        "turnover rows": sources["attrition"],
+        "topics rows": sources["topics"],
+    }
+
+
+def _without_folders(arguments: list[str]) -> list[str]:
+    """A page to be published should not show where on a disk somebody keeps their data."""
+    return [Path(one).name if Path(one).is_absolute() else one for one in arguments]
+
+
+def _cpu() -> str:
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _commit() -> str:
+    commit = _first_line(["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"])
+    changed = _first_line(["git", "-C", str(ROOT), "status", "--porcelain", "-uno"])
+    return f"{commit}, with uncommitted changes" if changed else commit
+
+
+def _first_line(command: list[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - fixed
+    lines = done.stdout.splitlines()
+    return lines[0].strip() if lines else ""

@@ -1,0 +1,56 @@
+"""`bentoml-stock`, `bentoml-lean` and `server`: the same service in three configurations."""
+
+import sys
+
+from load_tests.systems.base import CONTRACT, Launch, System
+
+# Without a version: BentoML checks the file against two schemas, which want different ones.
+_LEAN = """\
+services:
+  tracing:
+    excluded_urls: ".*"
+"""
+
+
+def _command(launch: Launch) -> list[str]:
+    serve = [sys.executable, "-m", "bentoml", "serve", "service:ModelServer"]
+    return [*serve, "--host", "127.0.0.1", "--port", str(launch.port)]
+
+
+def _environment(launch: Launch, **settings: str) -> dict[str, str]:
+    own = {f"MODEL_SERVER_{name.upper()}": value for name, value in settings.items()}
+    return {"MODEL_SERVER_WORKERS": str(launch.workers), "BENTOML_DO_NOT_TRACK": "True", **own}
+
+
+def _stock(launch: Launch) -> dict[str, str]:
+    return _environment(launch, fast_path="false", access_log="true")
+
+
+def _lean(launch: Launch) -> dict[str, str]:
+    path = launch.folder / "bentoml-lean.yaml"
+    path.write_text(_LEAN, encoding="utf-8")
+    environment = _environment(launch, fast_path="false", access_log="false")
+    return {**environment, "BENTOML_CONFIG": str(path)}
+
+
+STOCK = System(
+    name="bentoml-stock",
+    what="this service with BentoML's own class and default configuration",
+    command=_command,
+    environment=_stock,
+    dialects=CONTRACT,
+)
+LEAN = System(
+    name="bentoml-lean",
+    what="the same, access log off and tracing excluded",
+    command=_command,
+    environment=_lean,
+    dialects=CONTRACT,
+)
+SERVER = System(
+    name="server",
+    what="this service with its defaults, metrics on",
+    command=_command,
+    environment=_environment,
+    dialects=CONTRACT,
+)
