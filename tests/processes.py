@@ -77,6 +77,8 @@ class Server:
                 env={
                     **os.environ,
                     "MODEL_SERVER_WORKERS": str(workers),
+                    # A test's server has nobody to turn away before it stops.
+                    "MODEL_SERVER_DRAIN_SECONDS": "0",
                     "PYTHONPATH": str(ROOT),
                     **(environment or {}),
                 },

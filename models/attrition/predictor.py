@@ -7,12 +7,15 @@ import bentoml
 import lightgbm
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
 from models.attrition.features import CATEGORIES, FEATURES, matrix
 from models.attrition.schema import Attrition, AttritionExplanation, Contribution, Employee
 from models.card import ModelCard
 
 MODEL_FILE = "model.txt"
+
+_answers = TypeAdapter(list[Attrition])
 
 
 class AttritionPredictor:
@@ -43,10 +46,13 @@ class AttritionPredictor:
     def predict(self, employees: Sequence[Employee]) -> list[Attrition]:
         """Judges employees, one answer each, in order."""
         threshold = self.threshold
-        return [
-            Attrition(probability=probability, leaves=probability >= threshold)
-            for probability in self.probabilities(matrix(employees)).tolist()
-        ]
+        # One call for the whole list takes half the time of a constructor call for each.
+        return _answers.validate_python(
+            [
+                {"probability": probability, "leaves": probability >= threshold}
+                for probability in self.probabilities(matrix(employees)).tolist()
+            ]
+        )
 
     def probabilities(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Probability of leaving for every row of a matrix made by `models.attrition.features`."""
