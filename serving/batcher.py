@@ -25,7 +25,7 @@ AnswerT = TypeVar("AnswerT")
 
 # A batch up to this long runs on the event loop: handing it to a thread and back costs more than
 # the others lose by waiting for it (see docs/decisions.md).
-INLINE_SECONDS = 0.005
+INLINE_SECONDS = 0.010
 
 
 @dataclass(frozen=True)

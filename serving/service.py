@@ -1,6 +1,5 @@
 """The drop-in BentoML service class."""
 
-import gc
 import logging
 from functools import partial
 from typing import Any
@@ -20,7 +19,7 @@ from serving.asgi import App
 from serving.batcher import Batcher, Limits
 from serving.endpoint import Endpoint, is_batchable_list
 from serving.gateway import Gateway
-from serving.lifecycle import Lifecycle
+from serving.lifecycle import Lifecycle, settle_memory
 from serving.metrics import Metrics
 from serving.settings import load_settings
 from serving.threads import Threads
@@ -84,9 +83,7 @@ class Worker:
         # Uvicorn prepares a line of its own access log for every request, and BentoML's logging
         # then drops it; a logger without handlers is not asked.
         logging.getLogger("uvicorn.access").propagate = False
-        # Models and libraries stay: without this, each full collection walks through all of them.
-        gc.collect()
-        gc.freeze()
+        settle_memory()
         return {
             _path(self._service, api): self._wrapped(self._endpoint(api))
             for api in self._service.apis.values()

@@ -37,7 +37,7 @@ class Settings(BaseSettings):
     max_rows: PositiveInt = 10_000
     """Most rows in one request; more are answered 413."""
 
-    max_queue_rows: PositiveInt = 20_000
+    max_queue_rows: PositiveInt = 100_000
     """Most rows waiting for one API's model in one worker; a request beyond is answered 503."""
 
     timeout_seconds: PositiveFloat = 30
