@@ -30,7 +30,7 @@ class Effort:
 
 
 FULL = Effort(5, 3, 1, 20, 60, 1_000_000, 3)
-QUICK = Effort(2, 1, 0, 5, 5, 50_000, 0)
+QUICK = Effort(2, 1, 0, 4, 4, 50_000, 0)
 
 
 def measure(

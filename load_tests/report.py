@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from load_tests.cells import PEERS, Cell
+from load_tests.cells import Cell
 from load_tests.matrix import Effort
 from load_tests.results import Results, Spread, percentile, rate
 from load_tests.scenarios import SCENARIOS
@@ -87,6 +87,8 @@ def _failures(results: Results) -> str:
 
 def _losses(results: Results) -> str:
     """Cells in which a comparable system is better, each with by how much."""
+    if not any(one.system == "server" for one in results.measurements):
+        return "It was not measured."
     rows = []
     for cell in _cells_of(results):
         for name in _names(results, cell):
@@ -139,7 +141,7 @@ def _cells_of(results: Results) -> list[Cell]:
 
 def _names(results: Results, cell: Cell) -> list[str]:
     measured = {one.system for one in results.measurements if one.cell == cell}
-    return [name for name in (*SYSTEMS, *PEERS) if name in measured]
+    return [name for name in SYSTEMS if name in measured]
 
 
 def _title(path: Path) -> str:

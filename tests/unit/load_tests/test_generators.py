@@ -1,0 +1,109 @@
+"""The generators and the arithmetic of the load tests: a benchmark must not be wrong itself."""
+
+import asyncio
+
+import pytest
+
+from load_tests import open_loop, wrk
+from load_tests.cells import FULL, QUICK, Cell, chosen
+from load_tests.results import Measurement, Results, rate
+from load_tests.targets import targets
+from load_tests.watch import buckets
+
+CELL = Cell("turnover-1", 32, 1)
+
+
+def measured(system: str, number: int, rps: float, status: int = 0) -> Measurement:
+    latency = dict.fromkeys(wrk.PERCENTILES, 1.0)
+    return Measurement(system, CELL, number, 1.0, 100, rps, latency, {"status": status}, 1)
+
+
+def test_wrk_output_is_read_and_only_good_answers_count() -> None:
+    output = (
+        'Running 1s test\nJSON {"requests": 100, "seconds": 2.0, "p50": 1.0, "p90": 2.0, '
+        '"p99": 3.0, "p99.9": 4.0, "max": 5.0, "connect": 0, "read": 0, "write": 0, '
+        '"timeout": 1, "status": 20}\n'
+    )
+    seen = wrk.parse(output)
+    assert seen.rate == 40
+    assert seen.failed == 21
+    with pytest.raises(RuntimeError, match="wrk failed"):
+        wrk.parse("", "unable to connect")
+
+
+def test_ratios_are_taken_within_a_round() -> None:
+    results = Results()
+    for number, (first, second) in enumerate([(100.0, 50.0), (300.0, 100.0), (40.0, 10.0)]):
+        results.measurements += [
+            measured("server", number, first),
+            measured("fastapi-tuned", number, second),
+        ]
+    ratio = results.ratio(("server", CELL, rate), ("fastapi-tuned", CELL, rate))
+    assert ratio is not None
+    assert (ratio.median, ratio.low, ratio.high) == (3, 2, 4)
+    verdicts = {one.measure: one.verdict for one in targets(results)}
+    assert verdicts["turnover, one row: requests/s, server / fastapi-tuned"] == "MISSED"
+    assert verdicts["turnover, one row: requests/s, server / empty"] == "not measured"
+
+
+def test_a_bad_answer_is_a_failure_of_the_run() -> None:
+    results = Results()
+    results.measurements.append(measured("server", 1, 100.0, status=3))
+    assert results.failures() == ["server, turnover-1 @32, 1 worker, round 1: 3 status"]
+
+
+@pytest.mark.parametrize("plan", [FULL, QUICK])
+def test_every_plan_measures_what_the_targets_need(plan: dict[Cell, tuple[str, ...]]) -> None:
+    assert {"empty", "fastapi-guide", "fastapi-tuned", "bentoml-stock", "server"} <= set(plan[CELL])
+    part = chosen(plan, {"server"}, {"topics-1"})
+    assert all(names == ["server"] for names in part.values())
+    assert {cell.scenario for cell in part} == {"topics-1"}
+
+
+def test_buckets_are_differences_of_cumulative_counts() -> None:
+    def text(*counts: int) -> str:
+        bounds = ("1.0", "2.0", "+Inf")
+        return "\n".join(
+            f'rows_bucket{{le="{bound}",route="/a"}} {count}.0'
+            for bound, count in zip(bounds, counts, strict=True)
+        )
+
+    assert buckets(text(1, 1, 1), text(4, 9, 10), "rows", "/a") == {"1.0": 3, "2.0": 5, "+Inf": 1}
+
+
+def test_the_open_loop_charges_a_stall_to_every_request_that_was_due() -> None:
+    async def run() -> open_loop.Opened:
+        stalled = asyncio.Event()
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            number = 0
+            while head := await reader.readline():
+                while (line := await reader.readline()) != b"\r\n":
+                    head += line
+                await reader.readexactly(int(head.split(b"Content-Length: ")[1].split()[0]))
+                if not stalled.is_set():
+                    stalled.set()
+                    await asyncio.sleep(0.3)
+                number += 1
+                refused = b"HTTP/1.1 503 No\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"
+                good = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+                writer.write(refused if number % 10 == 0 else good)
+            writer.close()
+
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        async with server:
+            generator = open_loop.Generator(
+                f"http://127.0.0.1:{port}/x", [b"{}"], rate=200, seconds=0.5, connections=1
+            )
+            seen = await generator.run()
+            await asyncio.sleep(0.01)
+        return seen
+
+    seen = asyncio.run(run())
+    assert len(seen.answers) == 100
+    assert seen.count(503) == 10
+    assert all(one.retry_after for one in seen.answers if one.status == 503)
+    # One connection, stalled for 0.3 s: the 60 requests due meanwhile all waited.
+    assert seen.most_waiting >= 30
+    assert sum(one.seconds > 0.1 for one in seen.answers) >= 30
