@@ -1,0 +1,27 @@
+"""In a container BentoML does not replace a dead worker: the others then fail liveness."""
+
+import os
+import signal
+
+import bentoml
+import psutil
+import requests
+
+from tests.processes import Server, wait_until
+
+
+def test_liveness_fails_when_a_worker_is_lost_for_good(
+    stored_models: dict[str, bentoml.Model],
+) -> None:
+    # The variable is how BentoML itself knows that it runs in a container.
+    with Server.start(workers=2, environment={"BENTOML_CONTAINERIZED": "true"}) as server:
+
+        def livez() -> int:
+            return requests.get(f"{server.url}/livez", timeout=5).status_code
+
+        wait_until(lambda: livez() == 200, 10, "the workers were not alive")
+        worker = psutil.Process(server.process.pid).children()[0]
+        os.kill(worker.pid, signal.SIGKILL)
+
+        wait_until(lambda: livez() == 503, 10, "liveness did not fail")
+        assert requests.get(f"{server.url}/livez", timeout=5).json()["code"] == "unavailable"
