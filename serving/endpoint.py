@@ -1,6 +1,7 @@
 """The fast path: one batchable API, from the socket through the batcher and back."""
 
 import asyncio
+import json
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -128,7 +129,8 @@ class Endpoint:
         if isinstance(raised, ServingError):
             return raised
         if isinstance(raised, BentoMLException):
-            return ServingError.from_response(raised.error_code.value, str(raised).encode())
+            body = json.dumps({"error": str(raised)})
+            return ServingError.from_response(raised.error_code.value, body.encode())
         logger.error("Request %s failed", own_id, exc_info=raised)
         return ServingError(Code.INTERNAL)
 

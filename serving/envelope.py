@@ -1,7 +1,11 @@
 """Gives the answers of any application an identity, and its errors the one envelope."""
 
+import logging
+
 from serving.asgi import Headers, Message, Send, answer_error
 from serving.errors import ServingError
+
+logger = logging.getLogger("bentoml.serving")
 
 # Headers of an error response that stay true when its body is replaced.
 _KEPT = {
@@ -46,6 +50,11 @@ class Envelope:
         elif self._error_status:
             self._error_body += message.get("body", b"")
             if not message.get("more_body"):
+                if self._error_status == 500:
+                    # The application has logged the exception, but does not know the request.
+                    logger.error(
+                        "Request %s failed, as logged above", self.request_id
+                    )
                 await self.fail(
                     ServingError.from_response(self._error_status, bytes(self._error_body))
                 )
