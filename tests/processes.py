@@ -50,6 +50,20 @@ def is_ready(url: str) -> bool:
         return False
 
 
+@contextlib.contextmanager
+def _own_home(environment: Mapping[str, str]) -> Iterator[Path]:
+    """A BentoML home for one server, with the stores of the one it would have had.
+
+    A server empties the folder of metrics in its home when it starts, whoever else uses it.
+    """
+    home = Path({**os.environ, **environment}["BENTOML_HOME"])
+    with tempfile.TemporaryDirectory() as own:
+        for store in ("models", "bentos"):
+            (home / store).mkdir(exist_ok=True)
+            (Path(own) / store).symlink_to(home / store)
+        yield Path(own)
+
+
 @dataclass
 class Server:
     """A running `bentoml serve`."""
@@ -70,7 +84,7 @@ class Server:
     ) -> "Iterator[Server]":
         """Starts `bentoml serve TARGET`, waits until it is ready, and ends it afterwards."""
         port = free_port()
-        with tempfile.TemporaryFile() as log:
+        with tempfile.TemporaryFile() as log, _own_home(environment or {}) as home:
             process = subprocess.Popen(
                 [sys.executable, "-m", "bentoml", "serve", target, "--port", str(port)],
                 cwd=folder,
@@ -81,6 +95,7 @@ class Server:
                     "MODEL_SERVER_DRAIN_SECONDS": "0",
                     "PYTHONPATH": str(ROOT),
                     **(environment or {}),
+                    "BENTOML_HOME": str(home),
                 },
                 stdout=log,
                 stderr=subprocess.STDOUT,
