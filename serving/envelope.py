@@ -52,9 +52,7 @@ class Envelope:
             if not message.get("more_body"):
                 if self._error_status == 500:
                     # The application has logged the exception, but does not know the request.
-                    logger.error(
-                        "Request %s failed, as logged above", self.request_id
-                    )
+                    logger.error("Request %s failed, as logged above", self.request_id)
                 await self.fail(
                     ServingError.from_response(self._error_status, bytes(self._error_body))
                 )
