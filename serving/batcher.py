@@ -111,6 +111,8 @@ class Batcher(Generic[RowT, AnswerT]):
                 `deadline_exceeded` after the time-out.
             Exception: Whatever the function raised for these rows.
         """
+        if not rows:
+            return []
         self._require_place(len(rows))
         ticket: _Ticket[RowT, AnswerT] = _Ticket(rows, self._loop.create_future(), time.monotonic())
         self._queue[ticket] = None
@@ -301,8 +303,9 @@ class Batcher(Generic[RowT, AnswerT]):
             self._timer.cancel()
             self._timer = None
         taken = [ticket for ticket, _, _ in (*self._running, *self._suspects)]
-        waiting = [*taken, *itertools.islice(self._queue, 1)]
-        arrivals = [ticket.arrived for ticket in waiting if not ticket.future.done()]
+        oldest = next((ticket for ticket in self._queue if not ticket.future.done()), None)
+        waiting = [ticket for ticket in taken if not ticket.future.done()]
+        arrivals = [ticket.arrived for ticket in (*waiting, *([oldest] if oldest else []))]
         if arrivals:
             delay = min(arrivals) + self._limits.timeout - time.monotonic()
             self._timer = self._loop.call_later(max(0.0, delay), self._give_up)

@@ -1,10 +1,9 @@
 """The fast path: one batchable API, from the socket through the batcher and back."""
 
 import asyncio
-import json
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, get_origin
 
 import pydantic
@@ -31,8 +30,6 @@ from serving.settings import Settings
 
 logger = logging.getLogger("bentoml.serving")
 
-# A request that waits longer than this for the model is watched for its client leaving.
-WATCH_SECONDS = 0.02
 # What the metrics call a request whose client left: the custom of nginx.
 CLIENT_CLOSED_REQUEST = 499
 
@@ -115,24 +112,22 @@ class Endpoint:
             raise ServingError(
                 Code.PAYLOAD_TOO_LARGE, f"The request has more than {self._settings.max_rows} rows."
             )
-        if not rows:
-            return b"[]"
-        batcher = self._batcher
-        if batcher.busy and batcher.expected_seconds() > WATCH_SECONDS:
-            answers = await _unless_client_leaves(batcher.submit(rows), receive)
-        else:
-            answers = await batcher.submit(rows)
-        return self._to_json(self._validate_output(answers))
+        answers = self._batcher.submit(rows)
+        if self._batcher.busy:
+            # It has to wait, for a batch that is dear or whose cost is not known yet.
+            answers = _unless_client_leaves(answers, receive)
+        return self._to_json(self._validate_output(await answers))
 
     def _error(self, raised: Exception, own_id: str) -> ServingError:
         """Finds the row of the error table for an exception, and logs it if it is a bug."""
         if isinstance(raised, ServingError):
             return raised
+        error = ServingError(Code.INTERNAL)
         if isinstance(raised, BentoMLException):
-            body = json.dumps({"error": str(raised)})
-            return ServingError.from_response(raised.error_code.value, body.encode())
-        logger.error("Request %s failed", own_id, exc_info=raised)
-        return ServingError(Code.INTERNAL)
+            error = ServingError.from_status(raised.error_code, str(raised))
+        if error.code.status >= 500:
+            logger.error("Request %s failed", own_id, exc_info=raised)
+        return error
 
 
 def _row_parser(api: APIMethod[..., Any]) -> Callable[[bytes], Sequence[Any]]:
@@ -154,7 +149,9 @@ def _row_parser(api: APIMethod[..., Any]) -> Callable[[bytes], Sequence[Any]]:
     return parse
 
 
-async def _unless_client_leaves(answers: Any, receive: Receive) -> Any:
+async def _unless_client_leaves(
+    answers: Coroutine[Any, Any, list[Any]], receive: Receive
+) -> list[Any]:
     """Awaits the answers, and gives them up when the client closes the connection.
 
     Raises:

@@ -107,9 +107,14 @@ class ServingError(Exception):
         details = content.get("detail")
         if isinstance(details, list) and details and status < 500:
             return cls.from_details(details)
+        return cls.from_status(status, str(content.get("error") or details or ""))
+
+    @classmethod
+    def from_status(cls, status: int, message: str) -> "ServingError":
+        """Makes the error for an HTTP status of 400 or more and somebody else's message."""
         code = _BY_STATUS.get(status, Code.INVALID_INPUT if status < 500 else Code.INTERNAL)
-        message = str(content.get("error") or details or "")
-        # A text that is merely the status's name tells less than the table's sentence.
+        # A text that is merely the status's name tells less than the table's sentence, and what
+        # goes wrong inside is not the client's to know.
         informative = len(message.split()) > 3 and status < 500
         return cls(code, message if informative else "")
 

@@ -2,6 +2,8 @@
 
 import sys
 
+from bentoml._internal.configuration.containers import BentoMLContainer
+
 from load_tests.systems.base import CONTRACT, Launch, System
 
 # Without a version: BentoML checks the file against two schemas, which want different ones.
@@ -18,8 +20,17 @@ def _command(launch: Launch) -> list[str]:
 
 
 def _environment(launch: Launch, **settings: str) -> dict[str, str]:
+    # A BentoML server that starts wipes the metrics of any other one that shares its home.
+    home = launch.folder / f"bentoml-{launch.port}"
+    home.mkdir()
+    (home / "models").symlink_to(BentoMLContainer.model_store_dir.get())
     own = {f"MODEL_SERVER_{name.upper()}": value for name, value in settings.items()}
-    return {"MODEL_SERVER_WORKERS": str(launch.workers), "BENTOML_DO_NOT_TRACK": "True", **own}
+    return {
+        "BENTOML_HOME": str(home),
+        "BENTOML_DO_NOT_TRACK": "True",
+        "MODEL_SERVER_WORKERS": str(launch.workers),
+        **own,
+    }
 
 
 def _stock(launch: Launch) -> dict[str, str]:
