@@ -129,9 +129,9 @@ class Batcher(Generic[RowT, AnswerT]):
         waiting = max(0.0, self._running_until - time.monotonic()) if self._running else 0.0
         whole, rest = divmod(self.queued_rows + rows, self._limits.max_batch_rows)
         if whole:
-            waiting += whole * (self._cost.estimate(self._limits.max_batch_rows) or 0.0)
+            waiting += whole * (self._cost.expected(self._limits.max_batch_rows) or 0.0)
         if rest:
-            waiting += self._cost.estimate(rest) or 0.0
+            waiting += self._cost.expected(rest) or 0.0
         return waiting
 
     def _require_place(self, rows: int) -> None:
@@ -165,10 +165,10 @@ class Batcher(Generic[RowT, AnswerT]):
         rows = [row for ticket, start, stop in batch for row in ticket.rows[start:stop]]
         self._metrics.batch_rows.observe(len(rows))
         started = time.monotonic()
-        expected = self._cost.estimate(len(rows))
+        alone = self._cost.alone(len(rows))
         if (
-            expected is not None
-            and expected <= INLINE_SECONDS
+            alone is not None
+            and alone <= INLINE_SECONDS
             and not self._is_async
             and self._threads.allow_inline
         ):
@@ -177,11 +177,12 @@ class Batcher(Generic[RowT, AnswerT]):
             except Exception as error:  # noqa: BLE001 - whatever it is, it is its caller's
                 self._fail(batch, error)
             else:
-                self._settle(batch, len(rows), answers, started)
+                self._cost.observe(len(rows), time.monotonic() - started, contended=False)
+                self._settle(batch, len(rows), answers)
             self._continue()
             return
         self._running = batch
-        self._running_until = started + (expected or 0.0)
+        self._running_until = started + (self._cost.expected(len(rows)) or 0.0)
         self._watch_timeouts()
         future = self._start(rows)
         future.add_done_callback(lambda done: self._ended(batch, len(rows), done, started))
@@ -206,7 +207,8 @@ class Batcher(Generic[RowT, AnswerT]):
         elif error := done.exception():
             self._fail(batch, cast(Exception, error))
         else:
-            self._settle(batch, rows, done.result(), started)
+            self._cost.observe(rows, time.monotonic() - started, contended=True)
+            self._settle(batch, rows, done.result())
         self._continue()
 
     def _continue(self) -> None:
@@ -244,15 +246,8 @@ class Batcher(Generic[RowT, AnswerT]):
                 del self._queue[ticket]
         return batch
 
-    def _settle(
-        self,
-        batch: list[_Slice],
-        rows: int,
-        answers: Sequence[AnswerT],
-        started: float,
-    ) -> None:
+    def _settle(self, batch: list[_Slice], rows: int, answers: Sequence[AnswerT]) -> None:
         """Gives every caller its answers."""
-        self._cost.observe(rows, time.monotonic() - started)
         try:
             self._hand_out(batch, rows, answers)
         except Exception as error:  # noqa: BLE001 - whatever came back was no list of answers

@@ -1,33 +1,59 @@
 """What a batch costs, learnt from the batches that ran."""
 
 _WEIGHT_OF_NEWEST = 0.2
+# A batch in a thread also waits for Python's lock, the more the busier the loop is: a longer time
+# says little about the batch itself, a shorter one is nearer to the truth.
+_WEIGHT_OF_SLOWED = 0.02
+_WEIGHT_OF_UNDISTURBED = 1.0
 
 
 class CostModel:
     """Estimates the seconds that a batch takes, from its number of rows.
 
-    Fixed costs make the first rows of a batch dear and the later ones cheap, so the cost per row
-    is kept for each power of two of the batch size, as an exponential average.
+    Fixed costs make the first rows of a batch dear and the later ones cheap, so costs per row are
+    kept for each power of two of the batch size, as exponential averages: of the time that passed,
+    and of the time that the batch alone would have taken.
     """
 
     def __init__(self) -> None:
-        self._seconds_per_row: dict[int, float] = {}
+        self._passed: dict[int, float] = {}
+        self._alone: dict[int, float] = {}
 
-    def observe(self, rows: int, seconds: float) -> None:
-        """Learns from a batch of `rows` that took `seconds`."""
-        size, cost = rows.bit_length(), seconds / rows
-        known = self._seconds_per_row.get(size, cost)
-        self._seconds_per_row[size] = known + _WEIGHT_OF_NEWEST * (cost - known)
+    def observe(self, rows: int, seconds: float, *, contended: bool) -> None:
+        """Learns from a batch.
 
-    def estimate(self, rows: int) -> float | None:
-        """Returns the expected seconds for a batch of `rows`; None before the first batch.
-
-        For a size that was never seen, the nearest smaller size tells an upper bound.
+        Args:
+            rows: Rows in the batch.
+            seconds: Time that passed.
+            contended: Whether it ran beside other work of this process, in a thread.
         """
-        known = self._seconds_per_row
-        size = rows.bit_length()
-        if size not in known:
-            if not known:
-                return None
-            size = max((seen for seen in known if seen < size), default=min(known))
-        return known[size] * rows
+        size, cost = rows.bit_length(), seconds / rows
+        _move(self._passed, size, cost, _WEIGHT_OF_NEWEST)
+        weight = _WEIGHT_OF_NEWEST
+        if contended:
+            slowed = cost > self._alone.get(size, cost)
+            weight = _WEIGHT_OF_SLOWED if slowed else _WEIGHT_OF_UNDISTURBED
+        _move(self._alone, size, cost, weight)
+
+    def expected(self, rows: int) -> float | None:
+        """Returns the seconds until a batch of `rows` will have ended; None before the first."""
+        return _estimate(self._passed, rows)
+
+    def alone(self, rows: int) -> float | None:
+        """Returns the seconds that a batch of `rows` takes undisturbed; None before the first."""
+        return _estimate(self._alone, rows)
+
+
+def _move(costs: dict[int, float], size: int, cost: float, weight: float) -> None:
+    known = costs.get(size, cost)
+    costs[size] = known + weight * (cost - known)
+
+
+def _estimate(costs: dict[int, float], rows: int) -> float | None:
+    """Estimates by the nearest size known; of those never seen, a smaller one is an upper bound."""
+    size = rows.bit_length()
+    if size not in costs:
+        if not costs:
+            return None
+        size = max((seen for seen in costs if seen < size), default=min(costs))
+    return costs[size] * rows

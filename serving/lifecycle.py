@@ -12,6 +12,9 @@ from types import FrameType
 import psutil
 from bentoml.serving import running_inside_container
 
+# New objects before a collection of the youngest; young ones before older ones; these before all.
+_COLLECT_AFTER = (50_000, 20, 100)
+
 logger = logging.getLogger("bentoml.serving")
 
 
@@ -65,10 +68,13 @@ class Lifecycle:
 def settle_memory() -> None:
     """Tidies up once a worker has loaded all it will keep.
 
-    Models and libraries stay: unfrozen, each full collection would walk through all of them. And
-    glibc keeps what loading has freed until it is asked to return it (6 MB here).
+    Models and libraries stay: unfrozen, each full collection would walk through all of them. Rows
+    come and go by the thousand and form no cycles: by Python's thresholds, the collector would
+    walk through the waiting ones again and again. And glibc keeps what loading has freed until it
+    is asked to return it (6 MB here).
     """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*_COLLECT_AFTER)
     with contextlib.suppress(OSError, AttributeError):  # another C library
         ctypes.CDLL("libc.so.6").malloc_trim(0)

@@ -8,24 +8,25 @@ from serving.cost import CostModel
 
 
 def test_nothing_is_expected_before_the_first_batch() -> None:
-    assert CostModel().estimate(1) is None
+    assert CostModel().expected(1) is None
+    assert CostModel().alone(1) is None
 
 
 def test_the_first_batch_is_taken_at_its_word() -> None:
     cost = CostModel()
-    cost.observe(8, 0.016)
+    cost.observe(8, 0.016, contended=False)
 
-    assert cost.estimate(8) == pytest.approx(0.016)
-    assert cost.estimate(15) == pytest.approx(0.030)
+    assert cost.expected(8) == pytest.approx(0.016)
+    assert cost.expected(15) == pytest.approx(0.030)
 
 
 def test_sizes_are_learnt_apart() -> None:
     cost = CostModel()
-    cost.observe(1, 0.010)
-    cost.observe(1_000, 0.100)
+    cost.observe(1, 0.010, contended=False)
+    cost.observe(1_000, 0.100, contended=False)
 
-    assert cost.estimate(1) == pytest.approx(0.010)
-    assert cost.estimate(1_000) == pytest.approx(0.100)
+    assert cost.expected(1) == pytest.approx(0.010)
+    assert cost.expected(1_000) == pytest.approx(0.100)
 
 
 @pytest.mark.parametrize(
@@ -38,20 +39,38 @@ def test_sizes_are_learnt_apart() -> None:
 )
 def test_an_unseen_size_costs_as_the_nearest_smaller(rows: int, seconds: float) -> None:
     cost = CostModel()
-    cost.observe(2, 0.002)
-    cost.observe(16, 0.008)
-    cost.observe(1_024, 0.1024)
+    cost.observe(2, 0.002, contended=False)
+    cost.observe(16, 0.008, contended=False)
+    cost.observe(1_024, 0.1024, contended=False)
 
-    assert cost.estimate(rows) == pytest.approx(seconds)
+    assert cost.expected(rows) == pytest.approx(seconds)
 
 
 def test_an_outlier_fades() -> None:
     cost = CostModel()
-    cost.observe(4, 10.0)
+    cost.observe(4, 10.0, contended=False)
     for _ in range(60):
-        cost.observe(4, 0.004)
+        cost.observe(4, 0.004, contended=False)
 
-    assert cost.estimate(4) == pytest.approx(0.004, rel=0.01)
+    assert cost.expected(4) == pytest.approx(0.004, rel=0.01)
+
+
+def test_contention_does_not_make_a_cheap_batch_dear() -> None:
+    cost = CostModel()
+    for seconds in [0.030, 0.002, *[0.030] * 5]:
+        cost.observe(100, seconds, contended=True)
+
+    assert cost.alone(100) == pytest.approx(0.002, rel=1.5)
+    assert (cost.expected(100) or 0) > 0.015
+
+
+def test_a_batch_that_has_become_dear_is_noticed() -> None:
+    cost = CostModel()
+    cost.observe(100, 0.002, contended=True)
+    for _ in range(200):
+        cost.observe(100, 0.050, contended=True)
+
+    assert cost.alone(100) == pytest.approx(0.050, rel=0.05)
 
 
 @given(
@@ -63,9 +82,9 @@ def test_the_cost_of_a_row_stays_within_what_was_measured(
 ) -> None:
     cost = CostModel()
     for size, seconds in batches:
-        cost.observe(size, seconds)
+        cost.observe(size, seconds, contended=False)
 
     per_row = [seconds / size for size, seconds in batches]
-    estimate = cost.estimate(rows)
+    estimate = cost.expected(rows)
     assert estimate is not None
     assert min(per_row) * 0.999 <= estimate / rows <= max(per_row) * 1.001
