@@ -1,6 +1,7 @@
 """What a batch costs, learnt from the batches that ran."""
 
 _WEIGHT_OF_NEWEST = 0.2
+_ENOUGH = 8
 # A batch in a thread also waits for Python's lock, the more the busier the loop is: a longer time
 # says little about the batch itself, a shorter one is nearer to the truth.
 _WEIGHT_OF_SLOWED = 0.02
@@ -16,6 +17,7 @@ class CostModel:
     """
 
     def __init__(self) -> None:
+        self._batches = 0
         self._passed: dict[int, float] = {}
         self._alone: dict[int, float] = {}
 
@@ -27,6 +29,7 @@ class CostModel:
             seconds: Time that passed.
             contended: Whether it ran beside other work of this process, in a thread.
         """
+        self._batches += 1
         size, cost = rows.bit_length(), seconds / rows
         _move(self._passed, size, cost, _WEIGHT_OF_NEWEST)
         weight = _WEIGHT_OF_NEWEST
@@ -36,8 +39,12 @@ class CostModel:
         _move(self._alone, size, cost, weight)
 
     def expected(self, rows: int) -> float | None:
-        """Returns the seconds until a batch of `rows` will have ended; None before the first."""
-        return _estimate(self._passed, rows)
+        """Returns the seconds until a batch of `rows` will have ended.
+
+        None while too few have been seen: the first ones run cold, and nobody should be refused
+        for them.
+        """
+        return _estimate(self._passed, rows) if self._batches >= _ENOUGH else None
 
     def alone(self, rows: int) -> float | None:
         """Returns the seconds that a batch of `rows` takes undisturbed; None before the first."""

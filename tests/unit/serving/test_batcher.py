@@ -506,7 +506,8 @@ def test_a_full_queue_refuses_and_says_when_to_come_back() -> None:
 def test_a_request_that_would_wait_too_long_is_refused_at_once() -> None:
     async def test() -> None:
         async with bench(Limits(10, 100, max_latency=3, timeout=60)) as b:
-            b.batcher._cost.observe(1, 2.0, contended=True)
+            for _ in range(8):
+                b.batcher._cost.observe(1, 2.0, contended=True)
             b.model.gate.clear()
             await b.submit(0)
             refused = await outcome(await b.submit(1))
@@ -523,7 +524,8 @@ def test_a_request_that_would_wait_too_long_is_refused_at_once() -> None:
 def test_a_lone_request_is_computed_however_long_it_takes() -> None:
     async def test() -> None:
         async with bench(Limits(10, 100, max_latency=3, timeout=60)) as b:
-            b.batcher._cost.observe(8, 80.0, contended=True)
+            for _ in range(8):
+                b.batcher._cost.observe(8, 80.0, contended=True)
             assert await b.batcher.submit(range(8)) == [2 * row for row in range(8)]
 
     run(test)

@@ -7,23 +7,38 @@ from hypothesis import strategies as st
 from serving.cost import CostModel
 
 
+def learn(cost: CostModel, rows: int, seconds: float) -> None:
+    """Shows the model enough batches of one kind to be trusted."""
+    for _ in range(8):
+        cost.observe(rows, seconds, contended=False)
+
+
 def test_nothing_is_expected_before_the_first_batch() -> None:
     assert CostModel().expected(1) is None
     assert CostModel().alone(1) is None
 
 
-def test_the_first_batch_is_taken_at_its_word() -> None:
+def test_equal_batches_are_taken_at_their_word() -> None:
     cost = CostModel()
-    cost.observe(8, 0.016, contended=False)
+    learn(cost, 8, 0.016)
 
     assert cost.expected(8) == pytest.approx(0.016)
     assert cost.expected(15) == pytest.approx(0.030)
 
 
+def test_the_first_batches_are_no_ground_to_expect_anything() -> None:
+    cost = CostModel()
+    for _ in range(7):
+        cost.observe(8, 10.0, contended=True)
+
+    assert cost.expected(8) is None
+    assert cost.alone(8) == pytest.approx(10.0)
+
+
 def test_sizes_are_learnt_apart() -> None:
     cost = CostModel()
-    cost.observe(1, 0.010, contended=False)
-    cost.observe(1_000, 0.100, contended=False)
+    learn(cost, 1, 0.010)
+    learn(cost, 1_000, 0.100)
 
     assert cost.expected(1) == pytest.approx(0.010)
     assert cost.expected(1_000) == pytest.approx(0.100)
@@ -39,9 +54,9 @@ def test_sizes_are_learnt_apart() -> None:
 )
 def test_an_unseen_size_costs_as_the_nearest_smaller(rows: int, seconds: float) -> None:
     cost = CostModel()
-    cost.observe(2, 0.002, contended=False)
-    cost.observe(16, 0.008, contended=False)
-    cost.observe(1_024, 0.1024, contended=False)
+    learn(cost, 2, 0.002)
+    learn(cost, 16, 0.008)
+    learn(cost, 1_024, 0.1024)
 
     assert cost.expected(rows) == pytest.approx(seconds)
 
@@ -57,10 +72,10 @@ def test_an_outlier_fades() -> None:
 
 def test_contention_does_not_make_a_cheap_batch_dear() -> None:
     cost = CostModel()
-    for seconds in [0.030, 0.002, *[0.030] * 5]:
+    for seconds in [0.030, 0.002, *[0.030] * 8]:
         cost.observe(100, seconds, contended=True)
 
-    assert cost.alone(100) == pytest.approx(0.002, rel=1.5)
+    assert (cost.alone(100) or 1) < 0.010
     assert (cost.expected(100) or 0) > 0.015
 
 
@@ -74,7 +89,7 @@ def test_a_batch_that_has_become_dear_is_noticed() -> None:
 
 
 @given(
-    st.lists(st.tuples(st.integers(1, 5_000), st.floats(1e-6, 10)), min_size=1),
+    st.lists(st.tuples(st.integers(1, 5_000), st.floats(1e-6, 10)), min_size=8),
     st.integers(1, 20_000),
 )
 def test_the_cost_of_a_row_stays_within_what_was_measured(
