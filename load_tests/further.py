@@ -10,7 +10,7 @@ from load_tests.cells import Cell
 from load_tests.matrix import Effort, Progress
 from load_tests.open_loop import Opened
 from load_tests.results import Results, rate
-from load_tests.running import Running, Workload, started, turn
+from load_tests.running import Running, Workload, started
 from load_tests.scenarios import SCENARIOS
 from load_tests.systems import OWN
 from load_tests.watch import WORKER, buckets, metrics, watching
@@ -26,7 +26,8 @@ _SCENARIO = SCENARIOS["turnover-1"]
 
 def measure(workload: Workload, effort: Effort, results: Results, progress: Progress) -> None:
     """Measures a fresh `server`, and adds what was found to `results.extras`."""
-    with started([OWN["server"]], 1, workload) as running, turn(running["server"]) as server:
+    with started([OWN["server"]], 1, workload) as running:
+        server = running["server"]
         progress(f"memory: at rest, and after {effort.memory_requests:,} requests")
         results.extras["memory"] = memory(server, effort.memory_requests)
         progress("batch sizes under load")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from load_tests import wrk
 from load_tests.cells import Cell
 from load_tests.results import Measurement, Results
-from load_tests.running import Running, Sample, Workload, started, turn
+from load_tests.running import Running, Sample, Workload, started
 from load_tests.scenarios import SCENARIOS
 from load_tests.systems import SYSTEMS
 
@@ -70,12 +70,11 @@ def _one(running: Running, cell: Cell, number: int, effort: Effort) -> Measureme
     scenario = SCENARIOS[cell.scenario]
     url, bodies = running.url(scenario), running.bodies(scenario)
     start = number * STRIDE
-    with turn(running):
-        if effort.warm_up:
-            wrk.run(url, bodies, cell.connections, effort.warm_up, start)
-        with running.sampling(scenario, start) as samples:
-            seen = wrk.run(url, bodies, cell.connections, effort.seconds, start + STRIDE)
-        running.process.require_running()
+    if effort.warm_up:
+        wrk.run(url, bodies, cell.connections, effort.warm_up, start)
+    with running.sampling(scenario, start) as samples:
+        seen = wrk.run(url, bodies, cell.connections, effort.seconds, start + STRIDE)
+    running.process.require_running()
     return Measurement(
         system=running.system.name,
         cell=cell,

@@ -124,18 +124,9 @@ class Process:
         self._log.flush()
         return os.pread(self._log.fileno(), 1 << 20, 0).decode(errors="replace")
 
-    def pause(self) -> None:
-        """Keeps the processes from running, so that they take nothing from those measured."""
-        self._signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        """Lets paused processes run again."""
-        self._signal(signal.SIGCONT)
-
     def terminate(self) -> None:
         """Asks the process to end; `wait` makes sure."""
         self.family()
-        self.resume()
         if self._started.poll() is None:
             self._started.terminate()
 

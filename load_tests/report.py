@@ -59,7 +59,7 @@ def _systems(results: Results) -> str:
 def _method(effort: Effort) -> str:
     return f"""\
 Every system runs in a process group of its own, on the models named above, with the same number
-of workers; those whose turn it is not are stopped (SIGSTOP). Each of {effort.rounds} rounds goes
+of workers; those whose turn it is not are idle. Each of {effort.rounds} rounds goes
 through all cells, every time in another order of the systems; a measurement is {effort.warm_up} s
 of warm-up and {effort.seconds} s of measuring. A ratio is taken within a round; medians and ranges
 are over the rounds.

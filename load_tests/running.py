@@ -163,32 +163,23 @@ class Running:
 def started(
     systems: list[System], workers: int, workload: Workload
 ) -> Iterator[dict[str, Running]]:
-    """Starts systems, leaves each paused until its turn comes, and ends them all afterwards."""
+    """Starts systems and ends them all afterwards.
+
+    Those whose turn it is not are idle, not stopped: a server that wakes up after a SIGSTOP takes
+    the pause for its own slowness, and refuses requests for it.
+    """
     running: dict[str, Running] = {}
     try:
         for system in systems:
             running[system.name] = Running(system, workers, workload)
         for one in running.values():
             one.wait_ready()
-            if one.system.pausable:
-                one.process.pause()
         yield running
     finally:
         for one in running.values():
             one.process.terminate()
         for one in running.values():
             one.process.wait()
-
-
-@contextlib.contextmanager
-def turn(running: Running) -> Iterator[Running]:
-    """Lets a system run for the length of a block, and stops it again."""
-    running.process.resume()
-    try:
-        yield running
-    finally:
-        if running.system.pausable:
-            running.process.pause()
 
 
 @contextlib.contextmanager

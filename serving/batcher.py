@@ -26,6 +26,9 @@ AnswerT = TypeVar("AnswerT")
 # A batch up to this long runs on the event loop: handing it to a thread and back costs more than
 # the others lose by waiting for it (see docs/decisions.md).
 INLINE_SECONDS = 0.010
+# Requests are admitted up to this share of their budget: the wait is an estimate, and a request
+# admitted at the edge would be refused after all, but late.
+ADMITTED_SHARE = 0.8
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,7 @@ class Batcher(Generic[RowT, AnswerT]):
             raise self._refusal("queue_full")
         # When nothing waits, the request goes out at once, however long the model may take.
         busy = self._running or self.queued_rows > limits.max_batch_rows
-        if busy and self.expected_seconds(rows) > limits.max_latency:
+        if busy and self.expected_seconds(rows) > ADMITTED_SHARE * limits.max_latency:
             raise self._refusal("too_late")
 
     def _refusal(self, reason: str) -> ServingError:

@@ -2,6 +2,7 @@
 
 _WEIGHT_OF_NEWEST = 0.2
 _ENOUGH = 8
+_MOST_INCREASE = 10.0
 # A batch in a thread also waits for Python's lock, the more the busier the loop is: a longer time
 # says little about the batch itself, a shorter one is nearer to the truth.
 _WEIGHT_OF_SLOWED = 0.02
@@ -31,7 +32,9 @@ class CostModel:
         """
         self._batches += 1
         size, cost = rows.bit_length(), seconds / rows
-        _move(self._passed, size, cost, _WEIGHT_OF_NEWEST)
+        # A machine that was suspended for a moment must not look busy for long.
+        most = _MOST_INCREASE * self._passed.get(size, cost)
+        _move(self._passed, size, min(cost, most), _WEIGHT_OF_NEWEST)
         weight = _WEIGHT_OF_NEWEST
         if contended:
             slowed = cost > self._alone.get(size, cost)

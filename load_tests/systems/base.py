@@ -55,9 +55,6 @@ class System:
     most_rows: int = 1_000_000
     """Most rows that a request may have."""
 
-    pausable: bool = True
-    """Whether it survives being stopped while others are measured."""
-
 
 def _check_attrition(reference: "Reference", rows: "Rows", answer: Any) -> None:
     reference.check_attrition(rows, answer)

@@ -118,8 +118,6 @@ PEERS = {
             command=_module("rayserve"),
             environment=_environment,
             dialects=_PLAIN,
-            # Its processes take each other for dead when they are stopped.
-            pausable=False,
         ),
     )
 }

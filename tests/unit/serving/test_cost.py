@@ -88,6 +88,18 @@ def test_a_batch_that_has_become_dear_is_noticed() -> None:
     assert cost.alone(100) == pytest.approx(0.050, rel=0.05)
 
 
+def test_a_machine_that_was_suspended_does_not_look_busy() -> None:
+    cost = CostModel()
+    learn(cost, 4, 0.004)
+    cost.observe(4, 3_600.0, contended=False)
+
+    assert (cost.expected(4) or 1) < 0.020
+    # Whether the loop can be held up again is found out in a thread.
+    assert (cost.alone(4) or 0) > 1.0
+    cost.observe(4, 0.004, contended=True)
+    assert cost.alone(4) == pytest.approx(0.004)
+
+
 @given(
     st.lists(st.tuples(st.integers(1, 5_000), st.floats(1e-6, 10)), min_size=8),
     st.integers(1, 20_000),
