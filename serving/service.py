@@ -20,7 +20,7 @@ from serving.batcher import Batcher, Limits
 from serving.endpoint import Endpoint, is_batchable_list
 from serving.gateway import Gateway
 from serving.lifecycle import Lifecycle, settle_memory
-from serving.metrics import Metrics
+from serving.metrics import Metrics, RouteMetrics
 from serving.settings import load_settings
 from serving.threads import Threads
 
@@ -107,7 +107,11 @@ class Worker:
             self._threads,
             self.metrics.batcher(path, tag, api.name),
         )
-        return Endpoint(api, batcher, tag, self.settings, self.metrics.route(path, tag))
+        metrics = self.metrics.route(path, tag)
+        if self._factory.fast_middlewares:
+            # The gateway guards a wrapped endpoint and counts its requests: not twice.
+            metrics = RouteMetrics((), changed=lambda: None)
+        return Endpoint(api, batcher, tag, self.settings, metrics)
 
     def _wrapped(self, endpoint: App) -> App:
         for middleware in reversed(self._factory.fast_middlewares):
