@@ -24,7 +24,8 @@ from load_tests.targets import targets
 PAGE = ROOT / "docs" / "benchmarks.md"
 RESULTS = ROOT / "load_tests" / "results"
 # Progress reports of the measurements that follow the matrix.
-FURTHER_STEPS = 6
+# Starting, memory, batch sizes; the three parts of the overload.
+FURTHER_STEPS = 5
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         cells.QUICK if options.quick else cells.FULL, set(options.systems), set(options.scenarios)
     )
     stated = environment.describe(reference, rows.sources)
-    total = matrix.steps(plan, effort) + FURTHER_STEPS
+    total = matrix.steps(plan, effort) + FURTHER_STEPS + effort.steady_rounds
     with folder() as files, terminal.progress(total) as progress:
         workload = Workload(rows, reference, files)
         matrix.measure(plan, workload, effort, results, progress)

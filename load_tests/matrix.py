@@ -22,6 +22,7 @@ class Effort:
     rounds: int
     seconds: int
     warm_up: int
+    steady_rounds: int
     steady_seconds: int
     overload_seconds: int
     memory_requests: int
@@ -29,8 +30,8 @@ class Effort:
     """At each number of connections; 0 leaves the batches out."""
 
 
-FULL = Effort(5, 3, 1, 20, 60, 1_000_000, 3)
-QUICK = Effort(2, 1, 0, 4, 4, 50_000, 0)
+FULL = Effort(5, 3, 1, 3, 20, 60, 1_000_000, 3)
+QUICK = Effort(2, 1, 0, 1, 4, 4, 50_000, 0)
 
 
 def measure(

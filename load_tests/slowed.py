@@ -29,7 +29,13 @@ class Answer(BaseModel):
     doubled: int
 
 
-@bentoml.service(name="slowed", service_class=ModelService, traffic={"timeout": 30})
+# Without the access log, like the real service: a line a request waits for the disk.
+@bentoml.service(
+    name="slowed",
+    service_class=ModelService,
+    traffic={"timeout": 30},
+    logging={"access": {"enabled": False}},
+)
 class Slowed:
     """Doubles numbers, slowly."""
 

@@ -119,9 +119,13 @@ def _steady(found: dict[str, Any] | None) -> Target:
     return Target(
         measure,
         wanted,
-        f"{p99:.1f} ms at {found['offered']:,.0f}/s, {queue}",
+        f"{p99:.1f} ms ({_span(found['p99_ms_of_rounds'])}) at {found['offered']:,.0f}/s, {queue}",
         p99 <= 10 and not found["queue_grows"] and not found["problems"],
     )
+
+
+def _span(values: list[float]) -> str:
+    return f"{min(values):.1f}–{max(values):.1f}"
 
 
 def _overload(found: dict[str, Any] | None) -> list[Target]:

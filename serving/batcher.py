@@ -126,6 +126,9 @@ class Batcher(Generic[RowT, AnswerT]):
         except asyncio.CancelledError:
             self._drop(ticket)
             raise
+        finally:
+            # A future that holds an exception whose traceback holds this frame is a cycle.
+            del ticket
 
     def expected_seconds(self, rows: int = 0) -> float:
         """Expected time until the queue, and `rows` behind it, would be answered."""

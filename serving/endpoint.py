@@ -100,9 +100,9 @@ class Endpoint:
             except ClientGoneError:
                 logger.debug("Request %s: its client has left", own_id)
             except Exception as raised:  # noqa: BLE001 - every one is answered and told apart here
-                error = self._error(raised, own_id)
-                status = error.code.status
-                await answer_error(send, error, identity, own_id)
+                # Not kept in a variable: a frame that refers to an exception which has passed
+                # through it is garbage that only the collector finds (docs/decisions.md).
+                status = await answer_error(send, self._error(raised, own_id), identity, own_id)
         finally:
             self._metrics.ended(status, time.perf_counter() - started)
 
@@ -167,6 +167,8 @@ async def _unless_client_leaves(
     finally:
         working.cancel()
         leaving.cancel()
+        # A failed task, its exception, this frame and back to the task: a cycle, cut here.
+        del working, leaving
 
 
 async def _client_leaves(receive: Receive) -> None:

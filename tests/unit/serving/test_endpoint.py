@@ -1,0 +1,105 @@
+"""The fast path leaves nothing behind that only the garbage collector would find."""
+
+import asyncio
+import gc
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+import pytest
+
+from serving.asgi import Message
+from serving.batcher import Batcher, Limits
+from serving.endpoint import Endpoint
+from serving.metrics import BatchMetrics, RouteMetrics
+from serving.settings import Settings
+from serving.threads import Threads
+from tests.server.toy_service import Toy
+
+REQUESTS = 50
+ROW = {"value": 1}
+BLOCKING = {"value": 1, "sleep": 0.3}
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    """Leaves all cyclic garbage to the test."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@asynccontextmanager
+async def endpoint(method: str, max_queue_rows: int = 1_000) -> AsyncIterator[Endpoint]:
+    """The endpoint of one of the toy service's methods."""
+    api = Toy.apis[method]
+    threads = Threads(1)
+    batcher: Batcher[Any, Any] = Batcher(
+        partial(api.func, Toy.inner()),
+        Limits(max_batch_rows=1, max_queue_rows=max_queue_rows, max_latency=60, timeout=60),
+        threads,
+        BatchMetrics(),
+    )
+    metrics = RouteMetrics((), changed=lambda: None)
+    yield Endpoint(api, batcher, "", Settings(), metrics)
+    threads.close()
+
+
+async def ask(target: Endpoint, rows: list[dict[str, Any]]) -> int:
+    """Sends one request and returns the status of its answer."""
+    body = json.dumps({"rows": rows}).encode()
+    messages = [{"type": "http.request", "body": body, "more_body": False}]
+    statuses: list[int] = []
+
+    async def receive() -> Message:
+        if messages:
+            return messages.pop()
+        await asyncio.Event().wait()
+        raise AssertionError("unreachable")
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            statuses.append(message["status"])
+
+    headers = [(b"content-type", b"application/json")]
+    await target({"type": "http", "method": "POST", "headers": headers}, receive, send)
+    return statuses[0]
+
+
+async def garbage(target: Endpoint, rows: list[dict[str, Any]], status: int) -> int:
+    """Objects that many requests leave for the collector."""
+    assert await ask(target, rows) == status
+    gc.collect()
+    for _ in range(REQUESTS):
+        assert await ask(target, rows) == status
+    return gc.collect()
+
+
+@pytest.mark.usefixtures("no_collector")
+@pytest.mark.parametrize(
+    ("rows", "status"), [([ROW], 200), ([{"value": "x"}], 400), ([{**ROW, "fail": True}], 500)]
+)
+def test_an_idle_service_leaves_no_cycles(rows: list[dict[str, Any]], status: int) -> None:
+    async def run() -> int:
+        async with endpoint("pick") as target:
+            return await garbage(target, rows, status)
+
+    assert asyncio.run(run()) < REQUESTS
+
+
+@pytest.mark.usefixtures("no_collector")
+def test_refusing_under_load_leaves_no_cycles() -> None:
+    async def run() -> int:
+        async with endpoint("sleep", max_queue_rows=1) as target:
+            busy = []
+            for _ in ("computed", "queued"):
+                busy.append(asyncio.ensure_future(ask(target, [BLOCKING])))
+                await asyncio.sleep(0.01)
+            found = await garbage(target, [ROW], 503)
+            await asyncio.gather(*busy)
+            return found
+
+    assert asyncio.run(run()) < REQUESTS
