@@ -16,8 +16,10 @@ from serving.endpoint import Endpoint
 from serving.metrics import BatchMetrics, RouteMetrics
 from serving.settings import Settings
 from serving.threads import Threads
-from tests.server.toy_service import Toy
+from tests.server import toy_service
 
+# The decorated class is a `bentoml.Service`, which its type does not tell.
+TOY: Any = toy_service.Toy
 REQUESTS = 50
 ROW = {"value": 1}
 BLOCKING = {"value": 1, "sleep": 0.3}
@@ -35,10 +37,10 @@ def no_collector() -> Iterator[None]:
 @asynccontextmanager
 async def endpoint(method: str, max_queue_rows: int = 1_000) -> AsyncIterator[Endpoint]:
     """The endpoint of one of the toy service's methods."""
-    api = Toy.apis[method]
+    api = TOY.apis[method]
     threads = Threads(1)
     batcher: Batcher[Any, Any] = Batcher(
-        partial(api.func, Toy.inner()),
+        partial(api.func, TOY.inner()),
         Limits(max_batch_rows=1, max_queue_rows=max_queue_rows, max_latency=60, timeout=60),
         threads,
         BatchMetrics(),
