@@ -13,15 +13,13 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, cast
 
+from serving.computation import Answers, Chunk, joined
 from serving.cost import CostModel
 from serving.errors import Code, ServingError
 from serving.metrics import BatchMetrics
 from serving.threads import Threads
-
-RowT = TypeVar("RowT")
-AnswerT = TypeVar("AnswerT")
 
 # A batch up to this long runs on the event loop: handing it to a thread and back costs more than
 # the others lose by waiting for it (see docs/decisions.md).
@@ -44,32 +42,32 @@ class Limits:
     """Seconds after which a request is given up, whatever has become of it."""
 
 
-class _Ticket(Generic[RowT, AnswerT]):
+class _Ticket:
     """One request in the batcher."""
 
     __slots__ = ("answers", "arrived", "future", "missing", "rows", "taken")
 
-    def __init__(self, rows: Sequence[RowT], future: "asyncio.Future[Any]", arrived: float) -> None:
+    def __init__(self, rows: Chunk, future: "asyncio.Future[Any]", arrived: float) -> None:
         self.rows = rows
         self.future = future
         self.arrived = arrived
         self.taken = 0
         self.missing = len(rows)
-        self.answers: list[AnswerT] = []
+        self.answers: list[Answers] = []
 
 
 # A request's rows from one position up to another.
-_Slice = tuple[_Ticket[Any, Any], int, int]
+_Slice = tuple[_Ticket, int, int]
 
 
-class Batcher(Generic[RowT, AnswerT]):
+class Batcher:
     """Joins the rows of concurrent requests into batches for one function.
 
     Made on the running event loop, to which it belongs.
 
     Args:
-        predict: Takes a list of rows, returns as many answers in order; a plain function or a
-            coroutine function.
+        compute: Takes the chunks of a batch, returns the answers to each; a plain function or a
+            coroutine function (see `serving.computation`).
         limits: Bounds on batches, queue and time.
         threads: Where batches run that would hold the event loop up.
         metrics: Told of every batch, wait and refusal.
@@ -77,20 +75,20 @@ class Batcher(Generic[RowT, AnswerT]):
 
     def __init__(
         self,
-        predict: Callable[[list[RowT]], Any],
+        compute: Callable[[list[Chunk]], Any],
         limits: Limits,
         threads: Threads,
         metrics: BatchMetrics,
     ) -> None:
         # Asking for the loop costs a system call each time, to see whether the process has forked.
         self._loop = asyncio.get_running_loop()
-        self._predict = predict
-        self._is_async = inspect.iscoroutinefunction(predict)
+        self._compute = compute
+        self._is_async = inspect.iscoroutinefunction(compute)
         self._limits = limits
         self._threads = threads
         self._metrics = metrics
         self._cost = CostModel()
-        self._queue: OrderedDict[_Ticket[RowT, AnswerT], None] = OrderedDict()
+        self._queue: OrderedDict[_Ticket, None] = OrderedDict()
         self._suspects: deque[_Slice] = deque()
         self._running: list[_Slice] = []
         self._running_until = 0.0
@@ -104,8 +102,8 @@ class Batcher(Generic[RowT, AnswerT]):
         """Whether a batch is running, so that a new request must wait."""
         return bool(self._running)
 
-    async def submit(self, rows: Sequence[RowT]) -> list[AnswerT]:
-        """Returns the answers for `rows`, in order.
+    async def submit(self, rows: Chunk) -> Any:
+        """Returns the answers for `rows`, in order: a list, or columns for a feature matrix.
 
         A caller that is cancelled gives up its place: rows not yet in a batch are not computed.
 
@@ -114,15 +112,15 @@ class Batcher(Generic[RowT, AnswerT]):
                 `deadline_exceeded` after the time-out.
             Exception: Whatever the function raised for these rows.
         """
-        if not rows:
+        if not len(rows):
             return []
         self._require_place(len(rows))
-        ticket: _Ticket[RowT, AnswerT] = _Ticket(rows, self._loop.create_future(), time.monotonic())
+        ticket: _Ticket = _Ticket(rows, self._loop.create_future(), time.monotonic())
         self._queue[ticket] = None
         self.queued_rows += len(rows)
         self._schedule()
         try:
-            return cast(list[AnswerT], await ticket.future)
+            return await ticket.future
         except asyncio.CancelledError:
             self._drop(ticket)
             raise
@@ -168,10 +166,14 @@ class Batcher(Generic[RowT, AnswerT]):
         self._scheduled = False
         if not (batch := self._take_batch()):
             return
-        rows = [row for ticket, start, stop in batch for row in ticket.rows[start:stop]]
-        self._metrics.batch_rows.observe(len(rows))
+        chunks = [
+            ticket.rows[start:stop] if stop - start < len(ticket.rows) else ticket.rows
+            for ticket, start, stop in batch
+        ]
+        rows = sum(stop - start for _, start, stop in batch)
+        self._metrics.batch_rows.observe(rows)
         started = time.monotonic()
-        alone = self._cost.alone(len(rows))
+        alone = self._cost.alone(rows)
         if (
             alone is not None
             and alone <= INLINE_SECONDS
@@ -179,25 +181,25 @@ class Batcher(Generic[RowT, AnswerT]):
             and self._threads.allow_inline
         ):
             try:
-                answers = self._predict(rows)
+                answers = self._compute(chunks)
             except Exception as error:  # noqa: BLE001 - whatever it is, it is its caller's
                 self._fail(batch, error)
             else:
-                self._cost.observe(len(rows), time.monotonic() - started, contended=False)
-                self._settle(batch, len(rows), answers)
+                self._cost.observe(rows, time.monotonic() - started, contended=False)
+                self._settle(batch, answers)
             self._continue()
             return
         self._running = batch
-        self._running_until = started + (self._cost.expected(len(rows)) or 0.0)
+        self._running_until = started + (self._cost.expected(rows) or 0.0)
         self._watch_timeouts()
-        future = self._start(rows)
-        future.add_done_callback(lambda done: self._ended(batch, len(rows), done, started))
+        future = self._start(chunks)
+        future.add_done_callback(lambda done: self._ended(batch, rows, done, started))
 
-    def _start(self, rows: list[RowT]) -> "asyncio.Future[Any]":
+    def _start(self, chunks: list[Chunk]) -> "asyncio.Future[Any]":
         if self._is_async:
-            computing: asyncio.Future[Any] = asyncio.ensure_future(self._predict(rows))
+            computing: asyncio.Future[Any] = asyncio.ensure_future(self._compute(chunks))
             return computing
-        return self._threads.run(self._predict, rows)
+        return self._threads.run(self._compute, chunks)
 
     def _ended(
         self,
@@ -214,7 +216,7 @@ class Batcher(Generic[RowT, AnswerT]):
             self._fail(batch, cast(Exception, error))
         else:
             self._cost.observe(rows, time.monotonic() - started, contended=True)
-            self._settle(batch, rows, done.result())
+            self._settle(batch, done.result())
         self._continue()
 
     def _continue(self) -> None:
@@ -252,29 +254,18 @@ class Batcher(Generic[RowT, AnswerT]):
                 del self._queue[ticket]
         return batch
 
-    def _settle(self, batch: list[_Slice], rows: int, answers: Sequence[AnswerT]) -> None:
+    def _settle(self, batch: list[_Slice], answers: Sequence[Answers]) -> None:
         """Gives every caller its answers."""
-        try:
-            self._hand_out(batch, rows, answers)
-        except Exception as error:  # noqa: BLE001 - whatever came back was no list of answers
-            for ticket, _, _ in batch:
-                self._reject(ticket, error)
-
-    def _hand_out(self, batch: list[_Slice], rows: int, answers: Sequence[AnswerT]) -> None:
-        if len(answers) != rows:
-            raise ValueError(f"{len(answers)} answers came back for {rows} rows")
-        position = 0
-        for ticket, start, stop in batch:
-            end = position + stop - start
-            if not ticket.future.done():
-                own = answers[position:end]
-                ticket.missing -= stop - start
-                if start or ticket.missing:
-                    ticket.answers.extend(own)
-                    own = ticket.answers
-                if not ticket.missing:
-                    ticket.future.set_result(own)
-            position = end
+        for (ticket, start, stop), own in zip(batch, answers, strict=True):
+            if ticket.future.done():
+                continue
+            ticket.missing -= stop - start
+            if not start and not ticket.missing:
+                ticket.future.set_result(own)
+                continue
+            ticket.answers.append(own)
+            if not ticket.missing:
+                ticket.future.set_result(joined(ticket.answers))
 
     def _fail(self, batch: list[_Slice], error: Exception) -> None:
         """Finds the culprit: alone it gets the error, in company each is tried for itself."""
@@ -283,12 +274,12 @@ class Batcher(Generic[RowT, AnswerT]):
         else:
             self._suspects.extend(batch)
 
-    def _reject(self, ticket: _Ticket[RowT, AnswerT], error: Exception) -> None:
+    def _reject(self, ticket: _Ticket, error: Exception) -> None:
         if not ticket.future.done():
             ticket.future.set_exception(error)
         self._drop(ticket)
 
-    def _drop(self, ticket: _Ticket[RowT, AnswerT]) -> None:
+    def _drop(self, ticket: _Ticket) -> None:
         """Frees the place of a request that is not to be computed any further."""
         if ticket in self._queue:
             del self._queue[ticket]

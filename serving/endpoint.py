@@ -67,7 +67,7 @@ class Endpoint:
     def __init__(
         self,
         api: APIMethod[..., Any],
-        batcher: Batcher[Any, Any],
+        batcher: Batcher,
         model_tag: str,
         settings: Settings,
         metrics: RouteMetrics,

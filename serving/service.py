@@ -17,6 +17,7 @@ from starlette.middleware import Middleware
 
 from serving.asgi import App
 from serving.batcher import Batcher, Limits
+from serving.computation import computation
 from serving.endpoint import Endpoint, is_batchable_list
 from serving.gateway import Gateway
 from serving.lifecycle import Lifecycle, settle_memory
@@ -96,8 +97,8 @@ class Worker:
 
     def _endpoint(self, api: APIMethod[..., Any]) -> Endpoint:
         path, tag = _path(self._service, api), self.model_tag(api)
-        batcher: Batcher[Any, Any] = Batcher(
-            partial(api.func, self._factory.service_instance),
+        batcher = Batcher(
+            computation(partial(api.func, self._factory.service_instance)),
             Limits(
                 max_batch_rows=api.max_batch_size,
                 max_queue_rows=self.settings.max_queue_rows,

@@ -7,15 +7,17 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from serving import batcher as batcher_module
 from serving.batcher import Batcher, Limits
+from serving.computation import Chunk, computation
 from serving.errors import Code, ServingError
 from serving.metrics import BatchMetrics
 from serving.threads import Threads
@@ -78,7 +80,7 @@ class Bench:
     """A batcher with its model and its metrics."""
 
     model: Model
-    batcher: Batcher[Any, Any]
+    batcher: Batcher
     metrics: BatchMetrics
     tasks: list["asyncio.Task[list[Any]]"] = field(default_factory=list)
 
@@ -96,7 +98,8 @@ async def bench(limits: Limits = WIDE, predict: Any = None) -> AsyncIterator[Ben
     with threads() as pool:
         model, metrics = Model(), BatchMetrics()
         # A bound method of an object with an async `__call__`, as partial objects are, is async.
-        made = Bench(model, Batcher(predict or model.__call__, limits, pool, metrics), metrics)
+        compute = computation(predict or model.__call__)
+        made = Bench(model, Batcher(compute, limits, pool, metrics), metrics)
         yield made
         model.gate.set()
         await asyncio.gather(*made.tasks, return_exceptions=True)
@@ -128,12 +131,14 @@ class Asked:
         pause: Turns of the loop before it is sent.
         failing: Positions of rows the model cannot answer.
         cancelled_after: Turns of the loop after which the caller leaves; None if it stays.
+        columnar: Whether it brings a feature matrix instead of rows.
     """
 
     size: int
     pause: int
     failing: frozenset[int]
     cancelled_after: int | None
+    columnar: bool
 
 
 REQUESTS = st.builds(
@@ -144,6 +149,7 @@ REQUESTS = st.builds(
         st.just(frozenset[int]()), st.just(frozenset[int]()), st.frozensets(st.integers(0, 11))
     ),
     cancelled_after=st.one_of(st.none(), st.none(), st.integers(0, 8)),
+    columnar=st.booleans(),
 )
 
 
@@ -158,31 +164,45 @@ class Call:
 
 
 class Recorder:
-    """A model that fails for chosen rows and records how it is used."""
+    """A model that fails for chosen rows, however they come, and records how it is used."""
 
     def __init__(self, asked: list[Asked], duration: int) -> None:
         self.calls: list[Call] = []
         self.gone: set[int] = set()
-        self.batcher: Batcher[Row, str] | None = None
+        self.batcher: Batcher | None = None
         self._asked = asked
         self._duration = duration
 
-    def predict(self, rows: list[Row]) -> list[str]:
-        """Answers a batch."""
+    def compute(self, chunks: list[Chunk]) -> Any:
+        """Records a batch and answers it."""
+        self._record(chunks)
+        return computation(self._predict, self._predict_features)(chunks)
+
+    async def compute_async(self, chunks: list[Chunk]) -> Any:
+        """The same, after some turns of the loop."""
+        self._record(chunks)
+        return await computation(self._predict_async, self._predict_features)(chunks)
+
+    def _record(self, chunks: list[Chunk]) -> None:
         assert self.batcher is not None
+        rows: list[Row] = [tuple(row) for chunk in chunks for row in chunk]
         failed = any(row in self._asked[request].failing for request, row in rows)
         late = {row for row in rows if row[0] in self.gone}
-        self.calls.append(Call(list(rows), failed, self.batcher.queued_rows, late))
-        if failed:
+        self.calls.append(Call(rows, failed, self.batcher.queued_rows, late))
+
+    def _predict(self, rows: list[Row]) -> list[str]:
+        if any(row in self._asked[request].failing for request, row in rows):
             raise ValueError("a row that cannot be answered")
         return [answer(row) for row in rows]
 
-    async def predict_async(self, rows: list[Row]) -> list[str]:
-        """Answers a batch after some turns of the loop."""
+    async def _predict_async(self, rows: list[Row]) -> list[str]:
         try:
-            return self.predict(rows)
+            return self._predict(rows)
         finally:
             await ticks(self._duration)
+
+    def _predict_features(self, features: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        return {"answer": np.array(self._predict([tuple(row) for row in features.tolist()]))}
 
 
 def answer(row: Row) -> str:
@@ -203,21 +223,24 @@ def test_everybody_gets_their_own(
 ) -> None:
     limits = Limits(max_batch_rows, max_queue_rows, max_latency=60, timeout=60)
     recorder, metrics = Recorder(asked, duration), BatchMetrics()
-    predict = recorder.predict_async if mode == "async" else recorder.predict
+    compute = recorder.compute_async if mode == "async" else recorder.compute
     outcomes: list[Outcome] = []
 
     async def call(number: int, request: Asked) -> list[str]:
         assert recorder.batcher is not None
         rows = [(number, row) for row in range(request.size)]
         try:
-            return await recorder.batcher.submit(rows)
+            if request.columnar:
+                columns = await recorder.batcher.submit(np.array(rows))
+                return cast(list[str], columns["answer"].tolist())
+            return cast(list[str], await recorder.batcher.submit(rows))
         except asyncio.CancelledError:
             recorder.gone.add(number)
             raise
 
     async def scenario() -> None:
         with threads() as pool:
-            batcher = Batcher[Row, str](predict, limits, pool, metrics)
+            batcher = Batcher(compute, limits, pool, metrics)
             recorder.batcher = batcher
             if mode == "inline":  # A first batch, whose cost is unknown, runs in a thread.
                 batcher._cost.observe(1, 0.0, contended=True)
@@ -391,8 +414,8 @@ def test_the_loops_own_thread_counts_among_the_threads() -> None:
 
     async def test() -> None:
         with threads(1) as pool:
-            one = Batcher[int, int](slow, WIDE, pool, BatchMetrics())
-            other = Batcher[int, int](fast, WIDE, pool, BatchMetrics())
+            one = Batcher(computation(slow), WIDE, pool, BatchMetrics())
+            other = Batcher(computation(fast), WIDE, pool, BatchMetrics())
             await other.submit([0])
             await other.submit([1])
             held = asyncio.ensure_future(one.submit([2]))

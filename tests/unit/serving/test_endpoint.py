@@ -12,6 +12,7 @@ import pytest
 
 from serving.asgi import Message
 from serving.batcher import Batcher, Limits
+from serving.computation import computation
 from serving.endpoint import Endpoint
 from serving.metrics import BatchMetrics, RouteMetrics
 from serving.settings import Settings
@@ -39,8 +40,8 @@ async def endpoint(method: str, max_queue_rows: int = 1_000) -> AsyncIterator[En
     """The endpoint of one of the toy service's methods."""
     api = TOY.apis[method]
     threads = Threads(1)
-    batcher: Batcher[Any, Any] = Batcher(
-        partial(api.func, TOY.inner()),
+    batcher = Batcher(
+        computation(partial(api.func, TOY.inner())),
         Limits(max_batch_rows=1, max_queue_rows=max_queue_rows, max_latency=60, timeout=60),
         threads,
         BatchMetrics(),
