@@ -125,7 +125,7 @@ def _steady(found: dict[str, Any] | None) -> Target:
 
 
 def _span(values: list[float]) -> str:
-    return f"{min(values):.1f}–{max(values):.1f}"
+    return f"{min(values):.1f} to {max(values):.1f}"
 
 
 def _overload(found: dict[str, Any] | None) -> list[Target]:

@@ -1,10 +1,11 @@
 """What the server asks of every predictor, and the check it runs before it trusts one."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, Self, TypeVar
 
 import bentoml
+from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from models.card import ModelCard, ModelRefusedError
@@ -24,11 +25,26 @@ class Predictor(Protocol[RecordT, PredictionT]):
     card: ModelCard
     record_type: type[RecordT]
     prediction_type: type[PredictionT]
+    labels: Mapping[str, Sequence[str]]
+    """Field of a prediction that is a mapping → its keys, in the order of the array's columns."""
 
     @classmethod
     def load(cls, model: bentoml.Model) -> Self: ...
 
     def predict(self, records: Sequence[RecordT]) -> list[PredictionT]: ...
+
+    def features_from_columns(self, columns: Mapping[str, Any]) -> NDArray[Any]:
+        """Returns what the model computes on, one row per record.
+
+        Args:
+            columns: Field of a record → its values in all of them, as an array; of a `Literal`
+                field, their positions among its values.
+        """
+        ...
+
+    def predict_features(self, features: NDArray[Any]) -> Mapping[str, NDArray[Any]]:
+        """Returns the fields of the predictions as arrays, one row per row of the features."""
+        ...
 
 
 PredictorT = TypeVar("PredictorT", bound=Predictor[Any, Any])

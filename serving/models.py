@@ -9,6 +9,7 @@ from typing import Any, Protocol, Self
 import bentoml
 from bentoml.exceptions import BentoMLException, NotFound
 from bentoml.models import BentoModel
+from numpy.typing import NDArray
 from pydantic import BaseModel
 
 
@@ -53,7 +54,7 @@ class Card(Protocol):
 
 
 class Predictor(Protocol):
-    """What the server needs to know of a predictor to describe it."""
+    """What the server needs of a predictor to describe it, and to answer whole columns."""
 
     card: Any
 
@@ -67,6 +68,24 @@ class Predictor(Protocol):
         """Type of one prediction."""
         ...
 
+    @property
+    def labels(self) -> Mapping[str, Sequence[str]]:
+        """Field of a prediction that is a mapping → its keys, in the order of their columns."""
+        ...
+
+    def features_from_columns(self, columns: Mapping[str, Any]) -> NDArray[Any]:
+        """Returns what the model computes on, one row per record.
+
+        Args:
+            columns: Field of a record → its values in all of them, as an array; of a `Literal`
+                field, their positions among its values.
+        """
+        ...
+
+    def predict_features(self, features: NDArray[Any]) -> Mapping[str, NDArray[Any]]:
+        """Returns the fields of the predictions as arrays, one row per row of the features."""
+        ...
+
 
 @dataclass(frozen=True)
 class ServedModel:
@@ -75,8 +94,7 @@ class ServedModel:
     tag: str
     created: datetime
     card: Card
-    input_type: type[BaseModel]
-    output_type: type[BaseModel]
+    predictor: Predictor
 
     @classmethod
     def of(cls, model: bentoml.Model, predictor: Predictor) -> Self:
@@ -85,8 +103,7 @@ class ServedModel:
             tag=str(model.tag),
             created=model.creation_time,
             card=predictor.card,
-            input_type=predictor.record_type,
-            output_type=predictor.prediction_type,
+            predictor=predictor,
         )
 
 

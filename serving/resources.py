@@ -49,8 +49,8 @@ class ModelInfo(BaseModel):
             versions=model.card.versions,
             data_sha256=model.card.data.sha256,
             data_simulated=model.card.data.simulated,
-            input_schema=model.input_type.model_json_schema(),
-            output_schema=model.output_type.model_json_schema(),
+            input_schema=model.predictor.record_type.model_json_schema(),
+            output_schema=model.predictor.prediction_type.model_json_schema(),
         )
 
 

@@ -35,11 +35,12 @@ def matrix(employees: Sequence[Employee]) -> NDArray[np.float64]:
     return np.fromiter(values, dtype=np.float64, count=len(values)).reshape(-1, width)
 
 
-def matrix_from_columns(columns: Mapping[str, Sequence[Any]]) -> NDArray[np.float64]:
+def matrix_from_columns(columns: Mapping[str, Any]) -> NDArray[np.float64]:
     """Encodes whole columns, one per feature, as the same matrix as `matrix`.
 
     Args:
-        columns: Feature name → values, all of one length, categories as their names.
+        columns: Feature name → values, all of one length; categories as their names or, in an
+            array of integers, as their positions in `CATEGORIES`.
 
     Raises:
         KeyError: A feature is missing, or a category is not one of `CATEGORIES`.
@@ -50,8 +51,8 @@ def matrix_from_columns(columns: Mapping[str, Sequence[Any]]) -> NDArray[np.floa
     return encoded
 
 
-def _encode(name: str, values: Sequence[Any]) -> Any:
-    if name not in _CODES:
+def _encode(name: str, values: Any) -> Any:
+    if name not in _CODES or (isinstance(values, np.ndarray) and values.dtype.kind in "iu"):
         return values
     categories, positions = np.unique(np.asarray(values, dtype=object), return_inverse=True)
     return np.array([_CODES[name][category] for category in categories])[positions]

@@ -1,15 +1,15 @@
 """The attrition predictor: LightGBM's own text model, no pickle, no pandas."""
 
 import ctypes
-from collections.abc import Sequence
-from typing import Self, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, Self, cast
 
 import bentoml
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from models.attrition.features import CATEGORIES, FEATURES, matrix
+from models.attrition.features import CATEGORIES, FEATURES, matrix, matrix_from_columns
 from models.attrition.schema import Attrition, AttritionExplanation, Contribution, Employee
 from models.card import ModelCard
 from models.imports import without
@@ -35,6 +35,8 @@ class AttritionPredictor:
 
     record_type = Employee
     prediction_type = Attrition
+    labels: Mapping[str, Sequence[str]] = {}
+    features_from_columns = staticmethod(matrix_from_columns)
 
     def __init__(self, tag: str, card: ModelCard, booster: lightgbm.Booster) -> None:
         if card.threshold is None:
@@ -65,6 +67,11 @@ class AttritionPredictor:
                 for probability in self.probabilities(matrix(employees)).tolist()
             ]
         )
+
+    def predict_features(self, features: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
+        """Judges the rows of a feature matrix; returns the fields of the answers as columns."""
+        probabilities = self.probabilities(features)
+        return {"probability": probabilities, "leaves": probabilities >= self.threshold}
 
     def probabilities(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Probability of leaving for every row of a matrix made by `models.attrition.features`."""

@@ -1,6 +1,6 @@
 """The topics predictor: a scikit-learn pipeline stored by skops, no pickle."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self, cast
 
 import bentoml
@@ -29,6 +29,7 @@ class TopicsPredictor:
         self.tag = tag
         self.card = card
         self.topics = [str(topic) for topic in pipeline.classes_]
+        self.labels: Mapping[str, Sequence[str]] = {"probabilities": self.topics}
         self._pipeline = pipeline
 
     @classmethod
@@ -60,6 +61,24 @@ class TopicsPredictor:
             )
             for index, row in zip(best, probabilities.tolist(), strict=True)
         ]
+
+    @staticmethod
+    def features_from_columns(columns: Mapping[str, NDArray[Any]]) -> NDArray[np.object_]:
+        """Returns one document per text, in order, from the column `text`."""
+        return columns["text"].astype(object)
+
+    def predict_features(self, features: NDArray[np.object_]) -> dict[str, NDArray[Any]]:
+        """Classifies documents; returns the fields of the answers as columns.
+
+        `probabilities` has the shape `[len(features), len(self.topics)]`.
+        """
+        probabilities = self.probabilities(features.tolist())
+        best = probabilities.argmax(axis=1)
+        return {
+            "topic": np.array(self.topics, dtype=object)[best],
+            "probability": probabilities[np.arange(len(best)), best],
+            "probabilities": probabilities,
+        }
 
     def probabilities(self, texts: list[str]) -> NDArray[np.float64]:
         """Probability of every topic for every text, shape `[len(texts), len(self.topics)]`."""
