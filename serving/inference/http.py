@@ -1,0 +1,227 @@
+"""The Open Inference Protocol over HTTP: `/v2`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import APIRouter, HTTPException
+from pydantic import BaseModel, Field
+
+from serving.asgi import Receive, Scope, Send, answer, read_body
+from serving.errors import Code, ServingError
+from serving.inference.messages import (
+    HEADER_LENGTH,
+    InferenceRequest,
+    InferenceResponse,
+    Request,
+    parameters,
+    render,
+)
+from serving.inference.model import InferenceModel
+from serving.inference.signature import InputColumn, OutputColumn, Signature
+from serving.models import ServedModel, served_models
+from serving.openapi import error_responses
+
+EXTENSIONS = ["binary_tensor_data"]
+SERVER_NAME = "model_server"
+_CONTENT_TYPES = (b"application/json", b"application/octet-stream")
+
+
+class InferEndpoint:
+    """Answers `POST /v2/models/{model}/infer` of one model, with or without its version (ASGI).
+
+    Args:
+        model: The model.
+        max_body_bytes: Largest body accepted.
+    """
+
+    def __init__(self, model: InferenceModel, max_body_bytes: int) -> None:
+        self._model = model
+        self._max_body_bytes = max_body_bytes
+
+    @staticmethod
+    def paths(model: InferenceModel) -> list[str]:
+        """Returns the paths at which a model is asked."""
+        path = f"/v2/models/{model.name}"
+        return [f"{path}/infer", f"{path}/versions/{model.version}/infer"]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request.
+
+        Raises:
+            ServingError: Any of the table's.
+        """
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        _require_known(headers)
+        body = await read_body(headers, receive, self._max_body_bytes)
+        header_length = headers.get(HEADER_LENGTH.encode())
+        request = Request(body, header_length.decode("latin-1") if header_length else None)
+        outputs = await self._model.infer(request.tensors, request.outputs)
+        content, json_length = render(self._model, request, outputs)
+        if json_length:
+            await answer(
+                send,
+                200,
+                [
+                    (b"content-type", b"application/octet-stream"),
+                    (HEADER_LENGTH.encode(), b"%d" % json_length),
+                ],
+                content,
+            )
+        else:
+            await answer(send, 200, [(b"content-type", b"application/json")], content)
+
+
+def _require_known(headers: dict[bytes, bytes]) -> None:
+    """Refuses other content types than the protocol's; Triton's client sends none."""
+    content_type = headers.get(b"content-type", _CONTENT_TYPES[0])
+    if content_type.split(b";")[0].strip().lower() not in _CONTENT_TYPES:
+        raise ServingError(
+            Code.UNSUPPORTED_MEDIA_TYPE,
+            "The content type must be application/json or application/octet-stream.",
+        )
+
+
+class ServerMetadata(BaseModel):
+    """The server, and which extensions of the protocol it knows."""
+
+    name: str
+    version: str
+    extensions: list[str]
+
+
+class Live(BaseModel):
+    """The worker runs."""
+
+    live: bool
+
+
+class Ready(BaseModel):
+    """The worker takes requests."""
+
+    ready: bool
+
+
+class ModelReady(Ready):
+    """The model takes requests."""
+
+    name: str
+
+
+class TensorMetadata(BaseModel):
+    """One input or output of a model."""
+
+    name: str
+    datatype: str
+    shape: list[int] = Field(description="-1 stands for the number of records.")
+    parameters: dict[str, Any] = {}
+
+
+class ModelMetadata(BaseModel):
+    """What a model takes and gives."""
+
+    name: str
+    versions: list[str]
+    platform: str
+    inputs: list[TensorMetadata]
+    outputs: list[TensorMetadata]
+
+
+def server_metadata() -> ServerMetadata:
+    """Names the server and the extensions it knows."""
+    return ServerMetadata(name=SERVER_NAME, version="1", extensions=EXTENSIONS)
+
+
+def live() -> Live:
+    """Answers 200 while the worker is alive."""
+    return Live(live=True)
+
+
+def ready() -> Ready:
+    """Answers 200 when the worker takes predictions."""
+    return Ready(ready=True)
+
+
+def model_metadata(model: str, version: str = "") -> ModelMetadata:
+    """Describes a model's tensors."""
+    return describe(model, _served(model, version))
+
+
+def model_ready(model: str, version: str = "") -> ModelReady:
+    """Answers 200 when the model takes requests."""
+    _served(model, version)
+    return ModelReady(name=model, ready=True)
+
+
+def infer(body: InferenceRequest, model: str, version: str = "") -> InferenceResponse:
+    """Predicts for records given column by column: one tensor for each field.
+
+    With the binary tensor extension, raw tensors may follow the JSON, in the body and in the
+    answer.
+    """
+    # Models that are served have their own endpoint, before this one.
+    _served(model, version)
+    raise HTTPException(404, "This model is not served over the Open Inference Protocol.")
+
+
+def router() -> APIRouter:
+    """Makes the routes of `/v2`."""
+    routes = APIRouter(tags=["Open Inference Protocol"])
+    errors = error_responses(Code.NOT_FOUND)
+    routes.add_api_route("/v2", server_metadata)
+    routes.add_api_route("/v2/", server_metadata, include_in_schema=False)
+    unavailable = error_responses(Code.UNAVAILABLE)
+    routes.add_api_route("/v2/health/live", live, responses=unavailable)
+    routes.add_api_route("/v2/health/ready", ready, responses=unavailable)
+    infer_errors = error_responses(
+        Code.INVALID_INPUT,
+        Code.NOT_FOUND,
+        Code.PAYLOAD_TOO_LARGE,
+        Code.UNSUPPORTED_MEDIA_TYPE,
+        Code.UNAVAILABLE,
+        Code.DEADLINE_EXCEEDED,
+    )
+    for path in ("/v2/models/{model}", "/v2/models/{model}/versions/{version}"):
+        routes.add_api_route(path, model_metadata, responses=errors)
+        routes.add_api_route(f"{path}/ready", model_ready, responses=errors)
+        routes.add_api_route(f"{path}/infer", infer, methods=["POST"], responses=infer_errors)
+    return routes
+
+
+def describe(name: str, served: ServedModel) -> ModelMetadata:
+    """Describes a served model's tensors.
+
+    Raises:
+        TypeError: Its records or predictions are not made of columns.
+    """
+    predictor = served.predictor
+    signature = Signature.of(predictor.record_type, predictor.prediction_type, predictor.labels)
+    return ModelMetadata(
+        name=name,
+        versions=[served.tag.partition(":")[2]],
+        platform=served.card.framework,
+        inputs=_tensors(list(signature.inputs.values())),
+        outputs=_tensors(list(signature.outputs.values())),
+    )
+
+
+def _tensors(columns: Sequence[InputColumn | OutputColumn]) -> list[TensorMetadata]:
+    return [
+        TensorMetadata(
+            name=column.name,
+            datatype=column.datatype,
+            shape=column.shape if isinstance(column, OutputColumn) else [-1],
+            parameters=parameters(column) if isinstance(column, OutputColumn) else {},
+        )
+        for column in columns
+    ]
+
+
+def _served(name: str, version: str) -> ServedModel:
+    models = served_models()
+    if name not in models:
+        raise HTTPException(404, f"There is no model of this name; there are: {', '.join(models)}.")
+    served = models[name]
+    known = served.tag.partition(":")[2]
+    if version not in ("", known):
+        raise HTTPException(404, f"There is no version of this name; there is: {known}.")
+    return served
