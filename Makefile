@@ -17,6 +17,13 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --python-version 3.11 \
 # The served models; `make serve` trains those that the BentoML store lacks.
 MODELS := attrition topics
 CODE := $(wildcard models training serving service.py load_tests tests examples)
+PROTOS := $(sort $(shell find models serving -name '*.proto'))
+# Writes the stubs of every .proto file below the folder $(1), at the file's own path. Generated code
+# has no annotations of the strict kind; mypy still reads those it has.
+stubs = $(BIN)/python -m grpc_tools.protoc --proto_path=. \
+		--python_out=$(1) --pyi_out=$(1) --grpc_python_out=$(1) $(PROTOS) && \
+	sed -i '1i \# mypy: ignore-errors' \
+		$(foreach end,.py .pyi _grpc.py,$(PROTOS:%.proto=$(1)/%_pb2$(end)))
 
 export BENTOML_HOME ?= $(HOME)/bentoml
 # BentoML reports its usage to its makers unless told not to.
@@ -48,11 +55,19 @@ check: .venv/.dev ## Lint, check formatting, types, workflows and scripts; needs
 	$(BIN)/mypy $(CODE)
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	bash -n .ci/run
+	@fresh=$$(mktemp -d) && trap 'rm -r "$$fresh"' EXIT && $(call stubs,$$fresh) && \
+	cd "$$fresh" && find . -type f | while read -r stub; do \
+		diff -u "$(CURDIR)/$$stub" "$$stub" || { echo "Out of date: run make protos"; exit 1; }; \
+	done
 
 .PHONY: format
 format: .venv/.dev ## Format the code and apply the safe fixes
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
+
+.PHONY: protos
+protos: .venv/.dev ## Generate the gRPC stubs from the .proto files
+	$(call stubs,.)
 
 .PHONY: lock
 lock: .venv/.dev ## Resolve pyproject.toml into requirements*.txt (ARGS=--upgrade: newest of the rest)
