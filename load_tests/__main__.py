@@ -12,7 +12,7 @@ from pathlib import Path
 # BentoML reports its usage to its makers unless told not to, and reads this when imported.
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 
-from load_tests import cells, data, environment, further, matrix, overload, terminal
+from load_tests import cells, data, environment, further, matrix, overload, protocols, terminal
 from load_tests.processes import ROOT
 from load_tests.reference import Reference
 from load_tests.results import Results
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         cells.QUICK if options.quick else cells.FULL, set(options.systems), set(options.scenarios)
     )
     stated = environment.describe(reference, rows.sources)
-    total = matrix.steps(plan, effort) + FURTHER_STEPS + effort.steady_rounds
+    total = matrix.steps(plan, effort) + FURTHER_STEPS + effort.steady_rounds + 4 * effort.rounds
     with folder() as files, terminal.progress(total) as progress:
         workload = Workload(rows, reference, files)
         matrix.measure(plan, workload, effort, results, progress)
@@ -55,6 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             results.extras["overload"] = overload.measure(
                 files, effort.overload_seconds, progress, closed=2 if options.quick else 0
             )
+        if not options.matrix_only:
+            protocols.measure(options.systems, workload, effort, results, progress)
     terminal.show(results, targets(results))
     _write(options, results, stated, effort)
     return 1 if results.failures() else 0

@@ -26,12 +26,13 @@ class Effort:
     steady_seconds: int
     overload_seconds: int
     memory_requests: int
+    bulk_repeats: int
     batch_seconds: int
     """At each number of connections; 0 leaves the batches out."""
 
 
-FULL = Effort(5, 3, 1, 3, 20, 60, 1_000_000, 3)
-QUICK = Effort(2, 1, 0, 1, 4, 4, 50_000, 0)
+FULL = Effort(5, 3, 1, 3, 20, 60, 1_000_000, 20, 3)
+QUICK = Effort(2, 1, 0, 1, 4, 4, 50_000, 5, 0)
 
 
 def measure(

@@ -57,10 +57,17 @@ class Reference:
             "TOPICS_MODEL": str(self.topics_model.tag),
         }
 
+    def matrix(self, rows: Sequence[dict[str, Any]]) -> NDArray[np.float64]:
+        """The features of the rows."""
+        return matrix_from_columns({name: [row[name] for row in rows] for name in rows[0]})
+
+    def predict(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        """LightGBM's probability of leaving for each row of a matrix, on one thread."""
+        return np.asarray(self._booster.predict(matrix, num_threads=1))
+
     def probabilities(self, rows: Sequence[dict[str, Any]]) -> NDArray[np.float64]:
         """LightGBM's probability of leaving for each row."""
-        columns = {name: [row[name] for row in rows] for name in rows[0]}
-        return np.asarray(self._booster.predict(matrix_from_columns(columns), num_threads=1))
+        return self.predict(self.matrix(rows))
 
     def check_attrition(self, rows: Sequence[dict[str, Any]], answers: list[Any]) -> None:
         """Compares answers of `/attrition/predict` with LightGBM's.

@@ -33,6 +33,8 @@ def render(
         "## How it is measured\n\n" + _method(effort),
         "## Ratios\n\n" + _ratios(results),
         "## All cells\n\n" + _cells(results),
+        "## gRPC\n\n" + _grpc(results),
+        "## Bulk: one request after the other, one connection\n\n" + _bulk(results),
         "## Plots\n\n" + "\n\n".join(f"![{_title(path)}]({path.name})" for path in pictures),
     ]
     return "\n\n".join(part.rstrip() for part in parts) + "\n"
@@ -129,6 +131,37 @@ def _cells(results: Results) -> str:
             shown = [_show(one, digits) for one, digits in zip(spreads, (0, 2, 2), strict=True)]
             rows.append((str(cell), f"`{name}`", *shown))
     return _table(("cell", "system", "requests/s", "p50 ms", "p99 ms"), rows)
+
+
+def _grpc(results: Results) -> str:
+    if not (found := results.extras.get("grpc")):
+        return "Not measured."
+    rows = (
+        (f"`{name}`", "gRPC" if SYSTEMS[name].grpc else "HTTP", Spread.of(rates).show(0))
+        for name, rates in found["rates"].items()
+    )
+    return (
+        "`h2load` (4 connections, 8 calls at a time on each) sends one message, turnover, one row, "
+        "another in each round: it knows no rotating bodies. After each round calls with "
+        "different rows are compared with LightGBM's own answers. The HTTP baseline gets rotating "
+        "rows from `wrk` over 32 connections.\n\n"
+        + _table(("system", "over", "answers/s: median (range)"), rows)
+    )
+
+
+def _bulk(results: Results) -> str:
+    if not (found := results.extras.get("bulk")):
+        return "Not measured."
+    names = {
+        "columns_ms": "Open Inference, binary columns, ms",
+        "records_ms": "JSON records, ms",
+        "booster_ms": "`Booster.predict` alone, one thread, ms",
+    }
+    rows = (
+        (f"{int(count):,}", *(f"{times[name]:.2f}" for name in names))
+        for count, times in found["rows"].items()
+    )
+    return _table(("rows", *names.values()), rows)
 
 
 def _show(spread: Spread | None, digits: int) -> str:

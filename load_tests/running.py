@@ -74,12 +74,14 @@ class Running:
         self.workload = workload
         launch = Launch(
             free_port(),
+            free_port(),
             workers,
             workload.rows_file,
             workload.folder,
             workload.reference.booster_path,
         )
         self.port = launch.port
+        self.grpc_port = launch.grpc_port
         self.process = Process(
             system.command(launch), {**workload.reference.tags, **system.environment(launch)}
         )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from load_tests.cells import Cell
-from load_tests.results import Measurement, Results, percentile, rate
+from load_tests.results import Measurement, Results, Spread, percentile, rate
 
 MOST_GROWTH = 0.05
 MOST_MIB = 220
@@ -40,6 +40,8 @@ def targets(results: Results) -> list[Target]:
         _steady(results.extras.get("steady")),
         *_overload(results.extras.get("overload")),
         *_memory(results.extras.get("memory")),
+        *_grpc(results.extras.get("grpc")),
+        *_bulk(results.extras.get("bulk")),
     ]
 
 
@@ -177,4 +179,40 @@ def _memory(found: dict[str, Any] | None) -> list[Target]:
             f"{found['growth']:+.1%} ({found['after_mib']:.0f} MiB)",
             found["growth"] <= MOST_GROWTH and not found["problems"],
         ),
+    ]
+
+
+def _grpc(found: dict[str, Any] | None) -> list[Target]:
+    wanted = [
+        ("typed gRPC, one row: calls/s / fastapi-tuned's requests/s", "fastapi-tuned", 1.0),
+        ("typed gRPC, one row: calls/s / MLServer's over gRPC", "mlserver", 2.5),
+    ]
+    return [_calls(found or {}, measure, other, least) for measure, other, least in wanted]
+
+
+def _calls(found: dict[str, Any], measure: str, other: str, least: float) -> Target:
+    rates = found.get("rates", {})
+    if not rates.get("server") or not rates.get(other):
+        return Target(measure, f"≥ {least:g}", "-", None)
+    pairs = zip(rates["server"], rates[other], strict=True)
+    ratio = Spread.of([own / others for own, others in pairs])
+    return Target(
+        measure, f"≥ {least:g}", ratio.show(2), ratio.median >= least and not found["problems"]
+    )
+
+
+def _bulk(found: dict[str, Any] | None) -> list[Target]:
+    over = "10,000 rows in binary columns: time / LightGBM's alone"
+    faster = "10,000 rows: time of JSON records / of binary columns"
+    if not found:
+        return [Target(over, "≤ 1.4", "-", None), Target(faster, "≥ 2.5", "-", None)]
+    measured = found["rows"]["10000"]
+    columns, records, booster = (
+        f"{measured[name]:.1f} ms" for name in ("columns_ms", "records_ms", "booster_ms")
+    )
+    ratio, times = measured["columns_over_booster"], measured["records_over_columns"]
+    right = not found["problems"]
+    return [
+        Target(over, "≤ 1.4", f"{ratio:.2f} ({columns} / {booster})", right and ratio <= 1.4),
+        Target(faster, "≥ 2.5", f"{times:.2f} ({records} / {columns})", right and times >= 2.5),
     ]

@@ -20,6 +20,7 @@ class Launch:
     """What a system is started with."""
 
     port: int
+    grpc_port: int
     workers: int
     rows: Path
     """CSV file of employees and whether they left."""
@@ -42,6 +43,16 @@ class Dialect:
 
 
 @dataclass(frozen=True)
+class GrpcDialect:
+    """How the turnover model is called over gRPC."""
+
+    path: str
+    encode: "Callable[[Rows], bytes]"
+    check: "Callable[[Reference, Rows, bytes], None]"
+    """Raises `WrongAnswerError` for a response that is not the framework's."""
+
+
+@dataclass(frozen=True)
 class System:
     """One system under measurement."""
 
@@ -52,6 +63,7 @@ class System:
     dialects: Mapping[str, Dialect]
     """Model → how to ask it; a model that is missing is not served."""
 
+    grpc: GrpcDialect | None = None
     most_rows: int = 1_000_000
     """Most rows that a request may have."""
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from load_tests.processes import ROOT, free_port
-from load_tests.systems.base import CONTRACT, Dialect, Launch, System
+from load_tests.systems.base import CONTRACT, Dialect, GrpcDialect, Launch, System
 
 _FOLDER = ROOT / "load_tests" / "peers"
 _ENVIRONMENTS = ROOT / ".venv-peers"
@@ -46,7 +46,7 @@ def _mlserver(launch: Launch) -> list[str]:
     settings = {
         "host": "127.0.0.1",
         "http_port": launch.port,
-        "grpc_port": free_port(),
+        "grpc_port": launch.grpc_port,
         "metrics_port": free_port(),
         # One worker is the server's own process: faster than one behind a queue.
         "parallel_workers": launch.workers if launch.workers > 1 else 0,
@@ -74,6 +74,24 @@ def _tensor(rows: list[dict[str, Any]]) -> str:
         "data": features.ravel().tolist(),
     }
     return json.dumps({"inputs": [tensor]})
+
+
+def _tensor_message(rows: list[dict[str, Any]]) -> bytes:
+    from serving.inference import inference_pb2 as pb
+
+    tensor = json.loads(_tensor(rows))["inputs"][0]
+    contents = {"fp64_contents": tensor.pop("data")}
+    request = pb.ModelInferRequest(
+        model_name="attrition", inputs=[{**tensor, "contents": contents}]
+    )
+    return request.SerializeToString()
+
+
+def _check_tensor(reference: Any, rows: list[dict[str, Any]], response: bytes) -> None:
+    from serving.inference import inference_pb2 as pb
+
+    (output,) = pb.ModelInferResponse.FromString(response).outputs
+    _check(reference, rows, list(output.contents.fp64_contents))
 
 
 def _check(reference: Any, rows: list[dict[str, Any]], answer: Any) -> None:
@@ -104,6 +122,9 @@ PEERS = {
             command=_mlserver,
             environment=_environment,
             dialects=_INFERENCE,
+            grpc=GrpcDialect(
+                "/inference.GRPCInferenceService/ModelInfer", _tensor_message, _check_tensor
+            ),
         ),
         System(
             name="litserve",

@@ -1,5 +1,6 @@
 """The JSON bodies of the Open Inference Protocol over HTTP, and its binary tensors beside them."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import pydantic
@@ -91,20 +92,10 @@ class Request:
             self.message = InferenceRequest.model_validate_json(head)
         except pydantic.ValidationError as error:
             raise ServingError.from_validation(error) from None
-        self._refuse_unsupported()
+        for named in (*self.message.inputs, *self.message.outputs):
+            require_supported(named.name, named.parameters)
         self.tensors = self._tensors(raw)
         self.outputs = [output.name for output in self.message.outputs]
-
-    def _refuse_unsupported(self) -> None:
-        named: list[InputTensor | RequestedOutput] = [*self.message.inputs, *self.message.outputs]
-        problems = [
-            {"loc": (one.name, "parameters"), "msg": f"{key} is not supported", "type": "parameter"}
-            for one in named
-            for key in one.parameters
-            if key in _UNSUPPORTED
-        ]
-        if problems:
-            raise ServingError.from_details(problems)
 
     def _tensors(self, raw: bytes) -> list[Tensor]:
         tensors, position = [], 0
@@ -133,6 +124,22 @@ class Request:
             if one.name == output and "binary_data" in one.parameters:
                 return bool(one.parameters["binary_data"])
         return bool(self.message.parameters.get("binary_data_output"))
+
+
+def require_supported(name: str, given: Mapping[str, Any]) -> None:
+    """Refuses parameters of extensions that this server lacks and that change the answer.
+
+    Args:
+        name: Name of the tensor they were given for.
+        given: The parameters.
+
+    Raises:
+        ServingError: `invalid_input`.
+    """
+    for key in _UNSUPPORTED.intersection(given):
+        raise ServingError.from_details(
+            [{"loc": (name, "parameters"), "msg": f"{key} is not supported", "type": "parameter"}]
+        )
 
 
 def render(model: InferenceModel, request: Request, outputs: list[Output]) -> tuple[bytes, int]:
