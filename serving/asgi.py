@@ -26,9 +26,8 @@ class ClientGoneError(Exception):
     """The client closed the connection before it had its answer."""
 
 
-def request_id(headers: Mapping[bytes, bytes]) -> str:
-    """Returns the request id that the client sent, or a new one."""
-    given = headers.get(b"x-request-id")
+def request_id(given: bytes | None) -> str:
+    """Returns the request id that the client sent if it is a proper one, else a new one."""
     if given is not None and _REQUEST_ID.fullmatch(given):
         return given.decode()
     return f"{_PREFIX}{next(_numbers):08x}"

@@ -1,6 +1,8 @@
 """The drop-in BentoML service class."""
 
+import asyncio
 import logging
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -12,15 +14,19 @@ from bentoml._internal.resource import system_resources
 from bentoml._internal.server.http.instruments import RunnerTrafficMetricsMiddleware
 from bentoml._internal.server.http.traffic import TimeoutMiddleware
 from bentoml._internal.utils.uri import join_paths
+from google.protobuf.descriptor import FileDescriptor
 from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
 from starlette.middleware import Middleware
 
 from serving.asgi import App
 from serving.batcher import Batcher, Limits
-from serving.endpoint import Endpoint, is_batchable_list
+from serving.endpoint import Endpoint
 from serving.gateway import Gateway
 from serving.lifecycle import Lifecycle, settle_memory
 from serving.metrics import Metrics, RouteMetrics
+from serving.prediction import Prediction, is_batchable_list
+from serving.rpc.server import RpcServer
+from serving.rpc.typed import require_fitting, typed_services
 from serving.settings import load_settings
 from serving.threads import Threads
 
@@ -33,7 +39,22 @@ class ModelService(bentoml.Service[Any]):
 
     An API at `/<name>/…` is taken to be answered by the model stored under `<name>`: its answers
     carry that model's tag.
+
+    A class attribute `protos`, a sequence of file descriptors (`DESCRIPTOR` of the generated
+    modules), offers their services over gRPC; see `serving.rpc.typed`.
+
+    Raises:
+        BentoMLConfigException: A `.proto` file does not fit the service's types.
     """
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        require_fitting(self.protos, self.apis)
+
+    @property
+    def protos(self) -> Sequence[FileDescriptor]:
+        """Descriptors of the files whose services are offered over gRPC."""
+        return getattr(self.inner, "protos", ())
 
     def to_asgi(self, is_main: bool = True) -> Any:
         """Returns the ASGI application: the gateway in front of BentoML's own."""
@@ -44,8 +65,14 @@ class ModelService(bentoml.Service[Any]):
             factory(),
             model_tags={_path(self, api): worker.model_tag(api) for api in self.apis.values()},
             start=worker.start,
+            end_calls=worker.end_calls,
             stop=worker.stop,
-            lifecycle=Lifecycle(worker.settings.drain_seconds, worker.count),
+            lifecycle=Lifecycle(
+                worker.settings.drain_seconds,
+                worker.count,
+                on_drain=lambda: asyncio.ensure_future(worker.drain()),
+                on_stop=lambda: asyncio.ensure_future(worker.end_calls()),
+            ),
             metrics=worker.metrics,
             settings=worker.settings,
         )
@@ -66,6 +93,9 @@ class Worker:
         self._factory = factory
         self._config = BentoMLContainer.config.services.get()[service.name]
         self._threads = Threads(self._config.get("threads") or 1)
+        self._rpc: RpcServer | None = None
+        self.predictions: dict[str, Prediction] = {}
+        """What answers each batchable API, by its route, once the worker has started."""
         self._tags = {model.tag.name: str(model.tag) for model in service.models}
 
     @property
@@ -78,23 +108,45 @@ class Worker:
         """Tag of the model behind an API; empty if none is stored under its route's first part."""
         return self._tags.get(api.route.split("/")[1], "")
 
-    def start(self) -> dict[str, App]:
-        """Makes the endpoints, by path; to be called when the service instance exists."""
+    async def start(self) -> dict[str, App]:
+        """Makes the endpoints, by path, and opens the gRPC port.
+
+        To be called when the service instance exists.
+        """
         # Uvicorn prepares a line of its own access log for every request, and BentoML's logging
         # then drops it; a logger without handlers is not asked.
         logging.getLogger("uvicorn.access").propagate = False
-        settle_memory()
-        return {
-            _path(self._service, api): self._wrapped(self._endpoint(api))
+        self.predictions = {
+            api.route: self._prediction(api)
             for api in self._service.apis.values()
             if is_batchable_list(api)
         }
+        settle_memory()
+        if self.settings.grpc_port:
+            services = typed_services(self._service.protos, self.predictions)
+            self._rpc = RpcServer(services, self.metrics, self.settings)
+            await self._rpc.start()
+        return {
+            _path(self._service, api): self._wrapped(self._endpoint(api))
+            for api in self._service.apis.values()
+            if api.route in self.predictions
+        }
+
+    async def drain(self) -> None:
+        """Tells gRPC's clients to turn elsewhere."""
+        if self._rpc:
+            await self._rpc.drain()
+
+    async def end_calls(self) -> None:
+        """Refuses new gRPC calls and lets those under way end."""
+        if self._rpc:
+            await self._rpc.stop()
 
     def stop(self) -> None:
         """Lets go of the threads."""
         self._threads.close()
 
-    def _endpoint(self, api: APIMethod[..., Any]) -> Endpoint:
+    def _prediction(self, api: APIMethod[..., Any]) -> Prediction:
         path, tag = _path(self._service, api), self.model_tag(api)
         batcher: Batcher[Any, Any] = Batcher(
             partial(api.func, self._factory.service_instance),
@@ -107,11 +159,15 @@ class Worker:
             self._threads,
             self.metrics.batcher(path, tag, api.name),
         )
-        metrics = self.metrics.route(path, tag)
+        return Prediction(api, batcher, tag, self.settings.max_rows)
+
+    def _endpoint(self, api: APIMethod[..., Any]) -> Endpoint:
+        prediction = self.predictions[api.route]
+        metrics = self.metrics.route(_path(self._service, api), prediction.model_tag)
         if self._factory.fast_middlewares:
             # The gateway guards a wrapped endpoint and counts its requests: not twice.
             metrics = RouteMetrics((), changed=lambda: None)
-        return Endpoint(api, batcher, tag, self.settings, metrics)
+        return Endpoint(prediction, self.settings, metrics)
 
     def _wrapped(self, endpoint: App) -> App:
         for middleware in reversed(self._factory.fast_middlewares):

@@ -29,6 +29,8 @@ def _environment(launch: Launch, **settings: str) -> dict[str, str]:
         "BENTOML_HOME": str(home),
         "BENTOML_DO_NOT_TRACK": "True",
         "MODEL_SERVER_WORKERS": str(launch.workers),
+        # Measured over HTTP; several of these servers may run side by side.
+        "MODEL_SERVER_GRPC_PORT": "0",
         **own,
     }
 

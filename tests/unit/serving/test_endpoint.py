@@ -14,6 +14,7 @@ from serving.asgi import Message
 from serving.batcher import Batcher, Limits
 from serving.endpoint import Endpoint
 from serving.metrics import BatchMetrics, RouteMetrics
+from serving.prediction import Prediction
 from serving.settings import Settings
 from serving.threads import Threads
 from tests.server import toy_service
@@ -45,8 +46,8 @@ async def endpoint(method: str, max_queue_rows: int = 1_000) -> AsyncIterator[En
         threads,
         BatchMetrics(),
     )
-    metrics = RouteMetrics((), changed=lambda: None)
-    yield Endpoint(api, batcher, "", Settings(), metrics)
+    settings, metrics = Settings(), RouteMetrics((), changed=lambda: None)
+    yield Endpoint(Prediction(api, batcher, "", settings.max_rows), settings, metrics)
     threads.close()
 
 
