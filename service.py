@@ -2,9 +2,11 @@
 
 import bentoml
 
+from models.attrition import attrition_pb2
 from models.attrition.predictor import AttritionPredictor
 from models.attrition.schema import Attrition, AttritionExplanation, Employee, EmployeesRequest
 from models.predictor import load_trusted
+from models.topics import topics_pb2
 from models.topics.predictor import TopicsPredictor
 from models.topics.schema import Text, TextsRequest, Topic
 from serving import (
@@ -13,6 +15,7 @@ from serving import (
     load_settings,
     pinned_model,
     pinned_models_environment,
+    require_free_port,
     resources_app,
 )
 
@@ -28,6 +31,7 @@ TOPICS = pinned_model("topics")
     # One thread for each API: the predictors can be called from several.
     threads=3,
     traffic={"timeout": SETTINGS.timeout_seconds},
+    ssl=SETTINGS.ssl,
     logging={"access": {"enabled": SETTINGS.access_log}},
     envs=pinned_models_environment([ATTRITION, TOPICS]),
 )
@@ -41,6 +45,7 @@ class ModelServer:
 
     attrition_model = ATTRITION
     topics_model = TOPICS
+    protos = (attrition_pb2.DESCRIPTOR, topics_pb2.DESCRIPTOR)
 
     def __init__(self) -> None:
         # A worker that computes anything else than the trainer did never becomes ready.
@@ -53,8 +58,9 @@ class ModelServer:
 
     @bentoml.on_deployment
     @staticmethod
-    def refuse_unfit_models() -> None:
+    def refuse_to_start_in_vain() -> None:
         """Ends the start, with one clear message, before any worker fails for itself."""
+        require_free_port(SETTINGS)
         load_trusted(AttritionPredictor, ATTRITION.resolve())
         load_trusted(TopicsPredictor, TOPICS.resolve())
 

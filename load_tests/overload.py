@@ -66,7 +66,11 @@ def measure(folder: Path, seconds: int, progress: Progress, closed: int = 0) -> 
     return _found(before, seen, watched, after)
 
 
-_ENVIRONMENT = {"BENTOML_DO_NOT_TRACK": "True", "MODEL_SERVER_WORKERS": "1"}
+_ENVIRONMENT = {
+    "BENTOML_DO_NOT_TRACK": "True",
+    "MODEL_SERVER_WORKERS": "1",
+    "MODEL_SERVER_GRPC_PORT": "0",
+}
 
 
 def _answers(port: int) -> bool:

@@ -1,13 +1,15 @@
 """The little of ASGI that the serving modules share."""
 
+import asyncio
 import itertools
 import os
 import re
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, MutableMapping
+from typing import Any, TypeVar
 
 from serving.errors import Code, ServingError
 
+T = TypeVar("T")
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -26,9 +28,8 @@ class ClientGoneError(Exception):
     """The client closed the connection before it had its answer."""
 
 
-def request_id(headers: Mapping[bytes, bytes]) -> str:
-    """Returns the request id that the client sent, or a new one."""
-    given = headers.get(b"x-request-id")
+def request_id(given: bytes | None) -> str:
+    """Returns the request id that the client sent if it is a proper one, else a new one."""
     if given is not None and _REQUEST_ID.fullmatch(given):
         return given.decode()
     return f"{_PREFIX}{next(_numbers):08x}"
@@ -88,3 +89,28 @@ async def answer_error(send: Send, error: ServingError, identity: Headers, reque
     headers = [(b"content-type", b"application/json"), *identity, *extra]
     await answer(send, error.code.status, headers, error.body(request_id))
     return error.code.status
+
+
+async def unless_client_leaves(answers: Coroutine[Any, Any, T], receive: Receive) -> T:
+    """Awaits the answers, and gives them up when the client closes the connection.
+
+    Raises:
+        ClientGoneError: It did.
+    """
+    working = asyncio.ensure_future(answers)
+    leaving = asyncio.ensure_future(_client_leaves(receive))
+    try:
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ClientGoneError
+        return working.result()
+    finally:
+        working.cancel()
+        leaving.cancel()
+        # A failed task, its exception, this frame and back to the task: a cycle, cut here.
+        del working, leaving
+
+
+async def _client_leaves(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,36 +1,80 @@
 """The one table of errors, and the one envelope every surface answers them in."""
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any
 
+from bentoml.exceptions import BentoMLException
+from grpc import StatusCode
 from pydantic import BaseModel, Field, ValidationError
+
+logger = logging.getLogger("bentoml.serving")
 
 # A large request can be wrong in every field of every row; the first errors tell enough.
 MAX_DETAILS = 50
 
 
 class Code(Enum):
-    """What went wrong: the code a client reads, its HTTP status, and a sentence for it."""
+    """What went wrong: the code a client reads, its HTTP and gRPC status, and a sentence for it."""
 
-    INVALID_INPUT = ("invalid_input", 400, "The request is not valid.")
-    NOT_FOUND = ("not_found", 404, "There is nothing at this path.")
-    METHOD_NOT_ALLOWED = ("method_not_allowed", 405, "This path does not answer to this method.")
-    PAYLOAD_TOO_LARGE = ("payload_too_large", 413, "The request is too large.")
+    INVALID_INPUT = (
+        "invalid_input",
+        400,
+        StatusCode.INVALID_ARGUMENT,
+        "The request is not valid.",
+    )
+    NOT_FOUND = ("not_found", 404, StatusCode.NOT_FOUND, "There is nothing at this path.")
+    METHOD_NOT_ALLOWED = (
+        "method_not_allowed",
+        405,
+        StatusCode.UNIMPLEMENTED,
+        "This path does not answer to this method.",
+    )
+    PAYLOAD_TOO_LARGE = (
+        "payload_too_large",
+        413,
+        StatusCode.RESOURCE_EXHAUSTED,
+        "The request is too large.",
+    )
     UNSUPPORTED_MEDIA_TYPE = (
         "unsupported_media_type",
         415,
+        # Never answered over gRPC, whose own library refuses other content types.
+        StatusCode.UNKNOWN,
         "The content type must be application/json.",
     )
-    OVERLOADED = ("overloaded", 503, "The server is too busy to answer in time; try again later.")
-    DEADLINE_EXCEEDED = ("deadline_exceeded", 504, "The request took longer than the time-out.")
-    UNAVAILABLE = ("unavailable", 503, "The server is starting or stopping; try again later.")
-    INTERNAL = ("internal", 500, "An unexpected error occurred; the server's log has the details.")
+    OVERLOADED = (
+        "overloaded",
+        503,
+        # Not UNAVAILABLE: that, clients try again at once.
+        StatusCode.RESOURCE_EXHAUSTED,
+        "The server is too busy to answer in time; try again later.",
+    )
+    DEADLINE_EXCEEDED = (
+        "deadline_exceeded",
+        504,
+        StatusCode.DEADLINE_EXCEEDED,
+        "The request took longer than the time-out.",
+    )
+    UNAVAILABLE = (
+        "unavailable",
+        503,
+        StatusCode.UNAVAILABLE,
+        "The server is starting or stopping; try again later.",
+    )
+    INTERNAL = (
+        "internal",
+        500,
+        StatusCode.INTERNAL,
+        "An unexpected error occurred; the server's log has the details.",
+    )
 
-    def __init__(self, code: str, status: int, sentence: str) -> None:
+    def __init__(self, code: str, status: int, grpc_status: StatusCode, sentence: str) -> None:
         self.code = code
         self.status = status
+        self.grpc_status = grpc_status
         self.sentence = sentence
 
 
@@ -117,6 +161,18 @@ class ServingError(Exception):
         # goes wrong inside is not the client's to know.
         informative = len(message.split()) > 3 and status < 500
         return cls(code, message if informative else "")
+
+    @classmethod
+    def from_exception(cls, raised: Exception, request_id: str) -> "ServingError":
+        """Finds the row of the table for an exception, and logs it in full if it is a bug."""
+        if isinstance(raised, ServingError):
+            return raised
+        error = cls(Code.INTERNAL)
+        if isinstance(raised, BentoMLException):
+            error = cls.from_status(raised.error_code, str(raised))
+        if error.code.status >= 500:
+            logger.error("Request %s failed", request_id, exc_info=raised)
+        return error
 
     def body(self, request_id: str) -> bytes:
         """Returns the JSON envelope."""

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Match, Mount
@@ -35,8 +35,10 @@ class Gateway:
 
     Args:
         app: BentoML's application.
-        model_tags: Path of each declared API → tag of the model behind it (may be empty).
+        apis: Paths of the declared APIs, whose requests are JSON.
+        model_tags: Path → tag of the one model behind it.
         start: Makes the fast endpoints, by path, once the application has started.
+        end_calls: Ends what other protocols are answering, before the application stops.
         stop: Called when the application has stopped.
         lifecycle: Tells whether the worker is draining.
         metrics: Counts of every route.
@@ -46,16 +48,20 @@ class Gateway:
     def __init__(
         self,
         app: Starlette,
+        apis: Collection[str],
         model_tags: Mapping[str, str],
-        start: Callable[[], Mapping[str, App]],
+        start: Callable[[], Awaitable[Mapping[str, App]]],
+        end_calls: Callable[[], Awaitable[None]],
         stop: Callable[[], None],
         lifecycle: Lifecycle,
         metrics: Metrics,
         settings: Settings,
     ) -> None:
         self._app = app
+        self._apis = apis
         self._model_tags = model_tags
         self._start = start
+        self._end_calls = end_calls
         self._stop = stop
         self._lifecycle = lifecycle
         self._metrics = metrics
@@ -71,14 +77,23 @@ class Gateway:
             else:
                 await self._guard(scope, receive, send)
         elif scope["type"] == "lifespan":
-            await self._app(scope, receive, self._watch_lifespan(send))
+            await self._app(scope, self._watch_shutdown(receive), self._watch_lifespan(send))
         else:
             await self._app(scope, receive, send)
+
+    def _watch_shutdown(self, receive: Receive) -> Receive:
+        async def watched() -> Message:
+            message = await receive()
+            if message["type"] == "lifespan.shutdown":
+                await self._end_calls()
+            return message
+
+        return watched
 
     def _watch_lifespan(self, send: Send) -> Send:
         async def watched(message: Message) -> None:
             if message["type"] == "lifespan.startup.complete":
-                self._endpoints = self._start()
+                self._endpoints = await self._start()
                 self._lifecycle.install()
             elif message["type"] == "lifespan.shutdown.complete":
                 self._stop()
@@ -93,7 +108,7 @@ class Gateway:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         tag = self._model_tags.get(scope["path"], "")
         route = self._metrics.route(_template(scope, self._app.routes), tag)
-        own_id = request_id(headers)
+        own_id = request_id(headers.get(b"x-request-id"))
         identity = [(b"x-request-id", own_id.encode())]
         if tag:
             identity.append((b"x-model-tag", tag.encode()))
@@ -117,14 +132,18 @@ class Gateway:
     ) -> None:
         path: str = scope["path"]
         app: App = self._app
-        if path.endswith("/readyz") and self._lifecycle.draining:
+        if path.endswith(("/readyz", "/ready")) and self._lifecycle.draining:
             raise ServingError(Code.UNAVAILABLE)
-        if path.endswith(("/livez", "/healthz")) and self._lifecycle.has_lost_a_worker():
+        if (
+            path.endswith(("/livez", "/healthz", "/v2/health/live"))
+            and self._lifecycle.has_lost_a_worker()
+        ):
             raise ServingError(Code.UNAVAILABLE, "A worker has ended and is not replaced.")
         if path.endswith("/metrics"):
             self._metrics.gather()
-        if path in self._model_tags and scope["method"] == "POST":
+        if scope["method"] == "POST":
             app = self._endpoints.get(path, app)
+        if scope["method"] == "POST" and path in self._apis:
             require_json(headers)
             body = await read_body(headers, receive, self._settings.max_body_bytes)
             receive = _replay(body, receive)

@@ -7,6 +7,7 @@ import gc
 import logging
 import os
 import signal
+from collections.abc import Callable
 from types import FrameType
 
 import psutil
@@ -28,11 +29,21 @@ class Lifecycle:
     Args:
         drain_seconds: Time between the two.
         workers: Worker processes of the service.
+        on_drain: Called on the event loop when readiness fails.
+        on_stop: Called on the event loop when the web server's shutdown begins.
     """
 
-    def __init__(self, drain_seconds: float, workers: int) -> None:
+    def __init__(
+        self,
+        drain_seconds: float,
+        workers: int,
+        on_drain: Callable[[], object],
+        on_stop: Callable[[], object],
+    ) -> None:
         self._drain_seconds = drain_seconds
         self._workers = workers
+        self._on_drain = on_drain
+        self._on_stop = on_stop
         self.draining = False
 
     def install(self) -> None:
@@ -47,8 +58,16 @@ class Lifecycle:
                 stop(number, frame)
                 return
             self.draining = True
-            loop.call_soon_threadsafe(loop.call_later, self._drain_seconds, stop, number, None)
+            loop.call_soon_threadsafe(drain)
             logger.info("Draining for %s s, then stopping", self._drain_seconds)
+
+        def drain() -> None:
+            self._on_drain()
+            loop.call_later(self._drain_seconds, end)
+
+        def end() -> None:
+            self._on_stop()
+            stop(signal.SIGTERM, None)
 
         signal.signal(signal.SIGTERM, begin)
 

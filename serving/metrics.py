@@ -23,6 +23,7 @@ from starlette.applications import Starlette
 
 FLUSH_SECONDS = 0.5
 NAMESPACE = "model_server"
+HTTP, GRPC = "http", "grpc"
 SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60)
 ROWS = tuple(2**power for power in range(15))
 
@@ -46,18 +47,22 @@ class Histogram:
         self.counts[bisect_left(self.bounds, value)] += 1
         self.total += value
 
-    def move_to(self, *children: Any) -> None:
-        """Adds the observations to Prometheus histograms and starts again from zero.
+    def add_to(self, child: Any) -> None:
+        """Adds the observations to a Prometheus histogram.
 
-        A histogram with coarser buckets gets the counts of all the finer ones within each.
+        One with coarser buckets gets the counts of all the finer ones within each.
         """
+        # There is no public way to add many observations at once.
+        bounds, buckets = child._upper_bounds, child._buckets  # noqa: SLF001
+        for bound, count in zip((*self.bounds, float("inf")), self.counts, strict=True):
+            if count:
+                buckets[bisect_left(bounds, bound)].inc(count)
+        child._sum.inc(self.total)  # noqa: SLF001
+
+    def move_to(self, *children: Any) -> None:
+        """Adds the observations to Prometheus histograms and starts again from zero."""
         for child in children:
-            # There is no public way to add many observations at once.
-            bounds, buckets = child._upper_bounds, child._buckets  # noqa: SLF001
-            for bound, count in zip((*self.bounds, float("inf")), self.counts, strict=True):
-                if count:
-                    buckets[bisect_left(bounds, bound)].inc(count)
-            child._sum.inc(self.total)  # noqa: SLF001
+            self.add_to(child)
         self.counts = [0] * len(self.counts)
         self.total = 0.0
 
@@ -94,8 +99,12 @@ class RouteMetrics:
         self.in_progress += 1
 
     def ended(self, status: int, seconds: float) -> None:
-        """Counts a request that was answered, or (status 499) whose client had left."""
+        """Counts a request that is no longer under way; see `answered`."""
         self.in_progress -= 1
+        self.answered(status, seconds)
+
+    def answered(self, status: int, seconds: float) -> None:
+        """Counts a request that was answered, or (status 499) whose client had left."""
         histogram = self.by_status.get(status)
         if histogram is None:
             histogram = self.by_status[status] = Histogram(self._bounds)
@@ -109,14 +118,19 @@ class Metrics:
     def __init__(self, factory: ServiceAppFactory) -> None:
         client = BentoMLContainer.metrics_client.get()
         labels = ["route", "model"]
+        # One status for both protocols, so that one rule watches both.
+        request_labels = [*labels, "protocol", "status"]
         self._client = client
         self._requests = client.Counter(
-            f"{NAMESPACE}_requests", "Requests answered.", [*labels, "status"]
+            f"{NAMESPACE}_requests",
+            "Requests answered. Over gRPC the route is the method, and the status the one that "
+            "HTTP has for the same outcome; 499: the client had left.",
+            request_labels,
         )
         self._seconds = client.Histogram(
             f"{NAMESPACE}_request_seconds",
-            "Time from a request's head to its answer.",
-            [*labels, "status"],
+            "Time from a request's head (gRPC: message) to its answer.",
+            request_labels,
             buckets=SECONDS,
         )
         self._queue_wait = client.Histogram(
@@ -146,13 +160,13 @@ class Metrics:
         bentoml_bounds = BentoMLContainer.duration_buckets.get()
         # Fine enough for both families.
         self._bounds = sorted({*SECONDS, *bentoml_bounds} - {float("inf")})
-        self._routes: dict[tuple[str, str], RouteMetrics] = {}
+        self._routes: dict[tuple[str, str, str], RouteMetrics] = {}
         self._batchers: dict[tuple[str, str, str], BatchMetrics] = {}
         self._flush_planned = False
 
-    def route(self, template: str, model: str = "") -> RouteMetrics:
-        """Returns the metrics of a route, given its template and the model behind it."""
-        key = (template, model)
+    def route(self, template: str, model: str = "", protocol: str = HTTP) -> RouteMetrics:
+        """Returns the metrics of a route: its template, the model behind it, the protocol."""
+        key = (template, model, protocol)
         if key not in self._routes:
             self._routes[key] = RouteMetrics(self._bounds, self._changed)
         return self._routes[key]
@@ -174,14 +188,18 @@ class Metrics:
     def flush(self) -> None:
         """Hands on everything counted since the last time."""
         self._flush_planned = False
-        for (template, model), route in self._routes.items():
-            self._flush_route(template, model, route)
+        for (template, model, protocol), route in self._routes.items():
+            labels = {"route": template, "model": model, "protocol": protocol}
+            if protocol == HTTP:
+                self._flush_bentoml(template, route)
+            self._flush_route(labels, route)
         for (template, model, method), batcher in self._batchers.items():
             self._flush_batcher(template, model, method, batcher)
         if any(route.in_progress for route in self._routes.values()):
             self._changed()
 
-    def _flush_route(self, template: str, model: str, route: RouteMetrics) -> None:
+    def _flush_bentoml(self, template: str, route: RouteMetrics) -> None:
+        """Keeps BentoML's own series, which know HTTP alone."""
         bentoml = self._bentoml
         service = {
             "service_name": server_context.bento_name,
@@ -191,17 +209,17 @@ class Metrics:
         endpoint = {"endpoint": template, **service}
         bentoml.metrics_request_in_progress.labels(**endpoint).set(route.in_progress)
         for status, histogram in route.by_status.items():
-            if not (count := sum(histogram.counts)):
-                continue
-            labels = {"route": template, "model": model, "status": status}
-            bentoml_labels = {**endpoint, "http_response_code": status}
-            self._requests.labels(**labels).inc(count)
-            bentoml.metrics_request_total.labels(**bentoml_labels).inc(count)
-            bentoml.metrics_last_request_timestamp.labels(**service).set_to_current_time()
-            histogram.move_to(
-                self._seconds.labels(**labels),
-                bentoml.metrics_request_duration.labels(**bentoml_labels),
-            )
+            if count := sum(histogram.counts):
+                labels = {**endpoint, "http_response_code": status}
+                bentoml.metrics_request_total.labels(**labels).inc(count)
+                bentoml.metrics_last_request_timestamp.labels(**service).set_to_current_time()
+                histogram.add_to(bentoml.metrics_request_duration.labels(**labels))
+
+    def _flush_route(self, labels: dict[str, str], route: RouteMetrics) -> None:
+        for status, histogram in route.by_status.items():
+            if count := sum(histogram.counts):
+                self._requests.labels(**labels, status=status).inc(count)
+                histogram.move_to(self._seconds.labels(**labels, status=status))
 
     def _flush_batcher(self, template: str, model: str, method: str, batcher: BatchMetrics) -> None:
         labels = {"route": template, "model": model}

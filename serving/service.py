@@ -1,6 +1,8 @@
 """The drop-in BentoML service class."""
 
+import asyncio
 import logging
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -12,18 +14,28 @@ from bentoml._internal.resource import system_resources
 from bentoml._internal.server.http.instruments import RunnerTrafficMetricsMiddleware
 from bentoml._internal.server.http.traffic import TimeoutMiddleware
 from bentoml._internal.utils.uri import join_paths
+from google.protobuf.descriptor import FileDescriptor
 from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
 from starlette.middleware import Middleware
 
 from serving.asgi import App
 from serving.batcher import Batcher, Limits
 from serving.computation import computation
-from serving.endpoint import Endpoint, is_batchable_list
+from serving.endpoint import Endpoint
 from serving.gateway import Gateway
+from serving.inference.http import InferEndpoint, infer_paths
+from serving.inference.model import InferenceModel
+from serving.inference.servicer import inference_service
 from serving.lifecycle import Lifecycle, settle_memory
 from serving.metrics import Metrics, RouteMetrics
+from serving.models import ServedModel
+from serving.prediction import Prediction, is_batchable_list
+from serving.rpc.server import RpcServer
+from serving.rpc.typed import require_fitting, typed_services
 from serving.settings import load_settings
 from serving.threads import Threads
+
+logger = logging.getLogger("bentoml.serving")
 
 
 class ModelService(bentoml.Service[Any]):
@@ -34,7 +46,22 @@ class ModelService(bentoml.Service[Any]):
 
     An API at `/<name>/…` is taken to be answered by the model stored under `<name>`: its answers
     carry that model's tag.
+
+    A class attribute `protos`, a sequence of file descriptors (`DESCRIPTOR` of the generated
+    modules), offers their services over gRPC; see `serving.rpc.typed`.
+
+    Raises:
+        BentoMLConfigException: A `.proto` file does not fit the service's types.
     """
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        require_fitting(self.protos, self.apis)
+
+    @property
+    def protos(self) -> Sequence[FileDescriptor]:
+        """Descriptors of the files whose services are offered over gRPC."""
+        return getattr(self.inner, "protos", ())
 
     def to_asgi(self, is_main: bool = True) -> Any:
         """Returns the ASGI application: the gateway in front of BentoML's own."""
@@ -43,10 +70,17 @@ class ModelService(bentoml.Service[Any]):
         worker = Worker(self, factory)
         return Gateway(
             factory(),
-            model_tags={_path(self, api): worker.model_tag(api) for api in self.apis.values()},
+            apis={_path(self, api) for api in self.apis.values()},
+            model_tags=worker.model_tags,
             start=worker.start,
+            end_calls=worker.end_calls,
             stop=worker.stop,
-            lifecycle=Lifecycle(worker.settings.drain_seconds, worker.count),
+            lifecycle=Lifecycle(
+                worker.settings.drain_seconds,
+                worker.count,
+                on_drain=lambda: asyncio.ensure_future(worker.drain()),
+                on_stop=lambda: asyncio.ensure_future(worker.end_calls()),
+            ),
             metrics=worker.metrics,
             settings=worker.settings,
         )
@@ -67,6 +101,10 @@ class Worker:
         self._factory = factory
         self._config = BentoMLContainer.config.services.get()[service.name]
         self._threads = Threads(self._config.get("threads") or 1)
+        self._rpc: RpcServer | None = None
+        self._draining = False
+        self.predictions: dict[str, Prediction] = {}
+        """What answers each batchable API, by its route, once the worker has started."""
         self._tags = {model.tag.name: str(model.tag) for model in service.models}
 
     @property
@@ -75,30 +113,70 @@ class Worker:
         workers = self._config.get("workers") or 1
         return int(system_resources()["cpu"]) if workers == "cpu_count" else int(workers)
 
+    @property
+    def model_tags(self) -> dict[str, str]:
+        """Path → tag of the model behind it, of the APIs and of Open Inference."""
+        apis = self._service.apis.values()
+        tags = {_path(self._service, api): self.model_tag(api) for api in apis}
+        return tags | {path: tag for tag in self._tags.values() for path in infer_paths(tag)}
+
     def model_tag(self, api: APIMethod[..., Any]) -> str:
         """Tag of the model behind an API; empty if none is stored under its route's first part."""
         return self._tags.get(api.route.split("/")[1], "")
 
-    def start(self) -> dict[str, App]:
-        """Makes the endpoints, by path; to be called when the service instance exists."""
+    async def start(self) -> dict[str, App]:
+        """Makes the endpoints, by path, and opens the gRPC port.
+
+        To be called when the service instance exists.
+        """
         # Uvicorn prepares a line of its own access log for every request, and BentoML's logging
         # then drops it; a logger without handlers is not asked.
         logging.getLogger("uvicorn.access").propagate = False
-        settle_memory()
-        return {
-            _path(self._service, api): self._wrapped(self._endpoint(api))
+        self.predictions = {
+            api.route: self._prediction(api)
             for api in self._service.apis.values()
             if is_batchable_list(api)
         }
+        models = self._inference_models()
+        settle_memory()
+        if self.settings.grpc_port:
+            services = typed_services(self._service.protos, self.predictions)
+            services.append(inference_service(models, lambda: not self._draining))
+            self._rpc = RpcServer(services, self.metrics, self.settings)
+            await self._rpc.start()
+        endpoints = {
+            _path(self._service, api): self._wrapped(self._endpoint(api))
+            for api in self._service.apis.values()
+            if api.route in self.predictions
+        }
+        for model in models.values():
+            endpoint = self._wrapped(InferEndpoint(model, self.settings.max_body_bytes))
+            endpoints |= dict.fromkeys(infer_paths(model.served.tag), endpoint)
+        return endpoints
+
+    async def drain(self) -> None:
+        """Tells gRPC's clients to turn elsewhere."""
+        self._draining = True
+        if self._rpc:
+            await self._rpc.drain()
+
+    async def end_calls(self) -> None:
+        """Refuses new gRPC calls and lets those under way end."""
+        if self._rpc:
+            await self._rpc.stop()
 
     def stop(self) -> None:
         """Lets go of the threads."""
         self._threads.close()
 
-    def _endpoint(self, api: APIMethod[..., Any]) -> Endpoint:
+    def _prediction(self, api: APIMethod[..., Any]) -> Prediction:
         path, tag = _path(self._service, api), self.model_tag(api)
+        model = self._model_behind(api.route)
         batcher = Batcher(
-            computation(partial(api.func, self._factory.service_instance)),
+            computation(
+                partial(api.func, self._factory.service_instance),
+                model.predictor.predict_features if model else None,
+            ),
             Limits(
                 max_batch_rows=api.max_batch_size,
                 max_queue_rows=self.settings.max_queue_rows,
@@ -108,11 +186,36 @@ class Worker:
             self._threads,
             self.metrics.batcher(path, tag, api.name),
         )
-        metrics = self.metrics.route(path, tag)
+        return Prediction(api, batcher, tag, self.settings.max_rows)
+
+    def _inference_models(self) -> dict[str, InferenceModel]:
+        """Returns the models that can be asked in columns, by name."""
+        models = {}
+        for route, prediction in self.predictions.items():
+            if not (served := self._model_behind(route)):
+                continue
+            name = route.split("/")[1]
+            try:
+                models[name] = InferenceModel.of(
+                    name, served, prediction.max_rows, prediction.submit_features
+                )
+            except TypeError as error:
+                logger.warning("Model %s is not served over Open Inference: %s", name, error)
+        return models
+
+    def _model_behind(self, route: str) -> ServedModel | None:
+        """Returns the model that answers `/<name>/predict`, if the service names it."""
+        name, _, method = route.strip("/").partition("/")
+        models = getattr(self._factory.service_instance, "models", {})
+        return models.get(name) if method == "predict" else None
+
+    def _endpoint(self, api: APIMethod[..., Any]) -> Endpoint:
+        prediction = self.predictions[api.route]
+        metrics = self.metrics.route(_path(self._service, api), prediction.model_tag)
         if self._factory.fast_middlewares:
             # The gateway guards a wrapped endpoint and counts its requests: not twice.
             metrics = RouteMetrics((), changed=lambda: None)
-        return Endpoint(api, batcher, tag, self.settings, metrics)
+        return Endpoint(prediction, self.settings, metrics)
 
     def _wrapped(self, endpoint: App) -> App:
         for middleware in reversed(self._factory.fast_middlewares):

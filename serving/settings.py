@@ -1,6 +1,7 @@
 """Settings of the server, read once from the environment."""
 
 import os
+import ssl
 from functools import lru_cache
 from typing import Self
 
@@ -8,6 +9,7 @@ from bentoml.exceptions import BentoMLConfigException
 from pydantic import (
     AliasChoices,
     Field,
+    FilePath,
     NonNegativeFloat,
     PositiveFloat,
     PositiveInt,
@@ -50,7 +52,33 @@ class Settings(BaseSettings):
     """Time from SIGTERM, when readiness fails, to the closing of the socket."""
 
     fast_path: bool = True
-    """Whether batchable APIs are answered by this server's fast path, or by BentoML alone."""
+    """Whether batchable APIs are answered by this server's fast path, or by BentoML alone; gRPC
+    is part of the fast path."""
+
+    grpc_port: int = Field(
+        default=3001,
+        ge=0,
+        le=65_535,
+        validation_alias=AliasChoices(f"{PREFIX}GRPC_PORT", "GRPC_PORT"),
+    )
+    """Port for gRPC, shared by all workers; 0 switches gRPC off. `GRPC_PORT` sets it too."""
+
+    grpc_host: str = "0.0.0.0"  # noqa: S104 - a server; BentoML's own default, too
+    """Address that gRPC listens on; `bentoml serve --host` is HTTP's alone."""
+
+    tls_certificate: FilePath | None = None
+    """File with the certificate chain (PEM) for HTTPS and for gRPC over TLS."""
+
+    tls_key: FilePath | None = None
+    """File with the certificate's private key (PEM, without password)."""
+
+    @property
+    def ssl(self) -> dict[str, str | bool]:
+        """The `ssl` configuration of a BentoML service."""
+        if not (self.tls_certificate and self.tls_key):
+            return {"enabled": False}
+        certificate, key = self.tls_certificate.resolve(), self.tls_key.resolve()
+        return {"enabled": True, "certfile": str(certificate), "keyfile": str(key)}
 
     @model_validator(mode="after")
     def _queue_holds_a_request(self) -> Self:
@@ -59,6 +87,23 @@ class Settings(BaseSettings):
                 f"{PREFIX}MAX_QUEUE_ROWS ({self.max_queue_rows}) must not be less than "
                 f"{PREFIX}MAX_ROWS ({self.max_rows})"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _certificate_has_its_key(self) -> Self:
+        if bool(self.tls_certificate) != bool(self.tls_key):
+            raise ValueError(f"{PREFIX}TLS_CERTIFICATE and {PREFIX}TLS_KEY go together")
+        if self.tls_certificate and self.tls_key:
+            try:
+                # A password is asked for at the terminal unless one is given.
+                ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
+                    self.tls_certificate, self.tls_key, password=""
+                )
+            except OSError as error:
+                raise ValueError(
+                    f"{PREFIX}TLS_CERTIFICATE ({self.tls_certificate}) and {PREFIX}TLS_KEY "
+                    f"({self.tls_key}) cannot be used: {error}"
+                ) from None
         return self
 
 

@@ -14,7 +14,7 @@ atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
 os.environ["BENTOML_HOME"] = _HOME
 os.environ["BENTOML_DO_NOT_TRACK"] = "True"
 for _name in list(os.environ):
-    if _name.endswith("_MODEL") or _name.startswith("MODEL_SERVER_"):
+    if _name.endswith("_MODEL") or _name.startswith("MODEL_SERVER_") or _name == "GRPC_PORT":
         del os.environ[_name]
 
 import bentoml  # noqa: E402

@@ -69,6 +69,9 @@ class Server:
     """A running `bentoml serve`."""
 
     url: str
+    grpc: str
+    """Address of its gRPC port."""
+
     process: subprocess.Popen[bytes]
     log: IO[bytes]
 
@@ -83,7 +86,7 @@ class Server:
         folder: Path = ROOT,
     ) -> "Iterator[Server]":
         """Starts `bentoml serve TARGET`, waits until it is ready, and ends it afterwards."""
-        port = free_port()
+        port, grpc_port = free_port(), free_port()
         with tempfile.TemporaryFile() as log, _own_home(environment or {}) as home:
             process = subprocess.Popen(
                 [sys.executable, "-m", "bentoml", "serve", target, "--port", str(port)],
@@ -93,6 +96,7 @@ class Server:
                     "MODEL_SERVER_WORKERS": str(workers),
                     # A test's server has nobody to turn away before it stops.
                     "MODEL_SERVER_DRAIN_SECONDS": "0",
+                    "MODEL_SERVER_GRPC_PORT": str(grpc_port),
                     "PYTHONPATH": str(ROOT),
                     **(environment or {}),
                     "BENTOML_HOME": str(home),
@@ -101,7 +105,7 @@ class Server:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-            server = cls(f"http://127.0.0.1:{port}", process, log)
+            server = cls(f"http://127.0.0.1:{port}", f"127.0.0.1:{grpc_port}", process, log)
             try:
                 wait_until(server.is_ready_or_dead, START_DEADLINE_SECONDS, "server was not ready")
                 if process.poll() is not None:

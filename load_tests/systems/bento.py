@@ -35,7 +35,7 @@ def _environment(launch: Launch, **settings: str) -> dict[str, str]:
         "BENTOML_HOME": str(home),
         "BENTOML_DO_NOT_TRACK": "True",
         "MODEL_SERVER_WORKERS": str(launch.workers),
-        "GRPC_PORT": str(launch.grpc_port),
+        "MODEL_SERVER_GRPC_PORT": str(launch.grpc_port),
         **own,
     }
 

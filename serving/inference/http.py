@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, Field
 
-from serving.asgi import Receive, Scope, Send, answer, read_body
+from serving.asgi import Receive, Scope, Send, answer, read_body, unless_client_leaves
 from serving.errors import Code, ServingError
 from serving.inference.messages import (
     HEADER_LENGTH,
@@ -21,9 +21,15 @@ from serving.inference.signature import InputColumn, OutputColumn, Signature
 from serving.models import ServedModel, served_models
 from serving.openapi import error_responses
 
-EXTENSIONS = ["binary_tensor_data"]
-SERVER_NAME = "model_server"
+_TAG = "Open Inference Protocol"
+_MODEL_PATHS = ("/v2/models/{model}", "/v2/models/{model}/versions/{version}")
 _CONTENT_TYPES = (b"application/json", b"application/octet-stream")
+
+
+def infer_paths(tag: str) -> list[str]:
+    """Returns the paths at which a model of this tag is asked."""
+    name, _, version = tag.partition(":")
+    return [f"/v2/models/{name}/infer", f"/v2/models/{name}/versions/{version}/infer"]
 
 
 class InferEndpoint:
@@ -38,12 +44,6 @@ class InferEndpoint:
         self._model = model
         self._max_body_bytes = max_body_bytes
 
-    @staticmethod
-    def paths(model: InferenceModel) -> list[str]:
-        """Returns the paths at which a model is asked."""
-        path = f"/v2/models/{model.name}"
-        return [f"{path}/infer", f"{path}/versions/{model.version}/infer"]
-
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request.
 
@@ -55,7 +55,9 @@ class InferEndpoint:
         body = await read_body(headers, receive, self._max_body_bytes)
         header_length = headers.get(HEADER_LENGTH.encode())
         request = Request(body, header_length.decode("latin-1") if header_length else None)
-        outputs = await self._model.infer(request.tensors, request.outputs)
+        outputs = await unless_client_leaves(
+            self._model.infer(request.tensors, request.outputs), receive
+        )
         content, json_length = render(self._model, request, outputs)
         if json_length:
             await answer(
@@ -126,9 +128,12 @@ class ModelMetadata(BaseModel):
     outputs: list[TensorMetadata]
 
 
+SERVER = ServerMetadata(name="model_server", version="1", extensions=["binary_tensor_data"])
+
+
 def server_metadata() -> ServerMetadata:
     """Names the server and the extensions it knows."""
-    return ServerMetadata(name=SERVER_NAME, version="1", extensions=EXTENSIONS)
+    return SERVER
 
 
 def live() -> Live:
@@ -158,21 +163,37 @@ def infer(body: InferenceRequest, model: str, version: str = "") -> InferenceRes
     With the binary tensor extension, raw tensors may follow the JSON, in the body and in the
     answer.
     """
-    # Models that are served have their own endpoint, before this one.
+    raise NotImplementedError("only describes what `InferEndpoint` answers")
+
+
+def refuse_infer(model: str, version: str = "") -> None:
+    """Refuses a prediction by a model that is not served; those that are have endpoints."""
     _served(model, version)
     raise HTTPException(404, "This model is not served over the Open Inference Protocol.")
 
 
 def router() -> APIRouter:
-    """Makes the routes of `/v2`."""
-    routes = APIRouter(tags=["Open Inference Protocol"])
+    """Makes the routes of `/v2`, but for those of `InferEndpoint`."""
+    routes = APIRouter(tags=[_TAG])
     errors = error_responses(Code.NOT_FOUND)
     routes.add_api_route("/v2", server_metadata)
     routes.add_api_route("/v2/", server_metadata, include_in_schema=False)
     unavailable = error_responses(Code.UNAVAILABLE)
     routes.add_api_route("/v2/health/live", live, responses=unavailable)
     routes.add_api_route("/v2/health/ready", ready, responses=unavailable)
-    infer_errors = error_responses(
+    for path in _MODEL_PATHS:
+        routes.add_api_route(path, model_metadata, responses=errors)
+        routes.add_api_route(f"{path}/ready", model_ready, responses=errors)
+        routes.add_api_route(
+            f"{path}/infer", refuse_infer, methods=["POST"], include_in_schema=False
+        )
+    return routes
+
+
+def described() -> APIRouter:
+    """Makes routes that describe `InferEndpoint`, which reads more than FastAPI can."""
+    routes = APIRouter(tags=[_TAG])
+    responses = error_responses(
         Code.INVALID_INPUT,
         Code.NOT_FOUND,
         Code.PAYLOAD_TOO_LARGE,
@@ -180,10 +201,8 @@ def router() -> APIRouter:
         Code.UNAVAILABLE,
         Code.DEADLINE_EXCEEDED,
     )
-    for path in ("/v2/models/{model}", "/v2/models/{model}/versions/{version}"):
-        routes.add_api_route(path, model_metadata, responses=errors)
-        routes.add_api_route(f"{path}/ready", model_ready, responses=errors)
-        routes.add_api_route(f"{path}/infer", infer, methods=["POST"], responses=infer_errors)
+    for path in _MODEL_PATHS:
+        routes.add_api_route(f"{path}/infer", infer, methods=["POST"], responses=responses)
     return routes
 
 

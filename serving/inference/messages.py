@@ -92,8 +92,10 @@ class Request:
             self.message = InferenceRequest.model_validate_json(head)
         except pydantic.ValidationError as error:
             raise ServingError.from_validation(error) from None
-        for named in (*self.message.inputs, *self.message.outputs):
-            require_supported(named.name, named.parameters)
+        for tensor in self.message.inputs:
+            require_supported(tensor.name, tensor.parameters)
+        for output in self.message.outputs:
+            require_supported(output.name, output.parameters)
         self.tensors = self._tensors(raw)
         self.outputs = [output.name for output in self.message.outputs]
 

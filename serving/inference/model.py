@@ -1,6 +1,6 @@
 """One served model as the Open Inference Protocol sees it, whatever the transport."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from serving.inference.signature import OutputColumn, Signature
 from serving.inference.tensors import Tensor
 from serving.models import ServedModel
 
+Submit = Callable[[NDArray[Any]], Awaitable[Mapping[str, NDArray[Any]]]]
 Output = tuple[OutputColumn, NDArray[Any]]
 
 
@@ -31,7 +32,7 @@ class InferenceModel:
     served: ServedModel
     signature: Signature
     max_rows: int
-    submit: Callable[[NDArray[Any]], Awaitable[dict[str, NDArray[Any]]]]
+    submit: Submit
 
     @classmethod
     def of(
@@ -39,7 +40,7 @@ class InferenceModel:
         name: str,
         served: ServedModel,
         max_rows: int,
-        submit: Callable[[NDArray[Any]], Awaitable[dict[str, NDArray[Any]]]],
+        submit: Submit,
     ) -> "InferenceModel":
         """Derives what the protocol needs.
 

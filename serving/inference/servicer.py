@@ -5,6 +5,7 @@ from typing import Any
 
 from serving.errors import Code, ServingError
 from serving.inference import inference_pb2 as pb
+from serving.inference.http import SERVER
 from serving.inference.messages import parameters, require_supported
 from serving.inference.model import InferenceModel, Output
 from serving.inference.tensors import BYTES, Tensor, encode
@@ -25,18 +26,15 @@ _CONTENTS = {
 
 
 def inference_service(
-    models: Mapping[str, InferenceModel],
-    server: Mapping[str, Any],
-    is_ready: Callable[[], bool],
+    models: Mapping[str, InferenceModel], is_ready: Callable[[], bool]
 ) -> RpcService:
     """Makes the service.
 
     Args:
         models: The served models, by name.
-        server: Name, version and extensions of the server.
         is_ready: Whether the worker takes new calls.
     """
-    servicer = _Servicer(models, server, is_ready)
+    servicer = _Servicer(models, is_ready)
     descriptor = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"]
     return RpcService(
         descriptor,
@@ -52,14 +50,8 @@ def inference_service(
 
 
 class _Servicer:
-    def __init__(
-        self,
-        models: Mapping[str, InferenceModel],
-        server: Mapping[str, Any],
-        is_ready: Callable[[], bool],
-    ) -> None:
+    def __init__(self, models: Mapping[str, InferenceModel], is_ready: Callable[[], bool]) -> None:
         self._models = models
-        self._server = server
         self._is_ready = is_ready
 
     async def server_live(self, _: pb.ServerLiveRequest, __: Call) -> pb.ServerLiveResponse:
@@ -75,7 +67,7 @@ class _Servicer:
     async def server_metadata(
         self, _: pb.ServerMetadataRequest, __: Call
     ) -> pb.ServerMetadataResponse:
-        return pb.ServerMetadataResponse(**self._server)
+        return pb.ServerMetadataResponse(**SERVER.model_dump())
 
     async def model_metadata(
         self, request: pb.ModelMetadataRequest, call: Call
@@ -98,8 +90,10 @@ class _Servicer:
 
     async def model_infer(self, request: pb.ModelInferRequest, call: Call) -> pb.ModelInferResponse:
         model = self._model(request.model_name, request.model_version, call)
-        for named in (*request.inputs, *request.outputs):
-            require_supported(named.name, named.parameters)
+        for tensor in request.inputs:
+            require_supported(tensor.name, tensor.parameters)
+        for output in request.outputs:
+            require_supported(output.name, output.parameters)
         outputs = await model.infer(_tensors(request), [one.name for one in request.outputs])
         return _response(model, request, outputs)
 

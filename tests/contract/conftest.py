@@ -11,11 +11,12 @@ import skops.io
 
 from models.attrition.features import CATEGORIES, FEATURES
 from models.card import ModelCard
-from tests.contract.surfaces import HttpSurface, LocalSurface, Surface
+from tests.contract.surfaces import GrpcSurface, HttpSurface, LocalSurface, Surface
 
 SURFACES: dict[str, Callable[[pytest.FixtureRequest], Surface]] = {
     "local": lambda request: LocalSurface(request.getfixturevalue("service_object")),
     "http": lambda request: HttpSurface(request.getfixturevalue("server").url),
+    "grpc": lambda request: GrpcSurface(request.getfixturevalue("server").grpc),
 }
 
 

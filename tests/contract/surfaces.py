@@ -6,9 +6,17 @@ A further surface joins by implementing `Surface` and being listed in the fixtur
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import grpc
 import pydantic
+import pytest
 import requests
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message_factory import GetMessageClass
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
+from grpc_status import rpc_status
 
+from models.attrition import attrition_pb2
+from models.topics import topics_pb2
 from serving.errors import ErrorDetail, ServingError
 from serving.openapi import declared_type
 
@@ -81,3 +89,71 @@ class HttpSurface:
         assert answer["request_id"] == response.headers["X-Request-ID"]
         detail = [ErrorDetail.model_validate(item) for item in answer["detail"]]
         raise RefusedError(answer["code"], answer["error"], detail)
+
+
+@dataclass
+class GrpcSurface:
+    """Typed messages over gRPC."""
+
+    address: str
+
+    def call(self, api: str, records: list[Any]) -> list[dict[str, Any]]:
+        """See `Surface`; skips the test if no message can say what the records say."""
+        attrition = attrition_pb2.DESCRIPTOR.services_by_name["AttritionService"]
+        topics = topics_pb2.DESCRIPTOR.services_by_name["TopicsService"]
+        method = {
+            "predict_attrition": attrition.methods_by_name["Predict"],
+            "explain_attrition": attrition.methods_by_name["Explain"],
+            "predict_topics": topics.methods_by_name["Predict"],
+        }[api]
+        request_type = GetMessageClass(method.input_type)
+        try:
+            request = request_type(**{method.input_type.fields[0].name: records})
+            unsaid = any(isinstance(value, bool) for row in records for value in row.values())
+        except (TypeError, ValueError):
+            unsaid = True
+        if unsaid:
+            pytest.skip("no message can say this")
+        with grpc.insecure_channel(self.address) as channel:
+            call = channel.unary_unary(
+                f"/{method.containing_service.full_name}/{method.name}",
+                request_type.SerializeToString,
+                GetMessageClass(method.output_type).FromString,
+            )
+            try:
+                response = call(request, timeout=30)
+            except grpc.RpcError as error:
+                raise refused_call(error) from None
+        answers = getattr(response, method.output_type.fields[0].name)
+        return [_as_json(answer) for answer in answers]
+
+
+def refused_call(error: grpc.RpcError) -> RefusedError:
+    """Reads the details of a refused gRPC call."""
+    status = rpc_status.from_call(error)
+    assert status is not None
+    assert any(name == "x-request-id" for name, _ in error.trailing_metadata())
+    info, problems = ErrorInfo(), BadRequest()
+    for detail in status.details:
+        detail.Unpack(info)
+        detail.Unpack(problems)
+    details = [
+        ErrorDetail(
+            loc=[int(part) if part.isdigit() else part for part in problem.field.split(".")],
+            msg=problem.description,
+            type=problem.reason,
+        )
+        for problem in problems.field_violations
+    ]
+    return RefusedError(info.reason, status.message, details)
+
+
+def _as_json(answer: Any) -> dict[str, Any]:
+    """Returns an answer as HTTP gives it; a map, having no order, in that of its keys."""
+    content = MessageToDict(
+        answer, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+    )
+    return {
+        name: dict(sorted(value.items())) if isinstance(value, dict) else value
+        for name, value in content.items()
+    }

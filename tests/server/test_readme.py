@@ -71,10 +71,15 @@ def home(stored_models: dict[str, bentoml.Model], tmp_path_factory: pytest.TempP
 
 
 @pytest.fixture(scope="module")
-def served(home: Path) -> Iterator[str]:
-    """Address of the server that `make serve` starts."""
-    port = free_port()
-    environment = {**os.environ, "PORT": str(port), "BENTOML_HOME": str(home)}
+def served(home: Path) -> Iterator[dict[str, str]]:
+    """The README's addresses → those of the server that `make serve` starts."""
+    port, grpc_port = free_port(), free_port()
+    environment = {
+        **os.environ,
+        "PORT": str(port),
+        "GRPC_PORT": str(grpc_port),
+        "BENTOML_HOME": str(home),
+    }
     process = subprocess.Popen(["make", "serve"], cwd=ROOT, env=environment, start_new_session=True)
 
     def ready() -> bool:
@@ -83,7 +88,7 @@ def served(home: Path) -> Iterator[str]:
 
     try:
         wait_until(ready, START_DEADLINE_SECONDS, "make serve was not ready")
-        yield f"localhost:{port}"
+        yield {"localhost:3000": f"localhost:{port}", "localhost:3001": f"localhost:{grpc_port}"}
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(START_DEADLINE_SECONDS)
@@ -95,7 +100,7 @@ def served(home: Path) -> Iterator[str]:
     ids=lambda command: urllib.parse.quote(command.line[:60], safe=" /:.=-$"),
 )
 def test_a_command_of_the_readme_does_what_it_shows(
-    command: Command, served: str, folder: Path, home: Path
+    command: Command, served: dict[str, str], folder: Path, home: Path
 ) -> None:
     environment = {
         **os.environ,
@@ -103,8 +108,9 @@ def test_a_command_of_the_readme_does_what_it_shows(
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     }
 
+    line = re.sub("|".join(served), lambda address: served[address[0]], command.line)
     ran = subprocess.run(
-        ["bash", "-c", command.line.replace("localhost:3000", served)],
+        ["bash", "-c", line],
         cwd=folder,
         env=environment,
         capture_output=True,

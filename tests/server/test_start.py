@@ -22,7 +22,7 @@ def start_refused(environment: dict[str, str]) -> str:
     ended = subprocess.run(
         command,
         cwd=ROOT,
-        env={**os.environ, **environment},
+        env={**os.environ, "MODEL_SERVER_GRPC_PORT": "0", **environment},
         capture_output=True,
         text=True,
         timeout=60,

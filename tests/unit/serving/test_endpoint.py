@@ -15,6 +15,7 @@ from serving.batcher import Batcher, Limits
 from serving.computation import computation
 from serving.endpoint import Endpoint
 from serving.metrics import BatchMetrics, RouteMetrics
+from serving.prediction import Prediction
 from serving.settings import Settings
 from serving.threads import Threads
 from tests.server import toy_service
@@ -46,8 +47,8 @@ async def endpoint(method: str, max_queue_rows: int = 1_000) -> AsyncIterator[En
         threads,
         BatchMetrics(),
     )
-    metrics = RouteMetrics((), changed=lambda: None)
-    yield Endpoint(api, batcher, "", Settings(), metrics)
+    settings, metrics = Settings(), RouteMetrics((), changed=lambda: None)
+    yield Endpoint(Prediction(api, batcher, "", settings.max_rows), settings, metrics)
     threads.close()
 
 

@@ -22,16 +22,16 @@ def refuse(content: object) -> ServingError:
 
 
 def test_codes_and_statuses_are_the_contracts() -> None:
-    assert {code.code: code.status for code in Code} == {
-        "invalid_input": 400,
-        "not_found": 404,
-        "method_not_allowed": 405,
-        "payload_too_large": 413,
-        "unsupported_media_type": 415,
-        "overloaded": 503,
-        "deadline_exceeded": 504,
-        "unavailable": 503,
-        "internal": 500,
+    assert {code.code: (code.status, code.grpc_status.name) for code in Code} == {
+        "invalid_input": (400, "INVALID_ARGUMENT"),
+        "not_found": (404, "NOT_FOUND"),
+        "method_not_allowed": (405, "UNIMPLEMENTED"),
+        "payload_too_large": (413, "RESOURCE_EXHAUSTED"),
+        "unsupported_media_type": (415, "UNKNOWN"),
+        "overloaded": (503, "RESOURCE_EXHAUSTED"),
+        "deadline_exceeded": (504, "DEADLINE_EXCEEDED"),
+        "unavailable": (503, "UNAVAILABLE"),
+        "internal": (500, "INTERNAL"),
     }
 
 

@@ -119,16 +119,16 @@ def test_other_content_types_are_refused(content_type: str) -> None:
 
 @pytest.mark.parametrize("given", ["order-66/a", "A" * 128, "00:1f.b_2+c=@d"])
 def test_a_harmless_request_id_is_kept(given: str) -> None:
-    assert request_id({b"x-request-id": given.encode()}) == given
+    assert request_id(given.encode()) == given
 
 
 @pytest.mark.parametrize("given", [b"", b"a b", b'a"b', b"a\r\nb", b"\xc3\xa9", b"A" * 129])
 def test_a_request_id_that_could_forge_a_log_line_is_replaced(given: bytes) -> None:
-    assert request_id({b"x-request-id": given}) not in (given.decode("latin-1"), "")
+    assert request_id(given) not in (given.decode("latin-1"), "")
 
 
 def test_request_ids_differ() -> None:
-    made = [request_id({}) for _ in range(1_000)]
+    made = [request_id(None) for _ in range(1_000)]
 
     assert len(set(made)) == len(made)
 

@@ -11,7 +11,8 @@ from serving.settings import Settings, load_settings
 
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.delenv("WORKERS", raising=False)
+    for name in ("WORKERS", "GRPC_PORT", "MODEL_SERVER_GRPC_PORT"):
+        monkeypatch.delenv(name, raising=False)
     load_settings.cache_clear()
     yield
     load_settings.cache_clear()
@@ -35,6 +36,9 @@ def test_every_field_has_a_default_and_says_what_it_is_for() -> None:
         ("MODEL_SERVER_DRAIN_SECONDS", "0", "drain_seconds", 0),
         ("MODEL_SERVER_TIMEOUT_SECONDS", "0.5", "timeout_seconds", 0.5),
         ("MODEL_SERVER_MAX_QUEUE_ROWS", "10000", "max_queue_rows", 10_000),
+        ("MODEL_SERVER_GRPC_PORT", "0", "grpc_port", 0),
+        ("GRPC_PORT", "4001", "grpc_port", 4001),
+        ("MODEL_SERVER_GRPC_HOST", "::1", "grpc_host", "::1"),
     ],
 )
 def test_the_environment_sets_a_field(
@@ -54,6 +58,16 @@ def test_the_environment_sets_a_field(
         ({"MODEL_SERVER_DRAIN_SECONDS": "-1"}, "MODEL_SERVER_DRAIN_SECONDS: "),
         ({"MODEL_SERVER_FAST_PATH": "maybe"}, "MODEL_SERVER_FAST_PATH: "),
         ({"MODEL_SERVER_PORT": "1"}, "MODEL_SERVER_PORT is unknown; known are MODEL_SERVER_"),
+        ({"GRPC_PORT": "65536"}, "GRPC_PORT: Input should be less than or equal to 65535"),
+        ({"MODEL_SERVER_TLS_KEY": "/no/such"}, "MODEL_SERVER_TLS_KEY: Path does not point to a"),
+        (
+            {"MODEL_SERVER_TLS_CERTIFICATE": __file__},
+            "MODEL_SERVER_TLS_CERTIFICATE and MODEL_SERVER_TLS_KEY go together",
+        ),
+        (
+            {"MODEL_SERVER_TLS_CERTIFICATE": __file__, "MODEL_SERVER_TLS_KEY": __file__},
+            "cannot be used: ",
+        ),
         ({"WORKERS": "0"}, "WORKERS: Input should be greater than 0"),
         (
             {"MODEL_SERVER_MAX_ROWS": "11", "MODEL_SERVER_MAX_QUEUE_ROWS": "10"},

@@ -1,0 +1,1 @@
+"""gRPC: the same predictions as over HTTP, in the same batches, with the same errors."""
