@@ -42,10 +42,11 @@ def wait_until(condition: Callable[[], bool], deadline_seconds: float, what: str
         time.sleep(POLL_SECONDS)
 
 
-def is_ready(url: str) -> bool:
+def is_ready(url: str, certificate: Path | None = None) -> bool:
     """Whether `/readyz` answers 200. A server without a worker yet lets the question hang."""
     try:
-        return requests.get(f"{url}/readyz", timeout=1).ok
+        verify = str(certificate) if certificate else None
+        return requests.get(f"{url}/readyz", timeout=1, verify=verify).ok
     except requests.RequestException:
         return False
 
@@ -74,6 +75,8 @@ class Server:
 
     process: subprocess.Popen[bytes]
     log: IO[bytes]
+    certificate: Path | None = None
+    """Its own, if it is encrypted."""
 
     @classmethod
     @contextlib.contextmanager
@@ -84,6 +87,7 @@ class Server:
         workers: int = 1,
         environment: Mapping[str, str] | None = None,
         folder: Path = ROOT,
+        certificate: Path | None = None,
     ) -> "Iterator[Server]":
         """Starts `bentoml serve TARGET`, waits until it is ready, and ends it afterwards."""
         port, grpc_port = free_port(), free_port()
@@ -105,7 +109,9 @@ class Server:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-            server = cls(f"http://127.0.0.1:{port}", f"127.0.0.1:{grpc_port}", process, log)
+            scheme = "https" if certificate else "http"
+            url, grpc = f"{scheme}://127.0.0.1:{port}", f"127.0.0.1:{grpc_port}"
+            server = cls(url, grpc, process, log, certificate)
             try:
                 wait_until(server.is_ready_or_dead, START_DEADLINE_SECONDS, "server was not ready")
                 if process.poll() is not None:
@@ -118,7 +124,7 @@ class Server:
         """Whether `/readyz` answers 200, or the process has ended."""
         if self.process.poll() is not None:
             return True
-        return is_ready(self.url)
+        return is_ready(self.url, self.certificate)
 
     def output(self) -> str:
         """Everything the server has written so far."""

@@ -128,11 +128,16 @@ class GrpcSurface:
         return [_as_json(answer) for answer in answers]
 
 
+def trailers(call: Any) -> dict[str, Any]:
+    """Returns the metadata that came after a call's answer."""
+    return dict(tuple(pair) for pair in call.trailing_metadata())
+
+
 def refused_call(error: grpc.RpcError) -> RefusedError:
     """Reads the details of a refused gRPC call."""
     status = rpc_status.from_call(error)
     assert status is not None
-    assert any(name == "x-request-id" for name, _ in error.trailing_metadata())
+    assert trailers(error)["x-request-id"]
     info, problems = ErrorInfo(), BadRequest()
     for detail in status.details:
         detail.Unpack(info)

@@ -1,5 +1,6 @@
 """The example clients, run as their readers run them."""
 
+import os
 import subprocess
 import sys
 
@@ -11,13 +12,24 @@ EXAMPLES = [
     (["examples/predict.sh"], ['"leaves"', '"topic"']),
     ([sys.executable, "examples/with_requests.py"], ["attrition:", "400 employees.0.salary: "]),
     ([sys.executable, "examples/with_bentoml_client.py"], ["computer-vision", "time-series"]),
+    (
+        [sys.executable, "examples/grpc_client.py"],
+        ["attrition:", "leaves with 0.97", "INVALID_ARGUMENT employees.0.salary: "],
+    ),
 ]
 
 
 @pytest.mark.parametrize(("command", "expected"), EXAMPLES, ids=lambda value: str(value[-1])[-30:])
 def test_an_example_runs(server: Server, command: list[str], expected: list[str]) -> None:
+    address = server.grpc if "grpc" in command[-1] else server.url
     output = subprocess.run(
-        [*command, server.url], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+        [*command, address],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
     ).stdout
 
     for text in expected:
