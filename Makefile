@@ -46,7 +46,11 @@ train: .venv/.train ## Train both models anew (ARGS, for example ARGS="--seed 1"
 
 .PHONY: test
 test: .venv/.dev ## Run every test that needs no container (ARGS, for example ARGS="-k schema")
-	@$(BIN)/python -m pytest -m "not container" $(ARGS)
+	@$(BIN)/python -m pytest -m "not container and not kserve" $(ARGS)
+
+.PHONY: test-clients
+test-clients: .venv/.dev ## Run the clients of others that need an environment of their own
+	@$(BIN)/python -m pytest -m kserve $(ARGS)
 
 .PHONY: check
 check: .venv/.dev ## Lint, check formatting, types, workflows and scripts; needs no network

@@ -14,8 +14,8 @@ from fastapi.staticfiles import StaticFiles
 from pydantic import AwareDatetime, BaseModel, Field
 
 from serving.errors import Code
-from serving.inference.http import described
-from serving.inference.http import router as inference_router
+from serving.inference.http import add_routes as add_inference_routes
+from serving.inference.http import described_routes
 from serving.models import ServedModel, served_models
 from serving.openapi import error_responses, openapi_document
 
@@ -72,7 +72,7 @@ def resources_app() -> FastAPI:
         app.add_api_route(
             path, endpoint, tags=["Models"], responses=error_responses(Code.NOT_FOUND)
         )
-    app.include_router(inference_router())
+    add_inference_routes(app)
     app.add_api_route("/", swagger_page, include_in_schema=False)
     app.add_api_route("/redoc", redoc_page, include_in_schema=False)
     app.add_api_route("/docs-assets/redoc.standalone.js", redoc_script, include_in_schema=False)
@@ -81,7 +81,7 @@ def resources_app() -> FastAPI:
     @app.get("/docs.json", include_in_schema=False)
     def docs() -> JSONResponse:
         service = bentoml.get_current_service().bento_service
-        return JSONResponse(openapi_document(service, [*app.routes, *described().routes]))
+        return JSONResponse(openapi_document(service, [*app.routes, *described_routes()]))
 
     return app
 

@@ -1,10 +1,12 @@
 """The Open Inference Protocol over HTTP: `/v2`."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
-from fastapi import APIRouter, HTTPException
+from fastapi import FastAPI, HTTPException
 from pydantic import BaseModel, Field
+from starlette.routing import BaseRoute
 
 from serving.asgi import Receive, Scope, Send, answer, read_body, unless_client_leaves
 from serving.errors import Code, ServingError
@@ -172,27 +174,25 @@ def refuse_infer(model: str, version: str = "") -> None:
     raise HTTPException(404, "This model is not served over the Open Inference Protocol.")
 
 
-def router() -> APIRouter:
-    """Makes the routes of `/v2`, but for those of `InferEndpoint`."""
-    routes = APIRouter(tags=[_TAG])
+def add_routes(app: FastAPI) -> None:
+    """Adds the routes of `/v2`, but for those of `InferEndpoint`."""
+    # Each to the application itself: the metrics go by its own routes' templates.
+    add = partial(app.add_api_route, tags=[_TAG])
     errors = error_responses(Code.NOT_FOUND)
-    routes.add_api_route("/v2", server_metadata)
-    routes.add_api_route("/v2/", server_metadata, include_in_schema=False)
+    add("/v2", server_metadata)
+    add("/v2/", server_metadata, include_in_schema=False)
     unavailable = error_responses(Code.UNAVAILABLE)
-    routes.add_api_route("/v2/health/live", live, responses=unavailable)
-    routes.add_api_route("/v2/health/ready", ready, responses=unavailable)
+    add("/v2/health/live", live, responses=unavailable)
+    add("/v2/health/ready", ready, responses=unavailable)
     for path in _MODEL_PATHS:
-        routes.add_api_route(path, model_metadata, responses=errors)
-        routes.add_api_route(f"{path}/ready", model_ready, responses=errors)
-        routes.add_api_route(
-            f"{path}/infer", refuse_infer, methods=["POST"], include_in_schema=False
-        )
-    return routes
+        add(path, model_metadata, responses=errors)
+        add(f"{path}/ready", model_ready, responses=errors)
+        add(f"{path}/infer", refuse_infer, methods=["POST"], include_in_schema=False)
 
 
-def described() -> APIRouter:
+def described_routes() -> list[BaseRoute]:
     """Makes routes that describe `InferEndpoint`, which reads more than FastAPI can."""
-    routes = APIRouter(tags=[_TAG])
+    app = FastAPI()
     responses = error_responses(
         Code.INVALID_INPUT,
         Code.NOT_FOUND,
@@ -202,8 +202,10 @@ def described() -> APIRouter:
         Code.DEADLINE_EXCEEDED,
     )
     for path in _MODEL_PATHS:
-        routes.add_api_route(f"{path}/infer", infer, methods=["POST"], responses=responses)
-    return routes
+        app.add_api_route(
+            f"{path}/infer", infer, methods=["POST"], tags=[_TAG], responses=responses
+        )
+    return app.routes
 
 
 def describe(name: str, served: ServedModel) -> ModelMetadata:

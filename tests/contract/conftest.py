@@ -11,12 +11,17 @@ import skops.io
 
 from models.attrition.features import CATEGORIES, FEATURES
 from models.card import ModelCard
+from tests.contract.columns import BinaryColumns, GrpcColumns, JsonColumns
 from tests.contract.surfaces import GrpcSurface, HttpSurface, LocalSurface, Surface
 
 SURFACES: dict[str, Callable[[pytest.FixtureRequest], Surface]] = {
     "local": lambda request: LocalSurface(request.getfixturevalue("service_object")),
     "http": lambda request: HttpSurface(request.getfixturevalue("server").url),
     "grpc": lambda request: GrpcSurface(request.getfixturevalue("server").grpc),
+    "v2-json": lambda request: JsonColumns(request.getfixturevalue("server").url),
+    "v2-binary": lambda request: BinaryColumns(request.getfixturevalue("server").url),
+    "v2-grpc": lambda request: GrpcColumns(request.getfixturevalue("server").grpc, raw=False),
+    "v2-grpc-raw": lambda request: GrpcColumns(request.getfixturevalue("server").grpc, raw=True),
 }
 
 

@@ -16,6 +16,14 @@ EXAMPLES = [
         [sys.executable, "examples/grpc_client.py"],
         ["attrition:", "leaves with 0.97", "INVALID_ARGUMENT employees.0.salary: "],
     ),
+    (
+        [sys.executable, "examples/with_triton_http.py"],
+        ["satisfaction_level FP64", "attrition:", "leave with [0.97 "],
+    ),
+    (
+        [sys.executable, "examples/with_triton_grpc.py"],
+        ["computer-vision", "INVALID_ARGUMENT: inputs.text.0: "],
+    ),
 ]
 
 
