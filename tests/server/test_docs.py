@@ -29,7 +29,8 @@ def test_the_document_is_valid_openapi_and_complete(client: httpx.Client) -> Non
     document = client.get("/docs.json").json()
 
     validate(document)
-    assert set(document["paths"]) == {
+    # Those of `/v2` are exercised, one by one, by the tests of Open Inference.
+    assert {path for path in document["paths"] if not path.startswith("/v2")} == {
         "/attrition/predict",
         "/attrition/explain",
         "/topics/predict",
