@@ -1,0 +1,98 @@
+"""A refused call leaves nothing behind that only the garbage collector would find."""
+
+import asyncio
+import gc
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from google.protobuf.empty_pb2 import Empty
+from google.rpc.status_pb2 import Status
+
+from serving.errors import MAX_DETAILS, Code, ServingError
+from serving.rpc.calls import Call, Calls
+from serving.rpc.status import status_bytes
+
+CALLS = 50
+
+
+class Context:
+    """Stands for gRPC's, whose client in the same process would leave garbage of its own."""
+
+    def __init__(self) -> None:
+        self.code: Any = None
+        self.trailers: dict[str, Any] = {}
+
+    def invocation_metadata(self) -> tuple[tuple[str, str], ...]:
+        return (("user-agent", "test"), ("x-request-id", "order-66"))
+
+    def time_remaining(self) -> float | None:
+        return None
+
+    def set_code(self, code: Any) -> None:
+        self.code = code
+
+    def set_details(self, details: str) -> None:
+        assert details
+
+    def set_trailing_metadata(self, metadata: tuple[tuple[str, Any], ...]) -> None:
+        self.trailers = dict(metadata)
+
+
+class NoMetrics:
+    """Counts nothing."""
+
+    def route(self, *labels: str) -> "NoMetrics":
+        return self
+
+    def answered(self, status: int, seconds: float) -> None:
+        assert status in (200, 503)
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    """Leaves all cyclic garbage to the test."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+async def refuse(request: Empty, call: Call) -> Empty:
+    """Fails behind a wait, as a request in the queue does."""
+    failing = asyncio.get_running_loop().create_future()
+    failing.set_exception(ServingError(Code.OVERLOADED, headers=[("retry-after", "3")]))
+    call.model_tag = "toy:1"
+    try:
+        await failing
+    finally:
+        del failing
+    return request
+
+
+@pytest.mark.usefixtures("no_collector")
+def test_refusals_leave_no_garbage() -> None:
+    async def run() -> int:
+        calls: Any = Calls(NoMetrics())  # type: ignore[arg-type]
+        method = calls.method("/toy", Empty.FromString, refuse).unary_unary
+        gc.collect()
+        for _ in range(CALLS):
+            context = Context()
+            assert await method(b"", context) == b""
+            assert context.code is Code.OVERLOADED.grpc_status
+            assert context.trailers["x-model-tag"] == "toy:1"
+            assert context.trailers["x-request-id"] == "order-66"
+        await calls.ended()
+        return gc.collect()
+
+    assert asyncio.run(run()) < CALLS
+
+
+def test_a_status_stays_small_enough_for_the_trailers() -> None:
+    details = [{"loc": ("rows", row, "x" * 50), "msg": "y" * 200, "type": "t"} for row in range(99)]
+
+    status = Status.FromString(status_bytes(ServingError.from_details(details)))
+
+    assert status.message.endswith("(and 98 more errors)")
+    assert 1_000 < status.ByteSize() < 6_000
+    assert len(ServingError.from_details(details).detail) == MAX_DETAILS
