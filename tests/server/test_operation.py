@@ -339,9 +339,10 @@ def test_metrics_are_sums_over_the_workers(
 
     wait_until(complete, 5, "not all requests were counted")
     ours = {"route": route, "model": tag}
+    requests = {**ours, "protocol": "http"}
     bentomls = {"endpoint": route, "runner_name": "model_server"}
     for status, expected in ((200, valid), (400, count - valid)):
-        labels = {**ours, "status": str(status)}
+        labels = {**requests, "status": str(status)}
         assert counted("model_server_requests_total", **labels) == expected
         assert counted("model_server_request_seconds_count", **labels) == expected
         assert counted("model_server_request_seconds_bucket", **labels, le="+Inf") == expected
