@@ -16,6 +16,15 @@ from serving.rpc.status import status_bytes
 
 Trailers = list[tuple[str, str | bytes]]
 
+# gRPC hands calls over one at a time, and waking its threads and the client for each costs more
+# than a prediction. In a crowd a call therefore waits for others to join it (docs/decisions.md).
+JOIN_SECONDS = 0.002
+CROWD = 8
+"""Calls under way after such a wait that make it worth while."""
+
+CALLS_BETWEEN_LOOKS = 1_000
+"""After a wait that was not, so many calls do not wait."""
+
 
 class Call:
     """A call under way, as its handler sees it.
@@ -52,12 +61,21 @@ class Calls:
         self._metrics = metrics
         self._under_way = 0
         self._idle = asyncio.Event()
+        self._calls_until_look = 0
 
     async def ended(self) -> None:
         """Waits until no call is under way."""
         while self._under_way:
             self._idle.clear()
             await self._idle.wait()
+
+    async def _let_others_join(self) -> None:
+        if self._calls_until_look:
+            self._calls_until_look -= 1
+        elif self._under_way > 1:
+            await asyncio.sleep(JOIN_SECONDS)
+            if self._under_way < CROWD:
+                self._calls_until_look = CALLS_BETWEEN_LOOKS
 
     def method(
         self, route: str, parse: Callable[[bytes], Any], handler: Handler, model_tag: str = ""
@@ -78,6 +96,7 @@ class Calls:
             trailers: Trailers = []
             self._under_way += 1
             try:
+                await self._let_others_join()
                 response = await handler(_parsed(parse, body), call)
                 content = response.SerializeToString()
                 status = 200

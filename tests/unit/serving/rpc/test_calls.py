@@ -10,6 +10,7 @@ from google.protobuf.empty_pb2 import Empty
 from google.rpc.status_pb2 import Status
 
 from serving.errors import MAX_DETAILS, Code, ServingError
+from serving.rpc import calls as calls_module
 from serving.rpc.calls import Call, Calls
 from serving.rpc.status import status_bytes
 
@@ -96,3 +97,40 @@ def test_a_status_stays_small_enough_for_the_trailers() -> None:
     assert status.message.endswith("(and 98 more errors)")
     assert 1_000 < status.ByteSize() < 6_000
     assert len(ServingError.from_details(details).detail) == MAX_DETAILS
+
+
+async def wave(calls: Calls, size: int) -> int:
+    """Makes calls at once; returns the most that had arrived when one was answered."""
+    arrived: list[int] = []
+
+    async def answer(request: Empty, _: Call) -> Empty:
+        arrived.append(calls._under_way)
+        return request
+
+    method: Any = calls.method("/toy", Empty.FromString, answer)
+    await asyncio.gather(*(method.unary_unary(b"", Context()) for _ in range(size)))
+    return max(arrived)
+
+
+def test_calls_in_a_crowd_are_joined(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls_module, "JOIN_SECONDS", 0.02)
+
+    async def run() -> list[int]:
+        calls = Calls(NoMetrics())  # type: ignore[arg-type]
+        return [await wave(calls, 20) for _ in range(3)]
+
+    # The first one, being alone when it comes, is answered at once.
+    assert asyncio.run(run()) == [19, 19, 19]
+
+
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_a_few_calls_wait_for_nobody(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    async def run() -> None:
+        calls = Calls(NoMetrics())  # type: ignore[arg-type]
+        monkeypatch.setattr(calls_module, "JOIN_SECONDS", 0.001)
+        await wave(calls, size)
+        monkeypatch.setattr(calls_module, "JOIN_SECONDS", 3_600)
+        for _ in range(10):
+            await asyncio.wait_for(wave(calls, size), 10)
+
+    asyncio.run(run())
