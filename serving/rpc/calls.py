@@ -22,8 +22,11 @@ JOIN_SECONDS = 0.002
 CROWD = 8
 """Calls under way after such a wait that make it worth while."""
 
-CALLS_BETWEEN_LOOKS = 1_000
-"""After a wait that was not, so many calls do not wait."""
+VAIN_WAITS = 16
+"""After so many in a row that were not, no call waits …"""
+
+CALLS_BETWEEN_LOOKS = 4_000
+"""… until so many have passed."""
 
 
 class Call:
@@ -61,6 +64,7 @@ class Calls:
         self._metrics = metrics
         self._under_way = 0
         self._idle = asyncio.Event()
+        self._vain_waits = 0
         self._calls_until_look = 0
 
     async def ended(self) -> None:
@@ -74,8 +78,9 @@ class Calls:
             self._calls_until_look -= 1
         elif self._under_way > 1:
             await asyncio.sleep(JOIN_SECONDS)
-            if self._under_way < CROWD:
-                self._calls_until_look = CALLS_BETWEEN_LOOKS
+            self._vain_waits = 0 if self._under_way >= CROWD else self._vain_waits + 1
+            if self._vain_waits >= VAIN_WAITS:
+                self._vain_waits, self._calls_until_look = 0, CALLS_BETWEEN_LOOKS
 
     def method(
         self, route: str, parse: Callable[[bytes], Any], handler: Handler, model_tag: str = ""
