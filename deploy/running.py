@@ -44,7 +44,9 @@ class Container:
         """Starts an image on free ports of the loopback interface; removes it afterwards."""
         variables = [f"--env={name}={value}" for name, value in (environment or {}).items()]
         ports = [f"--publish=127.0.0.1::{port}" for port in (HTTP_PORT, GRPC_PORT)]
-        output = engine.run("run", "--detach", *LOCKED_DOWN, *ports, *variables, *options, image)
+        # Podman would put memory on further folders.
+        rights = (*LOCKED_DOWN, *(["--read-only-tmpfs=false"] if engine.name == "podman" else []))
+        output = engine.run("run", "--detach", *rights, *ports, *variables, *options, image)
         container = cls(engine, output.splitlines()[-1])
         try:
             yield container
