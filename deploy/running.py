@@ -39,14 +39,27 @@ class Container:
         image: str,
         *,
         environment: Mapping[str, str] | None = None,
-        options: tuple[str, ...] = (),
+        ports: Mapping[int, int] | None = None,
+        cpus: float | None = None,
     ) -> "Iterator[Container]":
-        """Starts an image on free ports of the loopback interface; removes it afterwards."""
+        """Starts an image on the loopback interface; removes it afterwards.
+
+        Args:
+            engine: What runs it.
+            image: Name of the image.
+            environment: Settings of the server.
+            ports: The container's port → the machine's; by default free ones.
+            cpus: Cores it may use; by default all.
+        """
         variables = [f"--env={name}={value}" for name, value in (environment or {}).items()]
-        ports = [f"--publish=127.0.0.1::{port}" for port in (HTTP_PORT, GRPC_PORT)]
+        published = [
+            f"--publish=127.0.0.1:{(ports or {}).get(port, '')}:{port}"
+            for port in (HTTP_PORT, GRPC_PORT)
+        ]
         # Podman would put memory on further folders.
         rights = (*LOCKED_DOWN, *(["--read-only-tmpfs=false"] if engine.name == "podman" else []))
-        output = engine.run("run", "--detach", *rights, *ports, *variables, *options, image)
+        limits = [f"--cpus={cpus}"] if cpus else []
+        output = engine.run("run", "--detach", *rights, *limits, *published, *variables, image)
         container = cls(engine, output.splitlines()[-1])
         try:
             yield container
@@ -57,6 +70,11 @@ class Container:
     def url(self) -> str:
         """Where it answers HTTP."""
         return f"http://{self.address(HTTP_PORT)}"
+
+    @property
+    def grpc(self) -> str:
+        """Where it answers gRPC."""
+        return self.address(GRPC_PORT)
 
     def address(self, port: int) -> str:
         """Host and port at which a port of the container is reached."""

@@ -23,7 +23,7 @@ from serving.batcher import Batcher, Limits
 from serving.computation import computation
 from serving.endpoint import Endpoint
 from serving.gateway import Gateway
-from serving.inference.http import InferEndpoint, infer_paths
+from serving.inference.http import InferEndpoint, described_routes, infer_paths
 from serving.inference.model import InferenceModel
 from serving.inference.servicer import inference_service
 from serving.lifecycle import Lifecycle, settle_memory
@@ -93,7 +93,7 @@ class ModelService(bentoml.Service[Any]):
         BentoML's own generator ends the build at a schema with examples.
         """
         resources = [route for app, *_ in self.mount_apps for route in getattr(app, "routes", [])]
-        return openapi_document(self, resources)
+        return openapi_document(self, [*resources, *described_routes()])
 
 
 class Worker:

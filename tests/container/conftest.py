@@ -11,6 +11,7 @@ import pytest
 
 from deploy.engine import Engine, find_engine
 from deploy.running import Container
+from tests.container.pods import Pod
 
 ROOT = Path(__file__).parents[2]
 IMAGE_NAME = "model-server-test"
@@ -108,4 +109,11 @@ def container(engine: Engine, image: str) -> Iterator[Container]:
     """One ready container, for tests that leave it as it is."""
     with Container.start(engine, image) as running:
         running.wait_until_ready()
+        yield running
+
+
+@pytest.fixture(scope="session")
+def pod(engine: Engine, image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pod]:
+    """The pod that the Kubernetes manifests describe."""
+    with Pod.start(engine, image, tmp_path_factory.mktemp("pod")) as running:
         yield running

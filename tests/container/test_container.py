@@ -44,7 +44,8 @@ def test_no_process_is_root_or_has_a_right_left(container: Container) -> None:
     assert {
         frozenset(value) for name, value in values if name in ("CapEff", "CapPrm", "CapBnd")
     } == {frozenset({"0" * 16})}
-    assert ("NoNewPrivs", {"1"}) in values and ("NoNewPrivs", {"0"}) not in values
+    assert ("NoNewPrivs", {"1"}) in values
+    assert ("NoNewPrivs", {"0"}) not in values
 
 
 def test_only_the_temporary_folder_is_writable(container: Container) -> None:

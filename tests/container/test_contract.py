@@ -1,28 +1,36 @@
 """The contract, kept by the built Bento, by the container, and by the pod of the manifests."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import bentoml
 import pytest
 
+from tests.contract.columns import BinaryColumns, GrpcColumns
 from tests.contract.conftest import booster, pipeline, threshold
-from tests.contract.surfaces import HttpSurface, Surface
+from tests.contract.surfaces import GrpcSurface, HttpSurface, Surface
 from tests.contract.test_contract import *  # noqa: F403 (the suite itself)
 from tests.processes import Server
 
 __all__ = ["booster", "pipeline", "threshold"]
 
-SURFACES: dict[str, Callable[[pytest.FixtureRequest], Surface]] = {
-    "bento": lambda request: HttpSurface(request.getfixturevalue("bento_server").url),
-    "container": lambda request: HttpSurface(request.getfixturevalue("container").url),
+# Where it runs, and over which protocol.
+PLACES = ("bento_server", "container", "pod")
+PROTOCOLS: dict[str, Callable[[Any], Surface]] = {
+    "http": lambda server: HttpSurface(server.url),
+    "grpc": lambda server: GrpcSurface(server.grpc),
+    "v2-binary": lambda server: BinaryColumns(server.url),
+    "v2-grpc": lambda server: GrpcColumns(server.grpc, raw=True),
 }
 
 
-@pytest.fixture(params=SURFACES)
+@pytest.fixture(params=itertools.product(PLACES, PROTOCOLS), ids="-".join)
 def surface(request: pytest.FixtureRequest) -> Surface:
     """Each surface in turn."""
-    return SURFACES[request.param](request)
+    place, protocol = request.param
+    return PROTOCOLS[protocol](request.getfixturevalue(place))
 
 
 @pytest.fixture(scope="module")
