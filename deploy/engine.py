@@ -40,7 +40,7 @@ class Engine:
 
 
 def find_engine() -> Engine:
-    """Returns the first of docker, podman and buildah that works here.
+    """Returns the engine that CONTAINER_ENGINE names, or the first that works here.
 
     Raises:
         RuntimeError: None does.
@@ -48,7 +48,8 @@ def find_engine() -> Engine:
     # A machine with both versions of cgroups needs settings of its own for podman and buildah.
     if Path("/sys/fs/cgroup/unified").is_dir():
         os.environ.setdefault("CONTAINERS_CONF", str(CONTAINERS_CONF))
-    for name in ("docker", "podman", "buildah"):
+    named = os.environ.get("CONTAINER_ENGINE")
+    for name in (named,) if named else ("docker", "podman", "buildah"):
         engine = Engine(name)
         # `info` asks Docker's daemon too: its client alone builds nothing.
         if shutil.which(name) and engine.succeeds("info"):

@@ -86,6 +86,12 @@ class Container:
         found: dict[str, Any] = state
         return found
 
+    def is_healthy(self) -> bool:
+        """Whether the image's own health check passes; Docker asks it by itself, now and then."""
+        if self.engine.name == "docker":
+            return bool(self.inspect()["State"]["Health"]["Status"] == "healthy")
+        return self.engine.succeeds("healthcheck", "run", self.id)
+
     def stop(self) -> int:
         """Sends SIGTERM, waits, and returns the exit code."""
         self.engine.run("stop", f"--time={STOP_SECONDS}", self.id)

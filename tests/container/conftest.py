@@ -15,6 +15,7 @@ from tests.container.pods import Pod
 
 ROOT = Path(__file__).parents[2]
 IMAGE_NAME = "model-server-test"
+CANARY = "canary-c1d7a9f0e3"  # a secret in the environment of the build; it must not get further
 _MEASURED = pytest.StashKey[list[str]]()
 
 
@@ -86,7 +87,7 @@ def image_report(
     engine: Engine, stored_models: dict[str, bentoml.Model], measured: Measured
 ) -> Iterator[str]:
     """What `make image` prints; the image is removed at the end."""
-    report = deploy("image", "--name", IMAGE_NAME)
+    report = deploy("image", "--name", IMAGE_NAME, environment={"REGISTRY_PASSWORD": CANARY})
     measured("image", reported(report, "image "))
     yield report
     engine.run("rmi", "--force", reported(report, "image "))

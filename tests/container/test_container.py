@@ -11,6 +11,7 @@ from tests.container.conftest import Measured
 from tests.processes import wait_until
 
 READY_SECONDS = 10
+HEALTH_SECONDS = 60
 DRAIN_SECONDS = 1
 
 
@@ -63,7 +64,7 @@ def test_only_the_temporary_folder_is_writable(container: Container) -> None:
 
 
 def test_the_health_check_passes(container: Container) -> None:
-    assert container.engine.succeeds("healthcheck", "run", container.id)
+    wait_until(container.is_healthy, HEALTH_SECONDS, "the health check did not pass")
 
 
 def test_sigterm_drains_and_ends_with_success(
@@ -96,7 +97,7 @@ def test_sigterm_drains_and_ends_with_success(
 def test_a_lost_worker_fails_liveness(engine: Engine, image: str, workers: int) -> None:
     with Container.start(engine, image, environment={"WORKERS": str(workers)}) as container:
         container.wait_until_ready()
-        assert engine.succeeds("healthcheck", "run", container.id)
+        wait_until(container.is_healthy, HEALTH_SECONDS, "the health check did not pass")
 
         execute(
             container,
@@ -106,13 +107,13 @@ def test_a_lost_worker_fails_liveness(engine: Engine, image: str, workers: int) 
         )
 
         wait_until(
-            lambda: not engine.succeeds("healthcheck", "run", container.id),
-            20,
+            lambda: not container.is_healthy(),
+            HEALTH_SECONDS,
             "liveness did not fail",
         )
         # The engine or the kubelet restarts it; it does not end, nor heal, by itself.
         assert container.inspect()["State"]["Running"]
-        assert not engine.succeeds("healthcheck", "run", container.id)
+        assert not container.is_healthy()
 
 
 def test_both_ports_are_declared(container: Container) -> None:
