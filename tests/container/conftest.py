@@ -19,6 +19,7 @@ CANARY = "canary-c1d7a9f0e3"  # a secret in the environment of the build; it mus
 _MEASURED = pytest.StashKey[list[str]]()
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m` selects
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Everything here needs a container engine."""
     for item in items:

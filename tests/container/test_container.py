@@ -120,3 +120,9 @@ def test_both_ports_are_declared(container: Container) -> None:
     ports = container.inspect()["NetworkSettings"]["Ports"]
 
     assert {f"{HTTP_PORT}/tcp", "3001/tcp"} <= ports.keys()
+
+
+def test_the_autoscalers_own_metric_is_there(container: Container) -> None:
+    metrics = requests.get(f"{container.url}/metrics", timeout=10).text
+
+    assert "model_server_queue_rows{" in metrics
