@@ -16,7 +16,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --python-version 3.11 \
 
 # The served models; `make serve` trains those that the BentoML store lacks.
 MODELS := attrition topics
-CODE := $(wildcard models training serving service.py load_tests tests examples)
+CODE := $(wildcard models training serving service.py load_tests deploy tests examples)
 PROTOS := $(sort $(shell find models serving tests -name '*.proto'))
 # Writes the stubs of every .proto file below the folder $(1), at the file's own path. Generated code
 # has no annotations of the strict kind; mypy still reads those it has.
@@ -34,11 +34,22 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: serve
-serve: .venv/.train ## Train the models the store lacks, then serve (PORT, 3000; WORKERS, 1)
+serve: .models ## Train the models the store lacks, then serve (PORT, 3000; WORKERS, 1)
+	@exec $(BIN)/bentoml serve --port "$${PORT:-3000}"
+
+.PHONY: .models
+.models: .venv/.train
 	@for model in $(MODELS); do \
 		test -f "$(BENTOML_HOME)/models/$$model/latest" || $(BIN)/python -m training "$$model"; \
 	done
-	@exec $(BIN)/bentoml serve --port "$${PORT:-3000}"
+
+.PHONY: build
+build: .models ## Build the Bento: code, exact models, pinned packages
+	@$(BIN)/python -m deploy build
+
+.PHONY: image
+image: .models ## Build the Bento and its image, with docker, podman or buildah (ARGS="--name NAME")
+	@$(BIN)/python -m deploy image $(ARGS)
 
 .PHONY: train
 train: .venv/.train ## Train both models anew (ARGS, for example ARGS="--seed 1")
@@ -52,6 +63,10 @@ test: .venv/.dev ## Run every test that needs no container (ARGS, for example AR
 test-clients: .venv/.dev ## Run the clients of others that need an environment of their own
 	@$(BIN)/python -m pytest -m kserve $(ARGS)
 
+.PHONY: test-container
+test-container: .venv/.dev ## Build, run, roll and inspect the real image (ARGS, as for test)
+	@$(BIN)/python -m pytest -m container tests/container $(ARGS)
+
 .PHONY: check
 check: .venv/.dev ## Lint, check formatting, types, workflows and scripts; needs no network
 	$(BIN)/ruff check
@@ -59,6 +74,7 @@ check: .venv/.dev ## Lint, check formatting, types, workflows and scripts; needs
 	$(BIN)/mypy $(CODE)
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	bash -n .ci/run
+	bash -n deploy/container/base-image
 	@fresh=$$(mktemp -d) && trap 'rm -r "$$fresh"' EXIT && $(call stubs,$$fresh) && \
 	cd "$$fresh" && find . -type f | while read -r stub; do \
 		diff -u "$(CURDIR)/$$stub" "$$stub" || { echo "Out of date: run make protos"; exit 1; }; \

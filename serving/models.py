@@ -4,6 +4,8 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from pathlib import Path
 from typing import Any, Protocol, Self
 
 import bentoml
@@ -16,15 +18,16 @@ from pydantic import BaseModel
 def pinned_model(name: str) -> BentoModel:
     """Refers to the exact model that this server serves under `name`.
 
-    The tag is taken from the environment (`ATTRITION_MODEL` for `attrition`) or, where that is
-    not set, is the newest in the store at this moment. Handing the exact tag on to the workers
-    (see `pinned_models_environment`) keeps a worker that starts later, after another training
-    run, on the same model as its siblings.
+    The tag is taken from the environment (`ATTRITION_MODEL` for `attrition`). Where that is not
+    set it is the one a Bento was built with or, outside a Bento, the newest in the store at this
+    moment. Handing the exact tag on to the workers (see `pinned_models_environment`) keeps a
+    worker that starts later, after another training run, on the same model as its siblings.
 
     Raises:
         BentoMLException: The store has no such model; the message says how to make one.
     """
-    tag = os.environ.get(_variable(name), f"{name}:latest")
+    variable = _variable(name)
+    tag = os.environ.get(variable) or _bento_environment().get(variable) or f"{name}:latest"
     try:
         return BentoModel(bentoml.models.get(tag).tag)
     except NotFound as error:
@@ -37,6 +40,15 @@ def pinned_model(name: str) -> BentoModel:
 def pinned_models_environment(models: Sequence[BentoModel]) -> list[dict[str, str]]:
     """Environment entries for `@bentoml.service(envs=…)` that pin the workers to these models."""
     return [{"name": _variable(model.tag.name), "value": str(model.tag)} for model in models]
+
+
+@cache
+def _bento_environment() -> dict[str, str]:
+    """What the Bento that this code is part of was built with; nothing outside a Bento."""
+    bento = Path(__file__).parents[2]
+    if not (bento / "bento.yaml").is_file():
+        return {}
+    return {entry.name: entry.value for entry in bentoml.Bento.from_path(bento).info.envs}
 
 
 def _variable(name: str) -> str:

@@ -23,12 +23,13 @@ from serving.batcher import Batcher, Limits
 from serving.computation import computation
 from serving.endpoint import Endpoint
 from serving.gateway import Gateway
-from serving.inference.http import InferEndpoint, infer_paths
+from serving.inference.http import InferEndpoint, described_routes, infer_paths
 from serving.inference.model import InferenceModel
 from serving.inference.servicer import inference_service
 from serving.lifecycle import Lifecycle, settle_memory
 from serving.metrics import Metrics, RouteMetrics
 from serving.models import ServedModel
+from serving.openapi import openapi_document
 from serving.prediction import Prediction, is_batchable_list
 from serving.rpc.server import RpcServer
 from serving.rpc.typed import require_fitting, typed_services
@@ -84,6 +85,15 @@ class ModelService(bentoml.Service[Any]):
             metrics=worker.metrics,
             settings=worker.settings,
         )
+
+    @property
+    def openapi_spec(self) -> dict[str, Any]:
+        """What `bentoml build` writes to `apis/openapi.yaml`: the document of `/docs.json`.
+
+        BentoML's own generator ends the build at a schema with examples.
+        """
+        resources = [route for app, *_ in self.mount_apps for route in getattr(app, "routes", [])]
+        return openapi_document(self, [*resources, *described_routes()])
 
 
 class Worker:

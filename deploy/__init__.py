@@ -1,0 +1,1 @@
+"""From the model store to a running container: Bento, image, manifests."""

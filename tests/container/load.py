@@ -1,0 +1,145 @@
+"""Constant load: requests leave when they are due, however long earlier ones take."""
+
+import asyncio
+import contextlib
+import json
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import grpc
+import numpy as np
+
+from models.attrition import attrition_pb2
+
+TICK_SECONDS = 0.005
+CALLERS = 32  # and connections
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one request was answered: the model's tag, and the body."""
+
+    tag: str
+    body: bytes
+
+
+Call = Callable[[], Awaitable[Answer]]
+Expected = dict[str, list[float]]  # model tag → what that model says of the rows
+
+
+@dataclass
+class Load:
+    """Sends a request again and again and checks every answer.
+
+    Args:
+        call: Sends one request.
+        is_right: Whether an answer's rows are all what the model it names says of them.
+    """
+
+    call: Call
+    is_right: Callable[[Answer], bool]
+    sent: int = 0
+    tags: Counter[str] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
+    latencies: list[float] = field(default_factory=list)
+    _right: set[Answer] = field(default_factory=set)
+
+    async def capacity(self, seconds: float) -> float:
+        """Returns the requests a second that as many callers as useful get answered."""
+        end = time.monotonic() + seconds
+        before = self.sent
+
+        async def caller() -> None:
+            while time.monotonic() < end:
+                await self._request(time.monotonic())
+
+        await asyncio.gather(*(caller() for _ in range(CALLERS)))
+        return (self.sent - before) / seconds
+
+    @contextlib.asynccontextmanager
+    async def constant(self, rate: float) -> AsyncIterator[None]:
+        """Sends `rate` requests a second while the block runs, and awaits their answers."""
+        stop = asyncio.Event()
+        sender = asyncio.create_task(self._send(rate, stop))
+        try:
+            yield
+        finally:
+            stop.set()
+            await sender
+
+    async def _send(self, rate: float, stop: asyncio.Event) -> None:
+        started, due = time.monotonic(), 0
+        async with asyncio.TaskGroup() as requests:
+            while not stop.is_set():
+                now = time.monotonic()
+                while started + due / rate <= now:
+                    requests.create_task(self._request(started + due / rate))
+                    due += 1
+                await asyncio.sleep(TICK_SECONDS)
+
+    async def _request(self, due: float) -> None:
+        self.sent += 1
+        try:
+            answer = await self.call()
+        except Exception as error:  # noqa: BLE001 (whatever goes wrong is a failed request)
+            self.failures.append(f"{type(error).__name__}: {error}")
+            return
+        self.latencies.append(time.monotonic() - due)
+        self.tags[answer.tag] += 1
+        # Right answers of one model are alike, byte for byte: each is looked into once.
+        if answer not in self._right:
+            if self.is_right(answer):
+                self._right.add(answer)
+            else:
+                self.failures.append(f"wrong answer of {answer.tag}: {answer.body!r}")
+
+
+@contextlib.asynccontextmanager
+async def http_load(url: str, rows: list[Any], expected: Expected) -> AsyncIterator[Load]:
+    """Load of requests over HTTP, each with many rows."""
+    body = json.dumps({"employees": rows}).encode()
+    headers = {"Content-Type": "application/json"}
+    connector = aiohttp.TCPConnector(limit=CALLERS)
+
+    def is_right(answer: Answer) -> bool:
+        answered = [row["probability"] for row in json.loads(answer.body)]
+        return np.allclose(answered, expected[answer.tag], rtol=0, atol=1e-9)
+
+    async with aiohttp.ClientSession(connector=connector) as session:
+
+        async def call() -> Answer:
+            async with session.post(
+                f"{url}/attrition/predict", data=body, headers=headers
+            ) as response:
+                answer = await response.read()
+                assert response.status == 200, f"{response.status}: {answer!r}"
+                return Answer(response.headers["X-Model-Tag"], answer)
+
+        yield Load(call, is_right)
+
+
+@contextlib.asynccontextmanager
+async def grpc_load(address: str, rows: list[Any], expected: Expected) -> AsyncIterator[Load]:
+    """The same over gRPC, all calls in one connection."""
+    body = attrition_pb2.EmployeesRequest(employees=rows).SerializeToString()
+
+    def is_right(answer: Answer) -> bool:
+        message = attrition_pb2.PredictResponse.FromString(answer.body)
+        answered = [row.probability for row in message.predictions]
+        return np.allclose(answered, expected[answer.tag], rtol=0, atol=1e-9)
+
+    async with grpc.aio.insecure_channel(address) as channel:
+        predict: Any = channel.unary_unary("/attrition.v1.AttritionService/Predict")
+
+        async def call() -> Answer:
+            response = predict(body, timeout=30)
+            answer = await response
+            metadata = dict(await response.initial_metadata() or ())
+            metadata |= dict(await response.trailing_metadata() or ())
+            return Answer(str(metadata["x-model-tag"]), answer)
+
+        yield Load(call, is_right)

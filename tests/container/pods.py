@@ -1,0 +1,73 @@
+"""The rendered Deployment as a pod of podman's, without a cluster."""
+
+import contextlib
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from deploy.engine import Engine
+from deploy.running import GRPC_PORT, HTTP_PORT
+from tests.conftest import ROOT
+from tests.processes import free_port, is_ready, wait_until
+
+START_DEADLINE_SECONDS = 60
+
+
+def render(overlay: str) -> list[dict[str, Any]]:
+    """Renders an overlay with `kubectl kustomize`."""
+    folder = ROOT / "deploy" / "kubernetes" / "overlays" / overlay
+    try:
+        result = subprocess.run(
+            ["kubectl", "kustomize", str(folder)], check=True, capture_output=True, text=True
+        )
+    except FileNotFoundError:
+        pytest.skip("kubectl is not installed")
+    return list(yaml.safe_load_all(result.stdout))
+
+
+@dataclass(frozen=True)
+class Pod:
+    """A pod that runs, with its ports on the loopback interface."""
+
+    url: str
+    grpc: str
+
+    @classmethod
+    @contextlib.contextmanager
+    def start(cls, engine: Engine, image: str, folder: Path) -> "Iterator[Pod]":
+        """Runs the development overlay's Deployment; removes the pod afterwards."""
+        if engine.name != "podman":
+            pytest.skip("only podman runs a Kubernetes manifest")
+        ports = {HTTP_PORT: free_port(), GRPC_PORT: free_port()}
+        file = folder / "deployment.yaml"
+        file.write_text(yaml.safe_dump_all(_runnable(render("development"), image, ports)))
+        pod = cls(f"http://127.0.0.1:{ports[HTTP_PORT]}", f"127.0.0.1:{ports[GRPC_PORT]}")
+        try:
+            engine.run("play", "kube", str(file))
+            wait_until(lambda: is_ready(pod.url), START_DEADLINE_SECONDS, "the pod was not ready")
+            yield pod
+        finally:
+            engine.run("play", "kube", "--down", str(file))
+
+
+def _runnable(
+    manifests: list[dict[str, Any]], image: str, ports: dict[int, int]
+) -> list[dict[str, Any]]:
+    """The manifests that podman runs, with this image, on these ports of the machine."""
+    kept = [manifest for manifest in manifests if manifest["kind"] in ("ConfigMap", "Deployment")]
+    for manifest in kept:
+        if manifest["kind"] == "Deployment":
+            (container,) = manifest["spec"]["template"]["spec"]["containers"]
+            container["image"] = f"localhost/{image}"
+            for port in container["ports"]:
+                port |= {"hostPort": ports[port["containerPort"]], "hostIP": "127.0.0.1"}
+            # Podman asks with curl, inside the container; this image holds none. The kubelet asks
+            # from outside, as the tests do.
+            for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+                del container[probe]
+    return kept

@@ -1,0 +1,83 @@
+"""What the Bento holds, and that it serves just that."""
+
+import os
+from pathlib import Path
+
+import bentoml
+import pytest
+import requests
+import yaml
+
+from tests.conftest import ROOT
+from tests.container.conftest import Measured, deploy, reported
+from tests.processes import Server
+
+
+@pytest.fixture(scope="module")
+def files(bento: bentoml.Bento) -> set[str]:
+    folder = Path(bento.path)
+    return {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()}
+
+
+def test_build_reports_tag_models_and_size(
+    bento: bentoml.Bento, stored_models: dict[str, bentoml.Model], measured: Measured
+) -> None:
+    report = deploy("build")
+
+    assert reported(report, "Bento ").startswith("model_server:")
+    tags = sorted(str(model.tag) for model in stored_models.values())
+    assert reported(report, "models ") == ", ".join(tags)
+    measured("Bento", reported(report, "size "))
+
+
+def test_every_model_is_pinned_to_an_exact_version(
+    bento: bentoml.Bento, stored_models: dict[str, bentoml.Model]
+) -> None:
+    stored = {str(model.tag) for model in stored_models.values()}
+
+    assert {str(model.tag) for model in bento.info.all_models} == stored
+    assert ":latest" not in Path(bento.path_of("bento.yaml")).read_text()
+
+
+def pinned(requirements: Path) -> set[str]:
+    lines = (line.partition("#")[0].strip() for line in requirements.read_text().splitlines())
+    return {line for line in lines if line}
+
+
+def test_every_package_is_pinned(bento: bentoml.Bento) -> None:
+    packages = pinned(Path(bento.path_of("env/python/requirements.txt")))
+
+    assert packages == pinned(ROOT / "requirements.txt")
+    assert all("==" in package for package in packages)
+
+
+def test_only_what_serving_needs_is_inside(files: set[str]) -> None:
+    code = {file.removeprefix("src/") for file in files if file.startswith("src/")}
+
+    assert {"service.py", "serving/service.py", "models/card.py"} <= code
+    folders = {name.split("/")[0] for name in code}
+    assert folders == {"service.py", "serving", "models", "bentofile.yaml"}
+    assert not [file for file in files if "test" in file or "__pycache__" in file]
+
+
+def test_the_api_document_is_the_servers_own(bento: bentoml.Bento) -> None:
+    document = yaml.safe_load(Path(bento.path_of("apis/openapi.yaml")).read_text())
+
+    assert document["openapi"].startswith("3.1")
+    assert {"/attrition/predict", "/topics/predict", "/models"} <= document["paths"].keys()
+
+
+def test_a_bento_serves_its_models_after_another_training(
+    bento: bentoml.Bento, stored_models: dict[str, bentoml.Model], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import training
+
+    built_with = str(stored_models["attrition"].tag)
+    assert str(training.train("attrition", seed=2).tag) != built_with
+    for name in ("ATTRITION_MODEL", "TOPICS_MODEL"):
+        monkeypatch.delenv(name)
+
+    with Server.start(str(bento.tag), folder=Path(os.environ["BENTOML_HOME"])) as server:
+        models = requests.get(f"{server.url}/models", timeout=10).json()
+
+    assert built_with in {model["tag"] for model in models}

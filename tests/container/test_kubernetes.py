@@ -1,0 +1,93 @@
+"""The manifests: rendered, checked against the schemas, consistent, and run."""
+
+from typing import Any
+
+import kubernetes_validate
+import pytest
+
+from serving.settings import Settings
+from tests.container.pods import render
+
+OVERLAYS = ("development", "staging", "production")
+CUSTOM = {"ServiceMonitor"}  # its schema comes with the Prometheus operator
+
+
+@pytest.fixture(scope="module", params=OVERLAYS)
+def manifests(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
+    return render(request.param)
+
+
+def of_kind(manifests: list[dict[str, Any]], kind: str) -> dict[str, Any]:
+    return next(manifest for manifest in manifests if manifest["kind"] == kind)
+
+
+def test_manifests_keep_to_the_schemas(manifests: list[dict[str, Any]]) -> None:
+    for manifest in manifests:
+        if manifest["kind"] not in CUSTOM:
+            kubernetes_validate.validate(
+                manifest, kubernetes_validate.latest_version(), strict=True
+            )
+
+
+def test_the_pod_is_restricted(manifests: list[dict[str, Any]]) -> None:
+    pod = of_kind(manifests, "Deployment")["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+
+    assert pod["securityContext"]["runAsNonRoot"]
+    assert pod["securityContext"]["runAsUser"] > 0
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert not pod["automountServiceAccountToken"]
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+
+
+def test_no_pod_is_killed_while_it_drains(manifests: list[dict[str, Any]]) -> None:
+    pod = of_kind(manifests, "Deployment")["spec"]["template"]["spec"]
+    settings = of_kind(manifests, "ConfigMap")["data"]
+    _, waiting = pod["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
+
+    longest = (
+        float(waiting)
+        + float(settings["MODEL_SERVER_DRAIN_SECONDS"])
+        + float(settings["MODEL_SERVER_TIMEOUT_SECONDS"])
+    )
+    assert pod["terminationGracePeriodSeconds"] > longest
+
+
+def test_settings_are_known_to_the_server(manifests: list[dict[str, Any]]) -> None:
+    prefix = "MODEL_SERVER_"
+    names = of_kind(manifests, "ConfigMap")["data"].keys() - {"WORKERS"}
+
+    assert {name.removeprefix(prefix).lower() for name in names} <= Settings.model_fields.keys()
+    # Else Kubernetes adds MODEL_SERVER_PORT and others, which are not.
+    pod = of_kind(manifests, "Deployment")["spec"]["template"]["spec"]
+    assert pod["enableServiceLinks"] is False
+
+
+def test_the_image_has_an_exact_tag(manifests: list[dict[str, Any]]) -> None:
+    pod = of_kind(manifests, "Deployment")["spec"]["template"]["spec"]
+    _, _, tag = pod["containers"][0]["image"].rpartition(":")
+
+    assert tag not in ("", "latest")
+
+
+@pytest.mark.parametrize("overlay", ["staging", "production"])
+def test_the_cluster_parts_are_there(overlay: str) -> None:
+    manifests = render(overlay)
+
+    assert sorted({manifest["kind"] for manifest in manifests}) == [
+        "ConfigMap",
+        "Deployment",
+        "HorizontalPodAutoscaler",
+        "Ingress",
+        "NetworkPolicy",
+        "PodDisruptionBudget",
+        "Service",
+        "ServiceMonitor",
+    ]
+    metrics = of_kind(manifests, "HorizontalPodAutoscaler")["spec"]["metrics"]
+    assert metrics[0]["resource"]["name"] == "cpu"
+    assert metrics[1]["pods"]["metric"]["name"] == "model_server_queue_rows"
