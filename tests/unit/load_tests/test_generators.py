@@ -96,7 +96,7 @@ def test_the_open_loop_charges_a_stall_to_every_request_that_was_due() -> None:
             generator = open_loop.Generator(
                 f"http://127.0.0.1:{port}/x", [b"{}"], rate=200, seconds=0.5, connections=1
             )
-            seen = await generator.run()
+            seen = await asyncio.to_thread(generator.run)
             await asyncio.sleep(0.01)
         return seen
 
