@@ -114,8 +114,8 @@ class _Connection:
 class Generator:
     """Sends requests at a fixed rate.
 
-    Sockets and `epoll` take 28 µs of CPU for a request. With an event loop's transports and protocols
-    instead, the generator was late itself at 12,000 a second.
+    Sockets and `epoll` take 28 µs of CPU for a request. With an event loop's transports and
+    protocols instead, the generator was late itself at 12,000 a second.
 
     Args:
         url: Where to.
