@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import json
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -24,7 +25,6 @@ from tests.server import toy_service
 TOY: Any = toy_service.Toy
 REQUESTS = 50
 ROW = {"value": 1}
-BLOCKING = {"value": 1, "sleep": 0.3}
 
 
 @pytest.fixture
@@ -37,12 +37,14 @@ def no_collector() -> Iterator[None]:
 
 
 @asynccontextmanager
-async def endpoint(method: str, max_queue_rows: int = 1_000) -> AsyncIterator[Endpoint]:
-    """The endpoint of one of the toy service's methods."""
+async def endpoint(
+    method: str, predict: Any = None, max_queue_rows: int = 1_000
+) -> AsyncIterator[Endpoint]:
+    """The endpoint of one of the toy service's methods, or of what stands for it."""
     api = TOY.apis[method]
     threads = Threads(1)
     batcher = Batcher(
-        computation(partial(api.func, TOY.inner())),
+        computation(predict or partial(api.func, TOY.inner())),
         Limits(max_batch_rows=1, max_queue_rows=max_queue_rows, max_latency=60, timeout=60),
         threads,
         BatchMetrics(),
@@ -96,13 +98,20 @@ def test_an_idle_service_leaves_no_cycles(rows: list[dict[str, Any]], status: in
 
 @pytest.mark.usefixtures("no_collector")
 def test_refusing_under_load_leaves_no_cycles() -> None:
+    gate = threading.Event()
+
+    def wait_at_the_gate(rows: list[Any]) -> list[float]:
+        gate.wait(60)
+        return [0.0 for _ in rows]
+
     async def run() -> int:
-        async with endpoint("sleep", max_queue_rows=1) as target:
+        async with endpoint("sleep", wait_at_the_gate, max_queue_rows=1) as target:
             busy = []
             for _ in ("computed", "queued"):
-                busy.append(asyncio.ensure_future(ask(target, [BLOCKING])))
+                busy.append(asyncio.ensure_future(ask(target, [ROW])))
                 await asyncio.sleep(0.01)
             found = await garbage(target, [ROW], 503)
+            gate.set()
             await asyncio.gather(*busy)
             return found
 
