@@ -76,21 +76,6 @@ def _too_large(limit: int) -> ServingError:
     return ServingError(Code.PAYLOAD_TOO_LARGE, f"The request body exceeds {limit} bytes.")
 
 
-async def answer(send: Send, status: int, headers: Headers, body: bytes) -> None:
-    """Sends a whole response."""
-    headers.append((b"content-length", b"%d" % len(body)))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-
-
-async def answer_error(send: Send, error: ServingError, identity: Headers, request_id: str) -> int:
-    """Sends an error in the envelope; returns its status."""
-    extra = [(name.encode(), value.encode()) for name, value in error.headers]
-    headers = [(b"content-type", b"application/json"), *identity, *extra]
-    await answer(send, error.code.status, headers, error.body(request_id))
-    return error.code.status
-
-
 async def unless_client_leaves(answers: Coroutine[Any, Any, T], receive: Receive) -> T:
     """Awaits the answers, and gives them up when the client closes the connection.
 

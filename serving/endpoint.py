@@ -8,8 +8,6 @@ from serving.asgi import (
     Receive,
     Scope,
     Send,
-    answer,
-    answer_error,
     read_body,
     request_id,
     require_json,
@@ -18,6 +16,7 @@ from serving.asgi import (
 from serving.errors import ServingError
 from serving.metrics import RouteMetrics
 from serving.prediction import Prediction
+from serving.response import answer, answer_error
 from serving.settings import Settings
 
 logger = logging.getLogger("bentoml.serving")

@@ -2,8 +2,9 @@
 
 import logging
 
-from serving.asgi import Headers, Message, Send, answer_error
+from serving.asgi import Headers, Message, Send
 from serving.errors import ServingError
+from serving.response import answer_error
 
 logger = logging.getLogger("bentoml.serving")
 

@@ -8,7 +8,7 @@ from fastapi import FastAPI, HTTPException
 from pydantic import BaseModel, Field
 from starlette.routing import BaseRoute
 
-from serving.asgi import Receive, Scope, Send, answer, read_body, unless_client_leaves
+from serving.asgi import Receive, Scope, Send, read_body, unless_client_leaves
 from serving.errors import Code, ServingError
 from serving.inference.messages import (
     HEADER_LENGTH,
@@ -22,6 +22,7 @@ from serving.inference.model import InferenceModel
 from serving.inference.signature import InputColumn, OutputColumn, Signature
 from serving.models import ServedModel, served_models
 from serving.openapi import error_responses
+from serving.response import answer
 
 _TAG = "Open Inference Protocol"
 _MODEL_PATHS = ("/v2/models/{model}", "/v2/models/{model}/versions/{version}")

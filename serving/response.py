@@ -1,0 +1,61 @@
+"""Whole responses, written to the connection at once where the web server lets us."""
+
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+
+from serving.asgi import Headers, Send
+from serving.errors import ServingError
+
+
+async def answer(send: Send, status: int, headers: Headers, body: bytes) -> None:
+    """Sends a whole response."""
+    headers.append((b"content-length", b"%d" % len(body)))
+    cycle = getattr(send, "__self__", None)
+    if type(cycle) is RequestResponseCycle and _is_plain(cycle, headers):
+        _write(cycle, status, headers, body)
+        return
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def answer_error(send: Send, error: ServingError, identity: Headers, request_id: str) -> int:
+    """Sends an error in the envelope; returns its status."""
+    extra = [(name.encode(), value.encode()) for name, value in error.headers]
+    headers = [(b"content-type", b"application/json"), *identity, *extra]
+    await answer(send, error.code.status, headers, error.body(request_id))
+    return error.code.status
+
+
+def _is_plain(cycle: RequestResponseCycle, headers: Headers) -> bool:
+    """Whether uvicorn would do nothing else with a response than to write it.
+
+    Otherwise it has something to wait for, to log, to add, to leave out or to refuse.
+    """
+    return not (
+        cycle.response_started
+        or cycle.disconnected
+        or cycle.flow.write_paused
+        or cycle.waiting_for_100_continue
+        or cycle.access_log
+        or not cycle.keep_alive
+        or cycle.scope["method"] == "HEAD"
+        or any(b"\n" in value or b"\r" in value for _, value in headers)
+    )
+
+
+def _write(cycle: RequestResponseCycle, status: int, headers: Headers, body: bytes) -> None:
+    """Writes head and body with one call, and ends uvicorn's cycle as it would itself.
+
+    Uvicorn writes a response as ASGI brings it, the head and then the body, and uvloop hands each
+    to the kernel at once: two system calls, two packets, and a client that is woken for half an
+    answer (docs/decisions.md).
+    """
+    content: list[Any] = [STATUS_LINE[status]]
+    for name, value in (*cycle.default_headers, *headers):
+        content += (name, b": ", value, b"\r\n")
+    content += (b"\r\n", body)
+    cycle.response_started = cycle.response_complete = True
+    cycle.transport.write(b"".join(content))
+    cycle.message_event.set()
+    cycle.on_response()
