@@ -12,6 +12,7 @@ from sklearn.model_selection import train_test_split
 from models.attrition.features import CATEGORIES, FEATURES, UNORDERED, matrix_from_columns
 from models.attrition.predictor import MODEL_FILE, AttritionPredictor
 from models.attrition.schema import Employee, Flag
+from models.attrition.scorer import Scorer
 from models.card import DataSummary
 from training import profile
 from training.data import Table
@@ -100,7 +101,7 @@ def fit(table: Table, *, seed: int, tag: str) -> Trained:
     records = test[FEATURES].to_dict("records")
     card, evaluation = measured(
         fields,
-        load=lambda card: AttritionPredictor(tag, card, stored),
+        load=lambda card: AttritionPredictor(tag, card, Scorer(stored)),
         evaluate=lambda predictor: _evaluated(predictor, test),
         record=lambda row: Employee.model_validate(records[row]),
     )
