@@ -72,10 +72,10 @@ def _write(
     from load_tests.report import render
 
     RESULTS.mkdir(exist_ok=True)
-    raw = RESULTS / f"{datetime.now(UTC):%Y-%m-%d}{'-quick' if options.quick else ''}.json"
+    raw = RESULTS / f"{page.stem}-{datetime.now(UTC):%Y-%m-%d}.json"
     content = {"environment": stated, "effort": vars(effort), **results.json()}
     raw.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    pictures = draw(results, page.parent)
+    pictures = draw(results, page)
     page.write_text(render(results, stated, effort, pictures), encoding="utf-8")
     print(f"{page} and {raw} written", file=sys.stderr)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from load_tests import open_loop, wrk
+from load_tests import open_loop, pace, wrk
 from load_tests.matrix import Effort, Progress
 from load_tests.open_loop import Opened
 from load_tests.results import Results
@@ -86,12 +86,14 @@ def steady(server: Running, effort: Effort, progress: Progress) -> dict[str, Any
         ).rate
         offered = SHARE * maximum
         progress(f"open loop, round {number + 1}: {offered:,.0f}/s, {SHARE:.0%} of the maximum")
+        before = pace.milliseconds()
         found = _offered(server, bodies, offered, effort.steady_seconds)
-        rounds.append({"maximum": maximum, **found})
+        rounds.append({"maximum": maximum, "pace_ms": [before, pace.milliseconds()], **found})
     ranked = sorted(rounds, key=lambda found: found["latency_ms"]["p99"])
     return {
         **ranked[len(ranked) // 2],
         "p99_ms_of_rounds": [found["latency_ms"]["p99"] for found in ranked],
+        "pace_ms_of_rounds": [found["pace_ms"] for found in ranked],
         "queue_grows": any(found["queue_grows"] for found in rounds),
         "problems": [problem for found in rounds for problem in found["problems"]],
     }

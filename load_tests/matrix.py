@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from load_tests import wrk
+from load_tests import pace, wrk
 from load_tests.cells import Cell
 from load_tests.results import Measurement, Results
 from load_tests.running import Running, Sample, Workload, started
@@ -31,7 +31,7 @@ class Effort:
     """At each number of connections; 0 leaves the batches out."""
 
 
-FULL = Effort(5, 3, 1, 3, 20, 60, 1_000_000, 20, 3)
+FULL = Effort(5, 3, 1, 5, 12, 60, 1_000_000, 20, 3)
 QUICK = Effort(2, 1, 0, 1, 4, 4, 50_000, 5, 0)
 
 
@@ -74,6 +74,7 @@ def _one(running: Running, cell: Cell, number: int, effort: Effort) -> Measureme
     start = number * STRIDE
     if effort.warm_up:
         wrk.run(url, bodies, cell.connections, effort.warm_up, start)
+    pace_ms = pace.milliseconds()
     with running.sampling(scenario, start) as samples:
         seen = wrk.run(url, bodies, cell.connections, effort.seconds, start + STRIDE)
     running.process.require_running()
@@ -88,6 +89,7 @@ def _one(running: Running, cell: Cell, number: int, effort: Effort) -> Measureme
         errors=seen.errors,
         checked=len(samples),
         problems=_problems(running, samples),
+        pace_ms=pace_ms,
     )
 
 

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 CONNECTIONS = (1, 32, 128)
 
 
-def draw(results: Results, folder: Path) -> list[Path]:
-    """Draws what was measured, and returns the files written."""
+def draw(results: Results, page: Path) -> list[Path]:
+    """Draws what was measured, beside the page and under its name; returns the files written."""
     drawings: dict[str, Callable[[Results, Axes], bool]] = {
-        "benchmarks-throughput": _throughput,
-        "benchmarks-latency": _latency,
-        "benchmarks-batch-sizes": _batches,
+        "throughput": _throughput,
+        "latency": _latency,
+        "batch-sizes": _batches,
     }
     import matplotlib as mpl
 
@@ -35,7 +35,7 @@ def draw(results: Results, folder: Path) -> list[Path]:
         if drawing(results, axes):
             axes.grid(visible=True, alpha=0.3)
             axes.legend()
-            path = folder / f"{name}.svg"
+            path = page.with_name(f"{page.stem}-{name}.svg")
             figure.savefig(path, metadata={"Date": None})
             written.append(path)
         plt.close(figure)

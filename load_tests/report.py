@@ -21,7 +21,7 @@ def render(
     """Writes the page as Markdown."""
     parts = [
         _INTRODUCTION,
-        "## Environment\n\n" + _table(("", ""), stated.items()),
+        "## Environment\n\n" + _table(("", ""), (stated | _pace(results)).items()),
         "## What must be reached\n\n"
         + _table(
             ("measure", "wanted", "measured: median (range)", ""),
@@ -35,7 +35,7 @@ def render(
         "## All cells\n\n" + _cells(results),
         "## gRPC\n\n" + _grpc(results),
         "## Bulk: one request after the other, one connection\n\n" + _bulk(results),
-        "## Plots\n\n" + "\n\n".join(f"![{_title(path)}]({path.name})" for path in pictures),
+        "## Plots\n\n" + "\n\n".join(f"![{path.stem}]({path.name})" for path in pictures),
     ]
     return "\n\n".join(part.rstrip() for part in parts) + "\n"
 
@@ -72,6 +72,14 @@ with what LightGBM or the scikit-learn pipeline itself says of the same rows, to
 Requests/s count good answers only. In a closed loop a slow answer delays the next request, which
 flatters slow systems; the open loop counts from the moment a request was due instead. Its timer
 counts in milliseconds."""
+
+
+def _pace(results: Results) -> dict[str, str]:
+    """How steady the machine was; nothing if no cell was measured."""
+    if not (paces := [one.pace_ms for one in results.measurements]):
+        return {}
+    spread = Spread.of(paces).show(0)
+    return {"its own pace": f"a fixed piece of work took {spread} ms, before each measurement"}
 
 
 def _bodies() -> str:
@@ -175,7 +183,3 @@ def _cells_of(results: Results) -> list[Cell]:
 def _names(results: Results, cell: Cell) -> list[str]:
     measured = {one.system for one in results.measurements if one.cell == cell}
     return [name for name in SYSTEMS if name in measured]
-
-
-def _title(path: Path) -> str:
-    return path.stem.removeprefix("benchmarks-").replace("-", " ")

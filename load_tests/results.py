@@ -30,6 +30,9 @@ class Measurement:
     problems: list[str] = field(default_factory=list)
     """What was wrong with those answers."""
 
+    pace_ms: float = 0.0
+    """What a fixed piece of work took just before; see `load_tests.pace`."""
+
     @property
     def failed(self) -> int:
         """Requests without a good answer, as far as they were noticed."""

@@ -1,11 +1,16 @@
 """The generators and the arithmetic of the load tests: a benchmark must not be wrong itself."""
 
 import asyncio
+import re
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from load_tests import open_loop, wrk
+from load_tests import h2load, matrix, open_loop, wrk
 from load_tests.cells import FULL, QUICK, Cell, chosen
+from load_tests.plots import draw
+from load_tests.report import render
 from load_tests.results import Measurement, Results, rate
 from load_tests.targets import targets
 from load_tests.watch import buckets
@@ -31,6 +36,18 @@ def test_wrk_output_is_read_and_only_good_answers_count() -> None:
         wrk.parse("", "unable to connect")
 
 
+def test_h2load_output_is_read_and_failed_calls_count() -> None:
+    output = (
+        "finished in 2.00s, 4030.50 req/s, 250.00KB/s\n"
+        "requests: 8061 total, 8093 started, 8061 done, 8050 succeeded, 11 failed, 0 errored, "
+        "0 timeout\n"
+    )
+    seen = h2load.parse(output)
+    assert (seen.calls, seen.rate, seen.failed) == (8061, 4030.5, 11)
+    with pytest.raises(RuntimeError, match="h2load failed"):
+        h2load.parse("", "could not connect")
+
+
 def test_ratios_are_taken_within_a_round() -> None:
     results = Results()
     for number, (first, second) in enumerate([(100.0, 50.0), (300.0, 100.0), (40.0, 10.0)]):
@@ -50,6 +67,20 @@ def test_a_bad_answer_is_a_failure_of_the_run() -> None:
     results = Results()
     results.measurements.append(measured("server", 1, 100.0, status=3))
     assert results.failures() == ["server, turnover-1 @32, 1 worker, round 1: 3 status"]
+
+
+def test_a_page_and_its_plots_have_one_name(tmp_path: Path) -> None:
+    results = Results()
+    for connections in (1, 32):
+        cell = Cell("turnover-1", connections, 1)
+        results.measurements.append(replace(measured("server", 1, 100.0), cell=cell))
+    page = tmp_path / "another.md"
+    page.write_text(
+        render(results, {"date": "today"}, matrix.QUICK, draw(results, page)), encoding="utf-8"
+    )
+    pictures = re.findall(r"\]\((.*\.svg)\)", page.read_text(encoding="utf-8"))
+    assert pictures == ["another-throughput.svg", "another-latency.svg"]
+    assert {path.name for path in tmp_path.iterdir()} == {"another.md", *pictures}
 
 
 @pytest.mark.parametrize("plan", [FULL, QUICK])
@@ -73,7 +104,7 @@ def test_buckets_are_differences_of_cumulative_counts() -> None:
 
 def test_the_open_loop_charges_a_stall_to_every_request_that_was_due() -> None:
     async def run() -> open_loop.Opened:
-        stalled = asyncio.Event()
+        stalled, ended = asyncio.Event(), asyncio.Event()
 
         async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             number = 0
@@ -89,6 +120,7 @@ def test_the_open_loop_charges_a_stall_to_every_request_that_was_due() -> None:
                 good = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
                 writer.write(refused if number % 10 == 0 else good)
             writer.close()
+            ended.set()
 
         server = await asyncio.start_server(answer, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
@@ -97,7 +129,7 @@ def test_the_open_loop_charges_a_stall_to_every_request_that_was_due() -> None:
                 f"http://127.0.0.1:{port}/x", [b"{}"], rate=200, seconds=0.5, connections=1
             )
             seen = await asyncio.to_thread(generator.run)
-            await asyncio.sleep(0.01)
+            await asyncio.wait_for(ended.wait(), 5)
         return seen
 
     seen = asyncio.run(run())
