@@ -17,6 +17,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
+JSON = b"application/json"
 # Printable, without quotes and spaces: safe in a header and in a log line.
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 # Unguessable per worker and counted within it: unique without asking the kernel each time.
@@ -35,17 +36,18 @@ def request_id(given: bytes | None) -> str:
     return f"{_PREFIX}{next(_numbers):08x}"
 
 
-def require_json(headers: Mapping[bytes, bytes]) -> None:
-    """Refuses every content type but JSON; a missing one is taken for it.
+def require_content_type(headers: Mapping[bytes, bytes], *allowed: bytes) -> None:
+    """Refuses every content type but those allowed; a missing one is taken for the first.
 
     Raises:
         ServingError: `unsupported_media_type`.
     """
-    content_type = headers.get(b"content-type", b"application/json")
-    if content_type == b"application/json":
+    content_type = headers.get(b"content-type", allowed[0])
+    if content_type in allowed:
         return
-    if content_type.split(b";")[0].strip().lower() != b"application/json":
-        raise ServingError(Code.UNSUPPORTED_MEDIA_TYPE)
+    if content_type.split(b";")[0].strip().lower() not in allowed:
+        names = b" or ".join(allowed).decode()
+        raise ServingError(Code.UNSUPPORTED_MEDIA_TYPE, f"The content type must be {names}.")
 
 
 async def read_body(headers: Mapping[bytes, bytes], receive: Receive, limit: int) -> bytes:

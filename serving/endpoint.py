@@ -4,13 +4,14 @@ import logging
 import time
 
 from serving.asgi import (
+    JSON,
     ClientGoneError,
     Receive,
     Scope,
     Send,
     read_body,
     request_id,
-    require_json,
+    require_content_type,
     unless_client_leaves,
 )
 from serving.errors import ServingError
@@ -51,10 +52,10 @@ class Endpoint:
         status = CLIENT_CLOSED_REQUEST
         try:
             try:
-                require_json(headers)
+                require_content_type(headers, JSON)
                 body = await read_body(headers, receive, self._settings.max_body_bytes)
                 content = await self._predict(body, receive)
-                response_headers = [(b"content-type", b"application/json"), *identity]
+                response_headers = [(b"content-type", JSON), *identity]
                 status = 200
                 await answer(send, 200, response_headers, content)
             except ClientGoneError:

@@ -43,7 +43,7 @@ class Code(Enum):
         415,
         # Never answered over gRPC, whose own library refuses other content types.
         StatusCode.UNKNOWN,
-        "The content type must be application/json.",
+        "The content type is not one that is understood here.",
     )
     OVERLOADED = (
         "overloaded",
@@ -130,6 +130,11 @@ class ServingError(Exception):
         too_many_rows = first["type"] == "too_long" and len(first["loc"]) == 1
         code = Code.PAYLOAD_TOO_LARGE if too_many_rows else Code.INVALID_INPUT
         return cls(code, message, details[:MAX_DETAILS])
+
+    @classmethod
+    def too_many_rows(cls, limit: int) -> "ServingError":
+        """Makes the error for a request of more rows than one may have."""
+        return cls(Code.PAYLOAD_TOO_LARGE, f"The request has more than {limit} rows.")
 
     @classmethod
     def from_validation(cls, error: ValidationError) -> "ServingError":

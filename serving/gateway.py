@@ -8,6 +8,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Match, Mount
 
 from serving.asgi import (
+    JSON,
     App,
     ClientGoneError,
     Message,
@@ -16,7 +17,7 @@ from serving.asgi import (
     Send,
     read_body,
     request_id,
-    require_json,
+    require_content_type,
 )
 from serving.endpoint import CLIENT_CLOSED_REQUEST, Endpoint
 from serving.envelope import Envelope
@@ -143,10 +144,10 @@ class Gateway:
             self._metrics.gather()
         if scope["method"] == "POST":
             app = self._endpoints.get(path, app)
-        if scope["method"] == "POST" and path in self._apis:
-            require_json(headers)
-            body = await read_body(headers, receive, self._settings.max_body_bytes)
-            receive = _replay(body, receive)
+            if path in self._apis:
+                require_content_type(headers, JSON)
+                body = await read_body(headers, receive, self._settings.max_body_bytes)
+                receive = _replay(body, receive)
         await app(scope, receive, envelope.send)
 
 

@@ -4,15 +4,20 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypeVar
 
 import bentoml
 from bentoml.exceptions import BentoMLException, NotFound
 from bentoml.models import BentoModel
 from numpy.typing import NDArray
 from pydantic import BaseModel
+
+from serving.errors import Code, ServingError
+from serving.inference.signature import Signature
+
+T = TypeVar("T")
 
 
 def pinned_model(name: str) -> BentoModel:
@@ -108,6 +113,21 @@ class ServedModel:
     card: Card
     predictor: Predictor
 
+    @property
+    def version(self) -> str:
+        """Version part of the tag."""
+        return self.tag.partition(":")[2]
+
+    @cached_property
+    def signature(self) -> Signature:
+        """What it takes and gives, column by column.
+
+        Raises:
+            TypeError: Its records or predictions are not made of columns.
+        """
+        predictor = self.predictor
+        return Signature.of(predictor.record_type, predictor.prediction_type, predictor.labels)
+
     @classmethod
     def of(cls, model: bentoml.Model, predictor: Predictor) -> Self:
         """Describes a stored model and the predictor made from it."""
@@ -123,3 +143,43 @@ def served_models() -> Mapping[str, ServedModel]:
     """Returns the models of the running service instance, by name."""
     models: Mapping[str, ServedModel] = bentoml.get_current_service().models
     return models
+
+
+def find(items: Mapping[str, T], name: str, what: str) -> T:
+    """Looks up what a request names.
+
+    Raises:
+        ServingError: `not_found`, with the names there are.
+    """
+    if name not in items:
+        raise ServingError(
+            Code.NOT_FOUND, f"There is no {what} of this name; there are: {', '.join(items)}."
+        )
+    return items[name]
+
+
+class Versioned(Protocol):
+    """Anything made of one stored model."""
+
+    @property
+    def version(self) -> str:
+        """Version part of the model's tag."""
+        ...
+
+
+V = TypeVar("V", bound=Versioned)
+
+
+def find_model(models: Mapping[str, V], name: str, version: str = "") -> V:
+    """Looks up a model by name and version; an empty version means any.
+
+    Raises:
+        ServingError: `not_found`, with what there is.
+    """
+    model = find(models, name, "model")
+    if version not in ("", model.version):
+        raise ServingError(
+            Code.NOT_FOUND,
+            f"Model {name} has no version of this name; there is: {model.version}.",
+        )
+    return model

@@ -9,7 +9,7 @@ from _bentoml_sdk.method import APIMethod
 from numpy.typing import NDArray
 
 from serving.batcher import Batcher
-from serving.errors import Code, ServingError
+from serving.errors import ServingError
 from serving.openapi import declared_type
 
 
@@ -110,9 +110,7 @@ class Prediction:
                 raise ServingError.from_validation(error) from None
             rows: Sequence[Any] = content if self._is_list else getattr(content, self._field)
             if len(rows) > self._max_rows:
-                raise ServingError(
-                    Code.PAYLOAD_TOO_LARGE, f"The request has more than {self._max_rows} rows."
-                )
+                raise ServingError.too_many_rows(self._max_rows)
             return rows
 
         return parse

@@ -3,20 +3,20 @@
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import bentoml
 import fastapi_offline
-from fastapi import FastAPI, HTTPException, Query
+from fastapi import FastAPI, Query, Request
 from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from pydantic import AwareDatetime, BaseModel, Field
 
-from serving.errors import Code
+from serving.errors import Code, ServingError
 from serving.inference.http import add_routes as add_inference_routes
 from serving.inference.http import described_routes
-from serving.models import ServedModel, served_models
+from serving.models import ServedModel, find, find_model, served_models
 from serving.openapi import error_responses, openapi_document
 
 _ASSETS = Path(fastapi_offline.__file__).parent / "static"
@@ -73,6 +73,7 @@ def resources_app() -> FastAPI:
             path, endpoint, tags=["Models"], responses=error_responses(Code.NOT_FOUND)
         )
     add_inference_routes(app)
+    app.add_exception_handler(ServingError, _refuse)
     app.add_api_route("/", swagger_page, include_in_schema=False)
     app.add_api_route("/redoc", redoc_page, include_in_schema=False)
     app.add_api_route("/docs-assets/redoc.standalone.js", redoc_script, include_in_schema=False)
@@ -93,7 +94,7 @@ def list_models() -> list[ModelInfo]:
 
 def get_model(name: str) -> ModelInfo:
     """Describes one served model."""
-    return ModelInfo.of(name, _model(name))
+    return ModelInfo.of(name, find_model(served_models(), name))
 
 
 def get_performance(
@@ -107,19 +108,19 @@ def get_performance(
     ] = "overall",
 ) -> Performance:
     """Returns the metrics that training measured on held-out rows."""
-    card = _model(name).card
-    metrics = _find(card.performance, filter_, "filter")
+    card = find_model(served_models(), name).card
+    metrics = find(card.performance, filter_, "filter")
     return Performance(filter=filter_, data_simulated=card.data.simulated, metrics=metrics)
 
 
 def get_args(name: str) -> dict[str, Any]:
     """Returns all training parameters."""
-    return _model(name).card.parameters
+    return find_model(served_models(), name).card.parameters
 
 
 def get_arg(name: str, arg: str) -> dict[str, Any]:
     """Returns one training parameter."""
-    return {arg: _find(_model(name).card.parameters, arg, "arg")}
+    return {arg: find(find_model(served_models(), name).card.parameters, arg, "arg")}
 
 
 _RESOURCES: dict[str, Callable[..., Any]] = {
@@ -165,19 +166,11 @@ def redoc_script() -> Response:
     return Response(script, media_type="text/javascript")
 
 
+def _refuse(_: Request, error: Exception) -> JSONResponse:
+    """Answers as FastAPI does; the gateway, where there is one, puts it into the envelope."""
+    return JSONResponse({"detail": str(error)}, cast(ServingError, error).code.status)
+
+
 def _page(page: HTMLResponse) -> HTMLResponse:
     page.headers["Content-Security-Policy"] = _CONTENT_SECURITY_POLICY
     return page
-
-
-def _model(name: str) -> ServedModel:
-    model: ServedModel = _find(served_models(), name, "model")
-    return model
-
-
-def _find(items: Any, key: str, what: str) -> Any:
-    try:
-        return items[key]
-    except KeyError:
-        known = ", ".join(items)
-        raise HTTPException(404, f"There is no {what} of this name; there are: {known}.") from None

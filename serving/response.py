@@ -2,7 +2,7 @@
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
-from serving.asgi import Headers, Send
+from serving.asgi import JSON, Headers, Send
 from serving.errors import ServingError
 
 
@@ -24,7 +24,7 @@ async def answer(send: Send, status: int, headers: Headers, body: bytes) -> None
 async def answer_error(send: Send, error: ServingError, identity: Headers, request_id: str) -> int:
     """Sends an error in the envelope; returns its status."""
     extra = [(name.encode(), value.encode()) for name, value in error.headers]
-    headers = [(b"content-type", b"application/json"), *identity, *extra]
+    headers = [(b"content-type", JSON), *identity, *extra]
     await answer(send, error.code.status, headers, error.body(request_id))
     return error.code.status
 

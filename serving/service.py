@@ -206,7 +206,7 @@ class Worker:
                 continue
             name = route.split("/")[1]
             try:
-                models[name] = InferenceModel.of(
+                models[name] = InferenceModel(
                     name, served, prediction.max_rows, prediction.submit_features
                 )
             except TypeError as error:

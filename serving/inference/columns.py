@@ -13,7 +13,7 @@ import numpy as np
 import pydantic
 from numpy.typing import NDArray
 
-from serving.errors import Code, ServingError
+from serving.errors import ServingError
 from serving.inference.signature import InputColumn, Signature
 from serving.inference.tensors import BYTES, DTYPES, Tensor, TensorError, array, values
 
@@ -58,8 +58,8 @@ def _by_field(
 ) -> tuple[dict[str, Tensor], list[Problem]]:
     by_field: dict[str, Tensor] = {}
     problems = []
-    for tensor in tensors:
-        column = signature.named(tensor.name)
+    named = [(tensor, signature.named(tensor.name)) for tensor in tensors]
+    for tensor, column in named:
         if column is None:
             known = ", ".join(signature.inputs)
             message = f"There is no input of this name; there are: {known}"
@@ -73,7 +73,7 @@ def _by_field(
             problems.append(_problem(tensor.name, message, "datatype"))
         else:
             by_field[column.name] = tensor
-    given = {column.name for tensor in tensors if (column := signature.named(tensor.name))}
+    given = {column.name for _, column in named if column}
     problems += [
         _problem(name, "Field required", "missing")
         for name in signature.inputs
@@ -102,7 +102,7 @@ def _rows(by_field: Mapping[str, Tensor], max_rows: int) -> int:
     if problems:
         raise ServingError.from_details(problems)
     if rows > max_rows:
-        raise ServingError(Code.PAYLOAD_TOO_LARGE, f"The request has more than {max_rows} rows.")
+        raise ServingError.too_many_rows(max_rows)
     return rows
 
 

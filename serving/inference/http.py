@@ -4,11 +4,19 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from fastapi import FastAPI, HTTPException
+from fastapi import FastAPI
 from pydantic import BaseModel, Field
 from starlette.routing import BaseRoute
 
-from serving.asgi import Receive, Scope, Send, read_body, unless_client_leaves
+from serving.asgi import (
+    JSON,
+    Receive,
+    Scope,
+    Send,
+    read_body,
+    require_content_type,
+    unless_client_leaves,
+)
 from serving.errors import Code, ServingError
 from serving.inference.messages import (
     HEADER_LENGTH,
@@ -19,20 +27,20 @@ from serving.inference.messages import (
     render,
 )
 from serving.inference.model import InferenceModel
-from serving.inference.signature import InputColumn, OutputColumn, Signature
-from serving.models import ServedModel, served_models
+from serving.inference.signature import InputColumn, OutputColumn
+from serving.models import ServedModel, find_model, served_models
 from serving.openapi import error_responses
 from serving.response import answer
 
 _TAG = "Open Inference Protocol"
 _MODEL_PATHS = ("/v2/models/{model}", "/v2/models/{model}/versions/{version}")
-_CONTENT_TYPES = (b"application/json", b"application/octet-stream")
+_BINARY = b"application/octet-stream"
 
 
 def infer_paths(tag: str) -> list[str]:
     """Returns the paths at which a model of this tag is asked."""
     name, _, version = tag.partition(":")
-    return [f"/v2/models/{name}/infer", f"/v2/models/{name}/versions/{version}/infer"]
+    return [f"{path.format(model=name, version=version)}/infer" for path in _MODEL_PATHS]
 
 
 class InferEndpoint:
@@ -54,7 +62,7 @@ class InferEndpoint:
             ServingError: Any of the table's.
         """
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        _require_known(headers)
+        require_content_type(headers, JSON, _BINARY)
         body = await read_body(headers, receive, self._max_body_bytes)
         header_length = headers.get(HEADER_LENGTH.encode())
         request = Request(body, header_length.decode("latin-1") if header_length else None)
@@ -67,23 +75,13 @@ class InferEndpoint:
                 send,
                 200,
                 [
-                    (b"content-type", b"application/octet-stream"),
+                    (b"content-type", _BINARY),
                     (HEADER_LENGTH.encode(), b"%d" % json_length),
                 ],
                 content,
             )
         else:
-            await answer(send, 200, [(b"content-type", b"application/json")], content)
-
-
-def _require_known(headers: dict[bytes, bytes]) -> None:
-    """Refuses other content types than the protocol's; Triton's client sends none."""
-    content_type = headers.get(b"content-type", _CONTENT_TYPES[0])
-    if content_type.split(b";")[0].strip().lower() not in _CONTENT_TYPES:
-        raise ServingError(
-            Code.UNSUPPORTED_MEDIA_TYPE,
-            "The content type must be application/json or application/octet-stream.",
-        )
+            await answer(send, 200, [(b"content-type", JSON)], content)
 
 
 class ServerMetadata(BaseModel):
@@ -151,12 +149,12 @@ def ready() -> Ready:
 
 def model_metadata(model: str, version: str = "") -> ModelMetadata:
     """Describes a model's tensors."""
-    return describe(model, _served(model, version))
+    return describe(model, find_model(served_models(), model, version))
 
 
 def model_ready(model: str, version: str = "") -> ModelReady:
     """Answers 200 when the model takes requests."""
-    _served(model, version)
+    find_model(served_models(), model, version)
     return ModelReady(name=model, ready=True)
 
 
@@ -171,8 +169,8 @@ def infer(body: InferenceRequest, model: str, version: str = "") -> InferenceRes
 
 def refuse_infer(model: str, version: str = "") -> None:
     """Refuses a prediction by a model that is not served; those that are have endpoints."""
-    _served(model, version)
-    raise HTTPException(404, "This model is not served over the Open Inference Protocol.")
+    find_model(served_models(), model, version)
+    raise ServingError(Code.NOT_FOUND, "This model is not served over the Open Inference Protocol.")
 
 
 def add_routes(app: FastAPI) -> None:
@@ -215,11 +213,10 @@ def describe(name: str, served: ServedModel) -> ModelMetadata:
     Raises:
         TypeError: Its records or predictions are not made of columns.
     """
-    predictor = served.predictor
-    signature = Signature.of(predictor.record_type, predictor.prediction_type, predictor.labels)
+    signature = served.signature
     return ModelMetadata(
         name=name,
-        versions=[served.tag.partition(":")[2]],
+        versions=[served.version],
         platform=served.card.framework,
         inputs=_tensors(list(signature.inputs.values())),
         outputs=_tensors(list(signature.outputs.values())),
@@ -236,14 +233,3 @@ def _tensors(columns: Sequence[InputColumn | OutputColumn]) -> list[TensorMetada
         )
         for column in columns
     ]
-
-
-def _served(name: str, version: str) -> ServedModel:
-    models = served_models()
-    if name not in models:
-        raise HTTPException(404, f"There is no model of this name; there are: {', '.join(models)}.")
-    served = models[name]
-    known = served.tag.partition(":")[2]
-    if version not in ("", known):
-        raise HTTPException(404, f"There is no version of this name; there is: {known}.")
-    return served

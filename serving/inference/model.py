@@ -6,7 +6,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from serving.errors import Code, ServingError
+from serving.errors import ServingError
 from serving.inference.columns import read_columns
 from serving.inference.signature import OutputColumn, Signature
 from serving.inference.tensors import Tensor
@@ -20,53 +20,34 @@ Output = tuple[OutputColumn, NDArray[Any]]
 class InferenceModel:
     """Answers columns with columns, in the same batches as the model's typed API.
 
+    Raises:
+        TypeError: The model's records or predictions are not made of columns.
+
     Attributes:
         name: Its name in the protocol.
         served: The model.
-        signature: Its tensors.
         max_rows: Most rows in a request.
         submit: Takes a feature matrix, returns the predictions' fields as arrays.
     """
 
     name: str
     served: ServedModel
-    signature: Signature
     max_rows: int
     submit: Submit
 
-    @classmethod
-    def of(
-        cls,
-        name: str,
-        served: ServedModel,
-        max_rows: int,
-        submit: Submit,
-    ) -> "InferenceModel":
-        """Derives what the protocol needs.
-
-        Raises:
-            TypeError: Its records or predictions are not made of columns.
-        """
-        predictor = served.predictor
-        signature = Signature.of(predictor.record_type, predictor.prediction_type, predictor.labels)
-        return cls(name, served, signature, max_rows, submit)
+    def __post_init__(self) -> None:
+        """Has the tensors derived, which not every model has."""
+        _ = self.signature
 
     @property
     def version(self) -> str:
         """Version part of the model's exact tag."""
-        return self.served.tag.partition(":")[2]
+        return self.served.version
 
-    def require_version(self, version: str) -> None:
-        """Refuses another version than the one served; an empty one means any.
-
-        Raises:
-            ServingError: `not_found`.
-        """
-        if version not in ("", self.version):
-            raise ServingError(
-                Code.NOT_FOUND,
-                f"Model {self.name} has no version of this name; there is: {self.version}.",
-            )
+    @property
+    def signature(self) -> Signature:
+        """Its tensors."""
+        return self.served.signature
 
     async def infer(
         self, tensors: Sequence[Tensor], outputs: Sequence[str] | None = None

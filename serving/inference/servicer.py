@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from serving.errors import Code, ServingError
+from serving.errors import ServingError
 from serving.inference import inference_pb2 as pb
 from serving.inference.http import SERVER
 from serving.inference.messages import parameters, require_supported
 from serving.inference.model import InferenceModel, Output
 from serving.inference.tensors import BYTES, Tensor, encode
+from serving.models import find_model
 from serving.rpc.calls import Call
 from serving.rpc.typed import RpcService
 
@@ -98,14 +99,8 @@ class _Servicer:
         return _response(model, request, outputs)
 
     def _model(self, name: str, version: str, call: Call) -> InferenceModel:
-        if name not in self._models:
-            known = ", ".join(self._models)
-            raise ServingError(
-                Code.NOT_FOUND, f"There is no model of this name; there are: {known}."
-            )
-        model = self._models[name]
+        model = find_model(self._models, name, version)
         call.model_tag = model.served.tag
-        model.require_version(version)
         return model
 
 

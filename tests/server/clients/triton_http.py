@@ -82,7 +82,7 @@ with InferenceServerClient(sys.argv[1].removeprefix("http://")) as client:
         client, "attrition", inputs(1, binary=True, salary="huge")
     )
     assert "404 There is no model" in refusal(client, "nothing", inputs(1, binary=True))
-    assert "404 There is no version" in refusal(
+    assert "404 Model attrition has no version" in refusal(
         client, "attrition", inputs(1, binary=True), "another"
     )
     not_a_number = inputs(1, binary=False)

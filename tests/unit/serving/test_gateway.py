@@ -12,6 +12,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
 from serving.asgi import (
+    JSON,
     App,
     ClientGoneError,
     Message,
@@ -20,7 +21,7 @@ from serving.asgi import (
     Send,
     read_body,
     request_id,
-    require_json,
+    require_content_type,
 )
 from serving.envelope import Envelope
 from serving.errors import Code, ServingError
@@ -99,11 +100,11 @@ def test_a_client_that_leaves_early_is_noticed(before: list[Message]) -> None:
     "content_type", ["application/json", "Application/JSON; charset=utf-8", "application/json ;a=b"]
 )
 def test_json_is_allowed_in_every_spelling(content_type: str) -> None:
-    require_json({b"content-type": content_type.encode()})
+    require_content_type({b"content-type": content_type.encode()}, JSON)
 
 
 def test_a_missing_content_type_is_taken_for_json() -> None:
-    require_json({})
+    require_content_type({}, JSON)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +113,7 @@ def test_a_missing_content_type_is_taken_for_json() -> None:
 )
 def test_other_content_types_are_refused(content_type: str) -> None:
     with pytest.raises(ServingError) as refused:
-        require_json({b"content-type": content_type.encode()})
+        require_content_type({b"content-type": content_type.encode()}, JSON)
 
     assert refused.value.code is Code.UNSUPPORTED_MEDIA_TYPE
 
