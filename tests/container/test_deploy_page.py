@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,26 +10,23 @@ import pytest
 
 from deploy.engine import Engine
 from tests.conftest import ROOT
+from tests.console import commands, run
 from tests.processes import free_port
 
-PAGE = (ROOT / "docs" / "deploy.md").read_text()
+COMMANDS = commands(ROOT / "docs" / "deploy.md")
+LOCAL = [
+    command
+    for command in COMMANDS
+    if "*needs a cluster:*" not in command.before.lower()
+    and "kubectl get --raw" not in command.line
+]
 NAME = "model-server-page"
 
 
-def commands() -> list[str]:
-    """The page's commands, less those that need a cluster."""
-    found = []
-    for before, block in re.findall(r"([^\n]*)\n+```console\n(.*?)```", PAGE, re.DOTALL):
-        if "*needs a cluster:*" not in before.lower() and "kubectl get --raw" not in block:
-            found += [line[2:] for line in block.splitlines() if line.startswith("$ ")]
-    return found
-
-
 def test_only_commands_for_a_cluster_are_left_out() -> None:
-    everything = [line[2:] for line in PAGE.splitlines() if line.startswith("$ ")]
-    left_out = [line for line in everything if line not in commands()]
+    left_out = [command.line for command in COMMANDS if command not in LOCAL]
 
-    assert len(left_out) < len(everything) / 2
+    assert len(left_out) < len(COMMANDS) / 2
     assert all(line.startswith("kubectl") for line in left_out)
 
 
@@ -48,8 +44,8 @@ def test_the_commands_of_the_page_work(engine: Engine, image: str) -> None:
     bin_folder = Path(sys.executable).parent
     environment = {**os.environ, "PATH": f"{bin_folder}:{os.environ['PATH']}:/usr/sbin"}
     try:
-        for command in commands():
-            line = command
+        for command in LOCAL:
+            line = command.line
             for shown, used in own.items():
                 line = line.replace(shown, used)
             line = re.sub(
@@ -57,17 +53,9 @@ def test_the_commands_of_the_page_work(engine: Engine, image: str) -> None:
                 rf"\1 {NAME}",
                 line,
             )
-            ran = subprocess.run(
-                ["bash", "-c", line],
-                cwd=ROOT,
-                env=environment,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            assert ran.returncode == 0, f"{line}\n{ran.stdout}\n{ran.stderr}"
+            output = run(line, ROOT, environment)
             if "ExitCode" in line:
-                assert ran.stdout.strip() == "0"
+                assert output.strip() == "0"
     finally:
         engine.succeeds("rm", "--force", NAME)
         engine.succeeds("rmi", "--force", f"{NAME}:0.1.0")

@@ -9,13 +9,13 @@ import subprocess
 import sys
 import urllib.parse
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import bentoml
 import pytest
 
+from tests.console import Command, commands, run
 from tests.processes import ROOT, START_DEADLINE_SECONDS, free_port, is_ready, wait_until
 from training import simulation
 
@@ -23,24 +23,7 @@ from training import simulation
 TOLERANCE = 1e-6
 
 
-@dataclass(frozen=True)
-class Command:
-    """A command of the README and the output shown under it; `…` stands for anything."""
-
-    line: str
-    shown: str
-
-
-def _commands() -> list[Command]:
-    blocks = re.findall(r"```console\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    return [
-        Command(*(re.split(r"(?<!\\)\n", chunk, maxsplit=1)))
-        for block in blocks
-        for chunk in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]
-    ]
-
-
-COMMANDS = _commands()
+COMMANDS = commands(ROOT / "README.md")
 # Executed by the fixture that the other commands need, and by whoever runs this test.
 BY_OTHERS = ["make serve", "make test"]
 
@@ -109,18 +92,8 @@ def test_a_command_of_the_readme_does_what_it_shows(
     }
 
     line = re.sub("|".join(served), lambda address: served[address[0]], command.line)
-    ran = subprocess.run(
-        ["bash", "-c", line],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert_like(ran.stdout.strip(), command.shown.strip())
+    output = run(line, folder, environment, timeout=120)
+    assert_like(output.strip(), command.shown.strip())
 
 
 def assert_like(actual: str, shown: str) -> None:

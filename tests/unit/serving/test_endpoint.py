@@ -4,7 +4,7 @@ import asyncio
 import gc
 import json
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -25,15 +25,6 @@ from tests.server import toy_service
 TOY: Any = toy_service.Toy
 REQUESTS = 50
 ROW = {"value": 1}
-
-
-@pytest.fixture
-def no_collector() -> Iterator[None]:
-    """Leaves all cyclic garbage to the test."""
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
 
 
 @asynccontextmanager

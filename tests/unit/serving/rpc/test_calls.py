@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -48,15 +47,6 @@ class NoMetrics:
 
     def answered(self, status: int, seconds: float) -> None:
         assert status in (200, 503)
-
-
-@pytest.fixture
-def no_collector() -> Iterator[None]:
-    """Leaves all cyclic garbage to the test."""
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
 
 
 async def refuse(request: Empty, call: Call) -> Empty:
