@@ -108,7 +108,7 @@ def _offered(
         server.sampling(_SCENARIO, 0) as samples,
         watching(server.process, server.port, "/attrition/predict", interval) as watched,
     ):
-        seen = open_loop.run(server.url(_SCENARIO), bodies, offered, seconds)
+        seen = open_loop.run(server.url(_SCENARIO), bodies, offered, seconds, CONNECTIONS)
     half = len(watched.queue_rows) // 2
     first, second = watched.queue_rows[:half] or [0.0], watched.queue_rows[half:] or [0.0]
     wrong = [problem for sample in samples if (problem := server.problem(sample))]

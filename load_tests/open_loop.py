@@ -3,6 +3,9 @@
 Every latency is counted from the moment the request was due, so a server that stalls is charged
 for all that should have been sent meanwhile (no coordinated omission). Requests due are sent once
 a millisecond at least, because that is how finely `epoll` counts.
+
+All connections are opened before the clock starts, and take turns. Opened when the first stall
+asks for them, they would add to it: libuv accepts one in each turn of the server's loop.
 """
 
 import gc
@@ -122,7 +125,7 @@ class Generator:
         bodies: What, in turn.
         rate: Requests a second.
         seconds: For how long.
-        connections: Most connections; a request that finds none free waits, and its time counts.
+        connections: How many; a request that finds none free waits, and its time counts.
     """
 
     def __init__(
@@ -134,7 +137,7 @@ class Generator:
         self._most = connections
         self._epoll = select.epoll()
         self._open: dict[int, _Connection] = {}
-        self._idle: list[_Connection] = []
+        self._idle: deque[_Connection] = deque()
         self._waiting: deque[tuple[bytes, float]] = deque()
         self._started = 0.0
         self.seen = Opened(rate, seconds)
@@ -143,6 +146,8 @@ class Generator:
         """Runs from start to the last answer."""
         seen, requests = self.seen, self._requests
         total, sent = int(seen.rate * seen.seconds), 0
+        for _ in range(self._most):
+            self._connect()
         self._started = time.perf_counter()
         end = self._started + seen.seconds + PATIENCE_SECONDS
         while len(seen.answers) < total and (now := time.perf_counter()) < end:
@@ -160,28 +165,28 @@ class Generator:
         return seen
 
     def _submit(self, request: bytes, due: float) -> None:
-        while self._idle:
-            connection = self._idle.pop()
-            if time.perf_counter() - connection.last_used <= IDLE_SECONDS:
-                self._send(connection, request, due)
-                return
-            self._close(connection)
-        if len(self._open) < self._most:
-            self._connect(request, due)
-            return
-        self._waiting.append((request, due))
-        self.seen.most_waiting = max(self.seen.most_waiting, len(self._waiting))
+        while self._idle and time.perf_counter() - self._idle[0].last_used > IDLE_SECONDS:
+            self._close(self._idle.popleft())
+        if not self._idle and len(self._open) < self._most and not self._connect():
+            self._finish(due, LOST, retry_after=False)
+        elif self._idle:
+            self._send(self._idle.popleft(), request, due)
+        else:
+            self._waiting.append((request, due))
+            self.seen.most_waiting = max(self.seen.most_waiting, len(self._waiting))
 
-    def _connect(self, request: bytes, due: float) -> None:
+    def _connect(self) -> bool:
+        """Opens a connection; returns whether there is one more now."""
         try:
             connection = _Connection(self._address)
         except OSError:
-            self._finish(due, LOST, retry_after=False)
-            return
+            return False
         descriptor = connection.socket.fileno()
         self._open[descriptor] = connection
         self._epoll.register(descriptor, select.EPOLLIN)
-        self._send(connection, request, due)
+        connection.last_used = time.perf_counter()
+        self._idle.append(connection)
+        return True
 
     def _send(self, connection: _Connection, request: bytes, due: float) -> None:
         connection.due = due
