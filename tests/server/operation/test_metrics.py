@@ -1,0 +1,94 @@
+"""Metrics are sums over the workers, and a scanner makes none."""
+
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import bentoml
+import httpx
+
+from tests.contract.cases import EMPLOYEE
+from tests.processes import wait_until
+from tests.server.operation.driving import Scrape, Servers
+
+
+def test_metrics_are_sums_over_the_workers(
+    servers: Servers, stored_models: dict[str, bentoml.Model], background: ThreadPoolExecutor
+) -> None:
+    server, count, rows = servers.twins, 120, 3
+    tag, route = str(stored_models["attrition"].tag), "/attrition/predict"
+    before = Scrape(server)
+
+    def predict(number: int) -> int:
+        # A connection of its own each, so that both workers get some.
+        employees = [EMPLOYEE] * rows if number % 10 else [{**EMPLOYEE, "salary": "huge"}]
+        return httpx.post(server.url + route, json={"employees": employees}).status_code
+
+    statuses = list(background.map(predict, range(count)))
+    valid = statuses.count(200)
+    assert {status: statuses.count(status) for status in (200, 400)} == {
+        200: count * 9 // 10,
+        400: count // 10,
+    }
+
+    after = before
+
+    def counted(name: str, **labels: str) -> float:
+        return after.total(name, **labels) - before.total(name, **labels)
+
+    def complete() -> bool:
+        nonlocal after
+        after = Scrape(server)
+        return counted("model_server_requests_total", route=route) >= count
+
+    wait_until(complete, 5, "not all requests were counted")
+    ours = {"route": route, "model": tag}
+    requests = {**ours, "protocol": "http"}
+    bentomls = {"endpoint": route, "runner_name": "model_server"}
+    for status, expected in ((200, valid), (400, count - valid)):
+        labels = {**requests, "status": str(status)}
+        assert counted("model_server_requests_total", **labels) == expected
+        assert counted("model_server_request_seconds_count", **labels) == expected
+        assert counted("model_server_request_seconds_bucket", **labels, le="+Inf") == expected
+        assert 0 < counted("model_server_request_seconds_sum", **labels) < 60
+        labels = {**bentomls, "http_response_code": str(status)}
+        assert counted("bentoml_service_request_total", **labels) == expected
+        assert counted("bentoml_service_request_duration_seconds_count", **labels) == expected
+    assert counted("model_server_requests_total", route=route) == count
+    assert counted("model_server_queue_wait_seconds_count", **ours) == valid
+    assert counted("model_server_queue_wait_seconds_bucket", **ours, le="+Inf") == valid
+    assert counted("model_server_batch_rows_sum", **ours) == valid * rows
+    batches = counted("model_server_batch_rows_count", **ours)
+    assert 1 <= batches <= valid
+    assert counted("model_server_batch_rows_bucket", **ours, le="2.0") == 0
+    assert after.total("model_server_queue_rows") == 0
+    assert after.total("bentoml_service_request_in_progress", endpoint=route) == 0
+
+
+def test_a_scanner_makes_no_series(servers: Servers) -> None:
+    server = servers.twins
+    with httpx.Client(base_url=server.url) as client:
+        client.get("/models/attrition")
+        client.get("/nothing-here")
+        wait_until(
+            lambda: (
+                {"unmatched", "/models/{name}"} <= Scrape(server).values("route")
+                and Scrape(server).total("model_server_requests_total", route="/metrics") > 0
+            ),
+            5,
+            "requests were not counted",
+        )
+        before = Scrape(server)
+        for _ in range(100):
+            assert client.get(f"/{uuid.uuid4().hex}").status_code == 404
+            client.get(f"/models/{uuid.uuid4().hex}")
+
+        def unmatched() -> float:
+            name = "model_server_requests_total"
+            labels = {"route": "unmatched", "status": "404"}
+            return Scrape(server).total(name, **labels) - before.total(name, **labels)
+
+        wait_until(lambda: unmatched() >= 100, 5, "requests were not counted")
+        assert unmatched() == 100
+        after = Scrape(server)
+        for label in ("route", "endpoint"):
+            assert after.values(label) == before.values(label)

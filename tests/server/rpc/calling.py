@@ -1,0 +1,113 @@
+"""Calling the service and a toy service over gRPC."""
+
+import contextlib
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import httpx
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from prometheus_client.parser import text_string_to_metric_families
+
+from models.attrition import attrition_pb2
+from tests.contract.cases import EMPLOYEE
+from tests.processes import Server, wait_until
+from tests.server import toy_pb2, toy_pb2_grpc
+
+TOY = "tests.server.rpc_toy:RpcToy"
+DEADLINE_SECONDS = 15
+SERVICES = {"attrition.v1.AttritionService", "topics.v1.TopicsService"}
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+QUEUE_ROWS = 12
+
+
+@dataclass
+class Toy:
+    """The toy service and stubs of it."""
+
+    server: Server
+    channel: grpc.Channel
+
+    def sleep(
+        self, name: str, seconds: float = 0, rows: int = 1, deadline: float = 30
+    ) -> "grpc.Future[Any]":
+        """Starts a call whose rows take the model some time."""
+        request = toy_pb2.RowsRequest(rows=[{"name": name, "seconds": seconds}] * rows)
+        stub = toy_pb2_grpc.ToyServiceStub(self.channel)
+        future: grpc.Future[Any] = stub.Sleep.future(request, timeout=deadline)
+        return future
+
+    def batches(self) -> list[list[str]]:
+        """Names of the rows of every batch so far."""
+        batches: list[list[str]] = httpx.post(f"{self.server.url}/toy/batches", json={}).json()
+        return batches
+
+    def computed(self, name: str) -> bool:
+        """Whether a row of this name has reached the model."""
+        return any(name in batch for batch in self.batches())
+
+    def occupy(self, seconds: float) -> "grpc.Future[Any]":
+        """Occupies the model; returns when it is occupied."""
+        name = uuid.uuid4().hex
+        sleeping = self.sleep(name, seconds)
+        wait(lambda: self.computed(name), "the model was not occupied")
+        return sleeping
+
+    def queued_rows(self) -> float:
+        """Rows waiting for the model."""
+        return total(self.server, "model_server_queue_rows", route="/toy/sleep")
+
+
+@contextlib.contextmanager
+def toy(**environment: str) -> Iterator[Toy]:
+    """Starts the toy service."""
+    with (
+        Server.start(TOY, environment=environment) as server,
+        grpc.insecure_channel(server.grpc) as channel,
+    ):
+        yield Toy(server, channel)
+
+
+def wait(condition: Callable[[], bool], what: str) -> None:
+    """Polls until a condition is true."""
+    wait_until(condition, DEADLINE_SECONDS, what)
+
+
+def employees(*changes: dict[str, Any]) -> attrition_pb2.EmployeesRequest:
+    """A request for employees that differ from the usual one."""
+    return attrition_pb2.EmployeesRequest(employees=[{**EMPLOYEE, **change} for change in changes])
+
+
+def total(server: Server, name: str, **labels: str) -> float:
+    """Sum of a metric over all samples with these labels."""
+    text = httpx.get(f"{server.url}/metrics", timeout=30).text
+    return sum(
+        sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == name and labels.items() <= sample.labels.items()
+    )
+
+
+def health_of(channel: grpc.Channel, service: str = "") -> int:
+    """Status of a service, by the standard health protocol."""
+    stub = health_pb2_grpc.HealthStub(channel)
+    status: int = stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=5).status
+    return status
+
+
+def send_bytes(channel: grpc.Channel, method: str, body: bytes) -> bytes:
+    """Calls a method without any stub."""
+    call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(method)
+    return call(body, timeout=5)
+
+
+def refused(call: Callable[[], Any]) -> grpc.RpcError:
+    """The error of a call that must fail."""
+    with pytest.raises(grpc.RpcError) as failed:
+        call()
+    return failed.value

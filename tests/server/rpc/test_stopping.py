@@ -1,0 +1,69 @@
+"""Several workers, and stopping."""
+
+import signal
+import time
+
+import grpc
+import psutil
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from tests.processes import Server
+from tests.server.rpc.calling import (
+    DEADLINE_SECONDS,
+    NOT_SERVING,
+    SERVING,
+    Toy,
+    health_of,
+    refused,
+    toy,
+)
+
+
+def test_two_workers_share_the_port(server: Server) -> None:
+    workers = psutil.Process(server.process.pid).children(recursive=True)
+    listening = {
+        worker.pid
+        for worker in workers
+        for connection in worker.net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN
+        and connection.laddr.port == int(server.grpc.split(":")[1])
+    }
+
+    assert len(listening) == 2
+
+
+def test_health_fails_first_and_calls_end_before_the_server_does() -> None:
+    drain_seconds, call_seconds = 2.0, 3.5
+    with toy(MODEL_SERVER_DRAIN_SECONDS=str(drain_seconds)) as started:
+        names = ("", "toy.v1.ToyService")
+        assert {health_of(started.channel, name) for name in names} == {SERVING}
+        # One that watches has no end of its own, and must not hold the server up.
+        watching = health_pb2_grpc.HealthStub(started.channel).Watch(
+            health_pb2.HealthCheckRequest()
+        )
+        assert next(watching).status == SERVING
+        sleeping = started.occupy(call_seconds)
+        terminated = time.monotonic()
+        started.server.process.send_signal(signal.SIGTERM)
+
+        assert next(watching).status == NOT_SERVING
+        assert {health_of(started.channel, name) for name in names} == {NOT_SERVING}
+        called = started.sleep("while draining")
+        assert time.monotonic() - terminated < drain_seconds
+
+        assert sleeping.result().names
+        assert called.result().names == ["while draining"]
+        assert started.server.process.wait(DEADLINE_SECONDS) == 0
+        assert drain_seconds <= time.monotonic() - terminated < 10
+        late = refused(lambda: started.sleep("late", deadline=5).result())
+        assert late.code() is grpc.StatusCode.UNAVAILABLE
+        assert started.server.output().count("Traceback") == 0
+
+
+def test_a_server_stops_without_draining(slow: Toy) -> None:
+    with toy() as started:
+        sleeping = started.occupy(1)
+        started.server.process.send_signal(signal.SIGTERM)
+
+        assert sleeping.result().names
+        assert started.server.process.wait(DEADLINE_SECONDS) == 0
