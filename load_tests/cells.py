@@ -40,7 +40,8 @@ FULL: dict[Cell, tuple[str, ...]] = {
 }
 QUICK: dict[Cell, tuple[str, ...]] = {
     Cell("turnover-1", 1, 1): _PAIR,
-    Cell("turnover-1", 32, 1): _ALL,
+    # No target is about `bentoml-lean`, and each system takes its time to start.
+    Cell("turnover-1", 32, 1): tuple(name for name in _ALL if name != "bentoml-lean"),
     Cell("turnover-1", 128, 1): ("server",),
     Cell("topics-1", 32, 1): _PAIR,
     Cell("turnover-1000", 32, 1): _PAIR,

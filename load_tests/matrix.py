@@ -32,7 +32,7 @@ class Effort:
 
 
 FULL = Effort(5, 3, 1, 5, 12, 60, 1_000_000, 20, 3)
-QUICK = Effort(2, 1, 0, 1, 4, 4, 50_000, 5, 0)
+QUICK = Effort(2, 1, 0, 1, 3, 4, 20_000, 3, 0)
 
 
 def measure(

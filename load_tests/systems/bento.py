@@ -36,6 +36,8 @@ def _environment(launch: Launch, **settings: str) -> dict[str, str]:
         "BENTOML_DO_NOT_TRACK": "True",
         "MODEL_SERVER_WORKERS": str(launch.workers),
         "MODEL_SERVER_GRPC_PORT": str(launch.grpc_port),
+        # Nobody here has to be told to turn elsewhere before it stops.
+        "MODEL_SERVER_DRAIN_SECONDS": "0",
         **own,
     }
 
