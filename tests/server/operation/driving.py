@@ -1,17 +1,15 @@
 """Servers that are driven into trouble, and what is done to them."""
 
 import uuid
-from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import httpx
-from prometheus_client.parser import text_string_to_metric_families
 
-from tests.processes import Server, wait_until
+from tests.processes import Server
+from tests.server.watching import Scrape, wait
 
 TOY, REAL = "tests.server.toy_service:Toy", "service:ModelServer"
-DEADLINE_SECONDS = 15
 ORIGIN = "https://console.example"
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 QUEUE_ROWS = 8
@@ -61,11 +59,6 @@ def computed(server: Server) -> list[str]:
     return [name for batch in batches for name in batch["names"]]
 
 
-def wait(condition: Callable[[], bool], what: str) -> None:
-    """Polls until a condition is true."""
-    wait_until(condition, DEADLINE_SECONDS, what)
-
-
 def start_sleeping(
     server: Server, background: ThreadPoolExecutor, seconds: float
 ) -> Future[httpx.Response]:
@@ -74,31 +67,6 @@ def start_sleeping(
     sleeping = background.submit(sleep, server, name, seconds)
     wait(lambda: name in computed(server), "the model was not occupied")
     return sleeping
-
-
-Labels = Mapping[str, str]
-
-
-class Scrape:
-    """The samples of `/metrics` at one moment."""
-
-    def __init__(self, server: Server) -> None:
-        text = httpx.get(f"{server.url}/metrics", timeout=30).text
-        self.samples = [
-            sample for family in text_string_to_metric_families(text) for sample in family.samples
-        ]
-
-    def total(self, name: str, **labels: str) -> float:
-        """Sum of a metric over all samples with these labels."""
-        return sum(
-            sample.value
-            for sample in self.samples
-            if sample.name == name and labels.items() <= sample.labels.items()
-        )
-
-    def values(self, label: str) -> set[str]:
-        """All values of a label."""
-        return {sample.labels[label] for sample in self.samples if label in sample.labels}
 
 
 def queued_rows(server: Server) -> float:

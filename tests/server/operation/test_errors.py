@@ -5,7 +5,8 @@ import uuid
 import httpx
 import pytest
 
-from tests.server.operation.driving import Servers, wait
+from tests.server.operation.driving import Servers
+from tests.server.watching import wait
 
 
 @pytest.mark.parametrize(

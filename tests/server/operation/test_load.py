@@ -7,14 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from tests.server.operation.driving import (
     QUEUE_ROWS,
     TIMEOUT_SECONDS,
-    Scrape,
     Servers,
     computed,
     queued_rows,
     sleep,
     start_sleeping,
-    wait,
 )
+from tests.server.watching import Scrape, wait
 
 
 def test_a_time_out_is_answered_and_frees_its_place(

@@ -10,7 +10,8 @@ import psutil
 
 from tests.contract.cases import EMPLOYEE
 from tests.processes import Server, wait_until
-from tests.server.operation.driving import Scrape, Servers, wait
+from tests.server.operation.driving import Servers
+from tests.server.watching import Scrape, wait
 
 
 def worker_pids(server: Server) -> set[int]:

@@ -8,7 +8,8 @@ import httpx
 
 from tests.contract.cases import EMPLOYEE
 from tests.processes import wait_until
-from tests.server.operation.driving import Scrape, Servers
+from tests.server.operation.driving import Servers
+from tests.server.watching import Scrape
 
 
 def test_metrics_are_sums_over_the_workers(

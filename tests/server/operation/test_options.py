@@ -4,7 +4,8 @@ import re
 
 import httpx
 
-from tests.server.operation.driving import ORIGIN, TRACE, Servers, wait
+from tests.server.operation.driving import ORIGIN, TRACE, Servers
+from tests.server.watching import wait
 
 
 def test_the_access_log_has_the_fast_path(servers: Servers) -> None:

@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from tests.processes import Server, wait_until
-from tests.server.operation.driving import DEADLINE_SECONDS, TOY, start_sleeping, wait
+from tests.server.operation.driving import TOY, start_sleeping
+from tests.server.watching import DEADLINE_SECONDS, wait
 
 
 def test_readiness_fails_first_and_requests_end_before_the_server_does(

@@ -10,15 +10,14 @@ import grpc
 import httpx
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from prometheus_client.parser import text_string_to_metric_families
 
 from models.attrition import attrition_pb2
 from tests.contract.cases import EMPLOYEE
-from tests.processes import Server, wait_until
+from tests.processes import Server
 from tests.server import toy_pb2, toy_pb2_grpc
+from tests.server.watching import Scrape, wait
 
 TOY = "tests.server.rpc_toy:RpcToy"
-DEADLINE_SECONDS = 15
 SERVICES = {"attrition.v1.AttritionService", "topics.v1.TopicsService"}
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -59,7 +58,7 @@ class Toy:
 
     def queued_rows(self) -> float:
         """Rows waiting for the model."""
-        return total(self.server, "model_server_queue_rows", route="/toy/sleep")
+        return Scrape(self.server).total("model_server_queue_rows", route="/toy/sleep")
 
 
 @contextlib.contextmanager
@@ -72,25 +71,9 @@ def toy(**environment: str) -> Iterator[Toy]:
         yield Toy(server, channel)
 
 
-def wait(condition: Callable[[], bool], what: str) -> None:
-    """Polls until a condition is true."""
-    wait_until(condition, DEADLINE_SECONDS, what)
-
-
 def employees(*changes: dict[str, Any]) -> attrition_pb2.EmployeesRequest:
     """A request for employees that differ from the usual one."""
     return attrition_pb2.EmployeesRequest(employees=[{**EMPLOYEE, **change} for change in changes])
-
-
-def total(server: Server, name: str, **labels: str) -> float:
-    """Sum of a metric over all samples with these labels."""
-    text = httpx.get(f"{server.url}/metrics", timeout=30).text
-    return sum(
-        sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-        if sample.name == name and labels.items() <= sample.labels.items()
-    )
 
 
 def health_of(channel: grpc.Channel, service: str = "") -> int:

@@ -12,7 +12,8 @@ from tests.contract.cases import EMPLOYEE
 from tests.contract.surfaces import refused_call, trailers
 from tests.processes import Server
 from tests.server import toy_pb2, toy_pb2_grpc
-from tests.server.rpc.calling import QUEUE_ROWS, Toy, employees, refused, send_bytes, total, wait
+from tests.server.rpc.calling import QUEUE_ROWS, Toy, employees, refused, send_bytes
+from tests.server.watching import Scrape, wait
 
 
 @pytest.mark.parametrize("request_id", ["order-66", ""])
@@ -78,11 +79,12 @@ def test_an_unknown_method_is_refused_and_makes_no_series(
     assert refused_call(error).code == "method_not_allowed"
     wait(
         lambda: (
-            total(server, "model_server_requests_total", route="unmatched", protocol="grpc") > 0
+            Scrape(server).total("model_server_requests_total", route="unmatched", protocol="grpc")
+            > 0
         ),
         "the call was not counted",
     )
-    assert total(server, "model_server_requests_total", route=method) == 0
+    assert Scrape(server).total("model_server_requests_total", route=method) == 0
 
 
 def test_bytes_that_are_no_message_are_invalid_input(channel: grpc.Channel) -> None:
@@ -122,7 +124,7 @@ def test_calls_are_counted_by_method_protocol_and_status(server: Server, stub: A
     labels = {"route": "/attrition.v1.AttritionService/Explain", "protocol": "grpc"}
 
     def counted(status: str) -> float:
-        return total(server, "model_server_requests_total", **labels, status=status)
+        return Scrape(server).total("model_server_requests_total", **labels, status=status)
 
     before = counted("200"), counted("400")
     for _ in range(3):
@@ -133,4 +135,4 @@ def test_calls_are_counted_by_method_protocol_and_status(server: Server, stub: A
         lambda: (counted("200"), counted("400")) == (before[0] + 3, before[1] + 1),
         "the calls were not counted",
     )
-    assert total(server, "bentoml_service_request_total", endpoint=labels["route"]) == 0
+    assert Scrape(server).total("bentoml_service_request_total", endpoint=labels["route"]) == 0

@@ -8,7 +8,8 @@ from google.rpc.error_details_pb2 import RetryInfo
 from grpc_status import rpc_status
 
 from tests.contract.surfaces import refused_call
-from tests.server.rpc.calling import QUEUE_ROWS, Toy, refused, total, wait
+from tests.server.rpc.calling import QUEUE_ROWS, Toy, refused
+from tests.server.watching import Scrape, wait
 
 
 def test_http_and_grpc_share_batches_and_each_gets_its_own(slow: Toy) -> None:
@@ -48,7 +49,7 @@ def test_a_call_whose_deadline_passes_leaves_the_queue(slow: Toy) -> None:
     assert not slow.computed("late")
     labels = {"route": "/toy.v1.ToyService/Sleep", "status": "504"}
     wait(
-        lambda: total(slow.server, "model_server_requests_total", **labels) > 0,
+        lambda: Scrape(slow.server).total("model_server_requests_total", **labels) > 0,
         "the call was not counted",
     )
 

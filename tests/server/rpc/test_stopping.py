@@ -8,15 +8,8 @@ import psutil
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from tests.processes import Server
-from tests.server.rpc.calling import (
-    DEADLINE_SECONDS,
-    NOT_SERVING,
-    SERVING,
-    Toy,
-    health_of,
-    refused,
-    toy,
-)
+from tests.server.rpc.calling import NOT_SERVING, SERVING, Toy, health_of, refused, toy
+from tests.server.watching import DEADLINE_SECONDS
 
 
 def test_two_workers_share_the_port(server: Server) -> None:
