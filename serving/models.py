@@ -183,3 +183,8 @@ def find_model(models: Mapping[str, V], name: str, version: str = "") -> V:
             f"Model {name} has no version of this name; there is: {model.version}.",
         )
     return model
+
+
+def served_model(name: str, version: str = "") -> ServedModel:
+    """Looks up a model of the running service instance; see `find_model`."""
+    return find_model(served_models(), name, version)

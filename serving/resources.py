@@ -16,7 +16,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from serving.errors import Code, ServingError
 from serving.inference.http import add_routes as add_inference_routes
 from serving.inference.http import described_routes
-from serving.models import ServedModel, find, find_model, served_models
+from serving.models import ServedModel, find, served_model, served_models
 from serving.openapi import error_responses, openapi_document
 
 _ASSETS = Path(fastapi_offline.__file__).parent / "static"
@@ -94,7 +94,7 @@ def list_models() -> list[ModelInfo]:
 
 def get_model(name: str) -> ModelInfo:
     """Describes one served model."""
-    return ModelInfo.of(name, find_model(served_models(), name))
+    return ModelInfo.of(name, served_model(name))
 
 
 def get_performance(
@@ -108,19 +108,19 @@ def get_performance(
     ] = "overall",
 ) -> Performance:
     """Returns the metrics that training measured on held-out rows."""
-    card = find_model(served_models(), name).card
+    card = served_model(name).card
     metrics = find(card.performance, filter_, "filter")
     return Performance(filter=filter_, data_simulated=card.data.simulated, metrics=metrics)
 
 
 def get_args(name: str) -> dict[str, Any]:
     """Returns all training parameters."""
-    return find_model(served_models(), name).card.parameters
+    return served_model(name).card.parameters
 
 
 def get_arg(name: str, arg: str) -> dict[str, Any]:
     """Returns one training parameter."""
-    return {arg: find(find_model(served_models(), name).card.parameters, arg, "arg")}
+    return {arg: find(served_model(name).card.parameters, arg, "arg")}
 
 
 _RESOURCES: dict[str, Callable[..., Any]] = {

@@ -28,7 +28,7 @@ from serving.inference.messages import (
 )
 from serving.inference.model import InferenceModel
 from serving.inference.signature import InputColumn, OutputColumn
-from serving.models import ServedModel, find_model, served_models
+from serving.models import ServedModel, served_model
 from serving.openapi import error_responses
 from serving.response import answer
 
@@ -149,12 +149,12 @@ def ready() -> Ready:
 
 def model_metadata(model: str, version: str = "") -> ModelMetadata:
     """Describes a model's tensors."""
-    return describe(model, find_model(served_models(), model, version))
+    return describe(model, served_model(model, version))
 
 
 def model_ready(model: str, version: str = "") -> ModelReady:
     """Answers 200 when the model takes requests."""
-    find_model(served_models(), model, version)
+    served_model(model, version)
     return ModelReady(name=model, ready=True)
 
 
@@ -169,7 +169,7 @@ def infer(body: InferenceRequest, model: str, version: str = "") -> InferenceRes
 
 def refuse_infer(model: str, version: str = "") -> None:
     """Refuses a prediction by a model that is not served; those that are have endpoints."""
-    find_model(served_models(), model, version)
+    served_model(model, version)
     raise ServingError(Code.NOT_FOUND, "This model is not served over the Open Inference Protocol.")
 
 
