@@ -1,4 +1,1 @@
-"""Served models: one folder each, with its contract, features and predictor.
-
-`models.card` and `models.predictor` hold what every served model shares.
-"""
+"""The served models: one folder each, which defines `MODEL`; see `docs/add-a-model.md`."""

@@ -1,10 +1,8 @@
 """The typed contract of the attrition model: one employee in, one probability out."""
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
-
-MAX_ROWS = 10_000
 
 Department = Literal[
     "IT",
@@ -19,9 +17,6 @@ Department = Literal[
     "technical",
 ]
 Salary = Literal["low", "medium", "high"]
-
-DEPARTMENTS: tuple[Department, ...] = get_args(Department)
-SALARIES: tuple[Salary, ...] = get_args(Salary)
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Flag = Annotated[int, Field(ge=0, le=1)]
@@ -79,14 +74,6 @@ class Employee(BaseModel):
         validation_alias=AliasChoices("department", "sales"),
     )
     salary: Salary = Field(description="Salary band.")
-
-
-class EmployeesRequest(BaseModel):
-    """Employees to judge, in the order in which the answers come back."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    employees: list[Employee] = Field(min_length=1, max_length=MAX_ROWS)
 
 
 class Attrition(BaseModel):

@@ -2,8 +2,6 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-MAX_ROWS = 10_000
-
 
 class Text(BaseModel):
     """One text to classify; for a project, its title followed by its description."""
@@ -20,14 +18,6 @@ class Text(BaseModel):
     )
 
 
-class TextsRequest(BaseModel):
-    """Texts to classify, in the order in which the answers come back."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    texts: list[Text] = Field(min_length=1, max_length=MAX_ROWS)
-
-
 class Topic(BaseModel):
     """The topic of one text."""
 
@@ -38,3 +28,15 @@ class Topic(BaseModel):
     probabilities: dict[str, float] = Field(
         description="Every topic the model knows → its probability, adding up to 1."
     )
+
+
+class Project(BaseModel):
+    """A project as the training data tells of it."""
+
+    title: str = Field(min_length=1)
+    description: str | None = None
+
+
+def project_text(title: str, description: str | None) -> str:
+    """Joins a project's title and description into the text that the model is trained on."""
+    return f"{title} {description or ''}".strip()

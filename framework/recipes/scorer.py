@@ -8,7 +8,7 @@ from typing import Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from models.imports import without
+from framework.imports import without
 
 # LightGBM imports both to accept their types, which nothing here passes: 60 MB in every worker.
 with without("pandas", "pyarrow"):
@@ -36,12 +36,16 @@ class Scorer:
     prepared for single rows.
 
     Args:
-        booster: A model that gives one number per row.
+        booster: The model.
+
+    Attributes:
+        outputs: Numbers that it gives for each row: one, or one for each class.
     """
 
     def __init__(self, booster: lightgbm.Booster) -> None:
         self._booster = booster
         self._columns: int = booster.num_feature()
+        self.outputs: int = booster.num_model_per_iteration()
         self._single = ctypes.c_void_p()
         _require_success(
             _LIB.LGBM_BoosterPredictForMatSingleRowFastInit(
@@ -68,7 +72,7 @@ class Scorer:
         return cast(NDArray[np.float64], shap)
 
     def __call__(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Returns the score of every row.
+        """Returns the score of every row: shape `[N]`, or `[N, outputs]` if there are several.
 
         Args:
             features: One row per record, in the order of the model's features.
@@ -81,7 +85,8 @@ class Scorer:
         if columns != self._columns:
             raise ValueError(f"The model has {self._columns} features, not {columns}.")
         features = np.ascontiguousarray(features, dtype=np.float64)
-        scores = np.empty(rows, dtype=np.float64)
+        shape = rows if self.outputs == 1 else (rows, self.outputs)
+        scores = np.empty(shape, dtype=np.float64)
         data, out = ctypes.c_void_p(features.ctypes.data), ctypes.c_void_p(scores.ctypes.data)
         written = ctypes.byref(ctypes.c_int64())
         if rows == 1:

@@ -8,12 +8,14 @@ reproduce the golden examples before a worker reports ready.
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any, Literal
 
 import bentoml
 from bentoml.exceptions import BentoMLException
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 CARD_FILE = "card.json"
+DataKind = Literal["simulated", "file", "builtin"]
 
 
 class ModelRefusedError(BentoMLException):
@@ -28,13 +30,27 @@ class DataSummary(_Frozen):
     """Where the training rows came from and how they were divided."""
 
     source: str = Field(description="Path or URL of the data, or `simulation`.")
-    simulated: bool = Field(description="True when the rows were generated, not observed.")
+    kind: DataKind = Field(description="Generated, read from a file, or shipped with a library.")
     sha256: str = Field(description="Hash of the data as read.")
     rows: int = Field(description="Rows read.")
     distinct_rows: int = Field(description="Rows left after removing exact duplicates.")
     train_rows: int
     validation_rows: int
     test_rows: int
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the rows were generated, not observed."""
+        return self.kind == "simulated"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_first_form(cls, content: Any) -> Any:
+        """Cards of the first form knew `simulated`, true or false."""
+        if isinstance(content, dict) and "simulated" in content:
+            content = dict(content)
+            content["kind"] = "simulated" if content.pop("simulated") else "file"
+        return content
 
 
 class NumberProfile(_Frozen):
@@ -43,12 +59,16 @@ class NumberProfile(_Frozen):
     mean: float
     std: float
     quantiles: dict[str, float] = Field(description="Quantile (`0.0` … `1.0`) → value.")
+    missing: float = Field(default=0.0, description="Share of rows without a value.")
 
 
 class CategoryProfile(_Frozen):
     """Reference distribution of a categorical feature in the training rows."""
 
-    shares: dict[str, float] = Field(description="Category → share of rows, adding up to 1.")
+    shares: dict[str, float] = Field(
+        description="Category → share of the rows that have a value, adding up to 1."
+    )
+    missing: float = Field(default=0.0, description="Share of rows without a value.")
 
 
 class GoldenExample(_Frozen):
@@ -63,6 +83,10 @@ class ModelCard(_Frozen):
 
     framework: str = Field(description="Distribution name of the framework, e.g. `lightgbm`.")
     versions: dict[str, str] = Field(description="Library → version used for training.")
+    task: str = Field(description="Kind of question: `binary`, `multiclass`, `regression` …")
+    target: list[str] = Field(description="Columns of the data that the model learnt to tell.")
+    outputs: list[str] = Field(description="Fields of an answer.")
+    units: dict[str, str] = Field(default={}, description="Field of an answer → its unit.")
     data: DataSummary
     seed: int
     git_commit: str | None = Field(description="Commit of the training code, if known.")
@@ -81,19 +105,44 @@ class ModelCard(_Frozen):
     )
     golden: list[GoldenExample] = Field(min_length=1)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _read_first_form(cls, content: Any) -> Any:
+        """Cards of the first form, of classifiers only, told neither task nor outputs."""
+        if isinstance(content, dict) and "task" not in content:
+            is_binary = content.get("threshold") is not None
+            golden = content.get("golden") or [{}]
+            content = {
+                **content,
+                "task": "binary" if is_binary else "multiclass",
+                "target": [],
+                "outputs": list(golden[0].get("prediction", {})),
+            }
+        return content
+
     @classmethod
     def read(cls, model: bentoml.Model) -> "ModelCard":
         """Returns the card stored with `model`.
 
         Raises:
-            ModelRefusedError: The model has no card: it was not written by `python -m training`.
+            ModelRefusedError: The model has no card, or none that can be read.
         """
         path = Path(model.path_of(CARD_FILE))
         if not path.is_file():
             raise ModelRefusedError(
-                f"Model {model.tag} has no {CARD_FILE}; train it with `python -m training`."
+                f"Model {model.tag} has no {CARD_FILE}: it was not stored by this project. Train "
+                f"it with `python -m training {model.tag.name}`, or bring its file in with "
+                f"`python -m training import {model.tag.name} --file …`."
             )
-        return cls.model_validate_json(path.read_bytes())
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            place = ".".join(str(part) for part in first["loc"])
+            raise ModelRefusedError(
+                f"Model {model.tag} has a {CARD_FILE} that cannot be read ({place}: "
+                f"{first['msg']}); retrain with `python -m training {model.tag.name}`."
+            ) from None
 
     def require_compatible(
         self, tag: object, features: list[str], categories: Mapping[str, list[str]]

@@ -1,0 +1,29 @@
+"""What a model is: its contract, its encoder, its task, its recipe, its card.
+
+A model is one folder below `models/`, whose module defines `MODEL`; see `docs/add-a-model.md`.
+"""
+
+from framework.answers import Answers
+from framework.bundle import Bundle
+from framework.card import ModelCard, ModelRefusedError
+from framework.fields import FieldError
+from framework.model import MAX_ROWS, Model, Source
+from framework.records import Records
+from framework.tasks import Binary, Multiclass, MultiOutput, Regression, Task
+
+__all__ = [
+    "MAX_ROWS",
+    "Answers",
+    "Binary",
+    "Bundle",
+    "FieldError",
+    "Model",
+    "ModelCard",
+    "ModelRefusedError",
+    "MultiOutput",
+    "Multiclass",
+    "Records",
+    "Regression",
+    "Source",
+    "Task",
+]

@@ -1,0 +1,135 @@
+"""A stored model, loaded and trusted: what answers."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, Self
+
+import bentoml
+from pydantic import BaseModel
+
+from framework.answers import Answers, AnswerT
+from framework.card import ModelCard, ModelRefusedError
+from framework.model import Model
+from framework.records import Records, RecordT
+
+# Golden examples were computed by the same code on the same numbers: only the last bits of a
+# double may differ, between processors.
+GOLDEN_TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True)
+class Bundle(Generic[RecordT, AnswerT]):
+    """One stored model: its definition, its card and its estimator.
+
+    Attributes:
+        model: The definition.
+        tag: Exact tag in the BentoML store.
+        card: What training knows of it.
+        estimator: What computes; the recipe knows its type.
+        created: When it was stored; None before.
+    """
+
+    model: Model[RecordT, AnswerT]
+    tag: str
+    card: ModelCard
+    estimator: Any
+    created: datetime | None = None
+
+    @classmethod
+    def load(cls, model: Model[RecordT, AnswerT], stored: bentoml.Model) -> Self:
+        """Loads a stored model, and has it reproduce its golden examples.
+
+        Raises:
+            ModelRefusedError: It must not be served; the message says why and what to do.
+        """
+        card = ModelCard.read(stored)
+        categories = {
+            name: [str(value) for value in values]
+            for name, values in model.encoder.categories.items()
+        }
+        card.require_compatible(stored.tag, model.feature_names, categories)
+        estimator = model.load(stored.path_of, card)
+        bundle = cls(model, str(stored.tag), card, estimator, stored.creation_time)
+        bundle.require_golden()
+        return bundle
+
+    @property
+    def version(self) -> str:
+        """Version part of the tag."""
+        return self.tag.partition(":")[2]
+
+    def predict(self, records: Sequence[RecordT]) -> Sequence[AnswerT]:
+        """Answers records, one answer each, in order.
+
+        Records of a batch (`Records`) get `Answers`, columns that become objects when looked at;
+        a list gets a list.
+        """
+        if isinstance(records, Records):
+            return self._answers(records)
+        return list(self._answers(self.model.encoder.from_records(records)))
+
+    def explain(self, records: Sequence[RecordT]) -> list[Any]:
+        """Explains the answers to records, one explanation each, in order.
+
+        Raises:
+            NotImplementedError: The model has no explanations.
+        """
+        if not isinstance(records, Records):
+            records = self.model.encoder.from_records(records)
+        return self.model.explain(self, records)
+
+    def require_golden(self) -> None:
+        """Checks that the golden examples of the card are reproduced.
+
+        Raises:
+            ModelRefusedError: A prediction differs; the message names the example and both values.
+        """
+        golden = self.card.golden
+        records = [self.model.record.model_validate(example.record) for example in golden]
+        for index, (example, prediction) in enumerate(
+            zip(golden, self.predict(records), strict=True)
+        ):
+            expected, actual = example.prediction, prediction.model_dump(mode="json")
+            if not _close(expected, actual):
+                raise ModelRefusedError(
+                    f"Model {self.tag} does not reproduce golden example {index}: "
+                    f"expected {expected}, got {actual}. The stored files or the libraries have "
+                    f"changed since training; retrain with `python -m training {self.model.name}`."
+                )
+
+    def _answers(self, records: Records[RecordT]) -> Answers[AnswerT]:
+        model = self.model
+        scores = model.scores(self.estimator, model.features(records))
+        labels = model.task.answer_labels(model.answer, self.card)
+        return Answers(model.answer, model.columns_of(scores, self.card), labels)
+
+
+def explained(
+    answers: Sequence[BaseModel], explanation: type[BaseModel], parts: Sequence[dict[str, Any]]
+) -> list[BaseModel]:
+    """Makes explanations of answers and what explains them.
+
+    Args:
+        answers: Their fields that the explanation has too are taken over.
+        explanation: Type of an explanation.
+        parts: Its other fields, one dictionary for each answer.
+    """
+    shared = explanation.model_fields.keys() & type(answers[0]).model_fields.keys()
+    return [
+        explanation.model_validate({**answer.model_dump(include=set(shared)), **part})
+        for answer, part in zip(answers, parts, strict=True)
+    ]
+
+
+def _close(expected: object, actual: object) -> bool:
+    if isinstance(expected, dict) and isinstance(actual, dict):
+        return expected.keys() == actual.keys() and all(
+            _close(value, actual[key]) for key, value in expected.items()
+        )
+    if isinstance(expected, list) and isinstance(actual, list):
+        return len(expected) == len(actual) and all(map(_close, expected, actual))
+    if isinstance(expected, float) and isinstance(actual, float):
+        return math.isclose(expected, actual, rel_tol=GOLDEN_TOLERANCE, abs_tol=GOLDEN_TOLERANCE)
+    return expected == actual

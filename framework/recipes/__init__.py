@@ -1,0 +1,1 @@
+"""Recipes: models that are fitted, stored and asked in a usual way."""
