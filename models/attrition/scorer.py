@@ -8,7 +8,7 @@ from typing import Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from models.imports import without
+from framework.imports import without
 
 # LightGBM imports both to accept their types, which nothing here passes: 60 MB in every worker.
 with without("pandas", "pyarrow"):

@@ -7,8 +7,8 @@ import bentoml
 import numpy as np
 from numpy.typing import NDArray
 
+from framework.imports import without
 from models.card import ModelCard, ModelRefusedError
-from models.imports import without
 from models.topics.features import FEATURES, documents
 from models.topics.schema import Text, Topic
 
