@@ -16,8 +16,8 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --python-version 3.11 \
 
 # The served models; `make serve` trains those that the BentoML store lacks.
 MODELS := attrition topics
-CODE := $(wildcard models training serving service.py load_tests deploy tests examples)
-PROTOS := $(sort $(shell find models serving tests -name '*.proto'))
+CODE := $(wildcard framework models training serving service.py load_tests deploy tests examples)
+PROTOS := $(sort $(shell find framework models serving tests -name '*.proto'))
 # Writes the stubs of every .proto file below the folder $(1), at the file's own path. Generated code
 # has no annotations of the strict kind; mypy still reads those it has.
 stubs = $(BIN)/python -m grpc_tools.protoc --proto_path=. \

@@ -58,8 +58,8 @@ class ModelServer:
 
     @bentoml.on_deployment
     @staticmethod
-    def refuse_to_start_in_vain() -> None:
-        """Ends the start, with one clear message, before any worker fails for itself."""
+    def preflight() -> None:
+        """Checks once, before any worker starts, what would make each of them fail."""
         require_free_port(SETTINGS)
         load_trusted(AttritionPredictor, ATTRITION.resolve())
         load_trusted(TopicsPredictor, TOPICS.resolve())

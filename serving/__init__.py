@@ -1,9 +1,9 @@
 """Everything between a socket and a predictor; knows no particular model."""
 
-from serving.models import ServedModel, pinned_model, pinned_models_environment
-from serving.resources import resources_app
-from serving.rpc.server import require_free_port
-from serving.service import ModelService
+from serving.grpc.server import require_free_port
+from serving.http.resources import resources_app
+from serving.model_service import ModelService
+from serving.served import ServedModel, pinned_model, pinned_models_environment
 from serving.settings import Settings, load_settings
 
 __all__ = [
