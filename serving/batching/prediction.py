@@ -4,10 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, get_origin
 
 import pydantic
-from _bentoml_sdk.io_models import IORootModel
-from _bentoml_sdk.method import APIMethod
 from numpy.typing import NDArray
 
+from framework.adapters.bentoml import APIMethod, IORootModel
 from serving.batching.batcher import Batcher
 from serving.errors import ServingError
 from serving.http.openapi import declared_type

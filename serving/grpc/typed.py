@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pydantic
-from _bentoml_sdk.method import APIMethod
 from bentoml.exceptions import BentoMLConfigException
 from google.protobuf.descriptor import FileDescriptor, MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
+from framework.adapters.bentoml import APIMethod
 from serving.batching.prediction import Prediction, is_batchable_list
 from serving.grpc.calls import Call, Handler
 from serving.grpc.conversion import misfits, reader, writer
