@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, get_args, get_origin
 
 import pydantic
-from _bentoml_sdk.io_models import IORootModel
-from _bentoml_sdk.method import APIMethod
+from framework.adapters.bentoml import APIMethod, IORootModel
 
 from framework import Answers, Bundle, Records
 from framework.records import Encoder, EncodingError
