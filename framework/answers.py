@@ -147,9 +147,7 @@ def _adapter(answer_type: type[AnswerT]) -> TypeAdapter[list[AnswerT]]:
 _DTYPES: dict[Kind, Any] = {"float": float, "int": int, "bool": bool, "text": object}
 
 
-def _column(
-    field: AnswerField, values: list[Any], labels: Sequence[str] | None
-) -> NDArray[Any]:
+def _column(field: AnswerField, values: list[Any], labels: Sequence[str] | None) -> NDArray[Any]:
     if field.shape == "labelled" and labels is not None:
         values = [[value[label] for label in labels] for value in values]
     if field.nullable:

@@ -11,6 +11,10 @@ from serving.http.openapi import openapi_document
 from serving.open_inference.routes import described_routes
 from serving.worker import Worker
 
+BATCHED: dict[str, Any] = {"batchable": True, "max_batch_size": 1_000, "max_latency_ms": 1_000}
+"""Options of an API that the batcher answers: most rows in a batch, and the time in which a request
+must be answered or refused."""
+
 
 class ModelService(bentoml.Service[Any]):
     """A BentoML service whose batchable APIs are answered by the fast path.

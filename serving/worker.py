@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,6 +11,7 @@ from google.protobuf.descriptor import FileDescriptor
 from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
 from starlette.middleware import Middleware
 
+from framework import Bundle, FieldError
 from framework.adapters.bentoml import (
     APIMethod,
     available_cores,
@@ -27,17 +28,18 @@ from serving.batching.batcher import Batcher, Limits
 from serving.batching.computation import computation
 from serving.batching.prediction import Prediction, is_batchable_list
 from serving.batching.threads import Threads
+from serving.codecs.json import JsonCodec
+from serving.codecs.tensors import TensorCodec
 from serving.grpc.server import RpcServer
 from serving.grpc.typed import typed_services
 from serving.http.asgi import App
-from serving.http.endpoint import Endpoint
+from serving.http.endpoint import Endpoint, HttpCodec
 from serving.http.gateway import Gateway
 from serving.lifecycle import Lifecycle, settle_memory
 from serving.metrics import Metrics, RouteMetrics
 from serving.open_inference.model import InferenceModel
-from serving.open_inference.routes import InferEndpoint, infer_paths
+from serving.open_inference.routes import infer_paths
 from serving.open_inference.servicer import inference_service
-from serving.served import ServedModel
 from serving.settings import load_settings
 
 logger = logging.getLogger("bentoml.serving")
@@ -124,14 +126,14 @@ class Worker:
             services.append(inference_service(models, lambda: not self._draining))
             self._rpc = RpcServer(services, self.metrics, self.settings)
             await self._rpc.start()
-        endpoints = {
-            _path(self._service, api): self._wrapped(self._endpoint(api))
-            for api in self._service.apis.values()
-            if api.route in self.predictions
-        }
+        endpoints = {}
+        for api in self._service.apis.values():
+            if prediction := self.predictions.get(api.route):
+                path = _path(self._service, api)
+                endpoints[path] = self._endpoint(prediction, JsonCodec(prediction), path)
         for model in models.values():
-            endpoint = self._wrapped(InferEndpoint(model, self.settings.max_body_bytes))
-            endpoints |= dict.fromkeys(infer_paths(model.served.tag), endpoint)
+            for path, template in infer_paths(model.bundle.tag).items():
+                endpoints[path] = self._endpoint(model.prediction, TensorCodec(model), template)
         return endpoints
 
     async def drain(self) -> None:
@@ -151,12 +153,8 @@ class Worker:
 
     def _prediction(self, api: APIMethod[..., Any]) -> Prediction:
         path, tag = _path(self._service, api), self.model_tag(api)
-        model = self._model_behind(api.route)
         batcher = Batcher(
-            computation(
-                partial(api.func, self._factory.service_instance),
-                model.predictor.predict_features if model else None,
-            ),
+            computation(partial(api.func, self._factory.service_instance)),
             Limits(
                 max_batch_rows=api.max_batch_size,
                 max_queue_rows=self.settings.max_queue_rows,
@@ -166,36 +164,33 @@ class Worker:
             self._threads,
             self.metrics.batcher(path, tag, api.name),
         )
-        return Prediction(api, batcher, tag, self.settings.max_rows)
+        bundle = self._bundles.get(api.route.split("/")[1])
+        return Prediction(api, batcher, tag, self.settings.max_rows, bundle)
+
+    @property
+    def _bundles(self) -> Mapping[str, Bundle[Any, Any]]:
+        """The models of the framework that the service has loaded, by name."""
+        return getattr(self._factory.service_instance, "models", {})
 
     def _inference_models(self) -> dict[str, InferenceModel]:
         """Returns the models that can be asked in columns, by name."""
         models = {}
-        for route, prediction in self.predictions.items():
-            if not (served := self._model_behind(route)):
+        for name, bundle in self._bundles.items():
+            prediction = self.predictions.get(f"/{name}/predict")
+            if prediction is None:
                 continue
-            name = route.split("/")[1]
             try:
-                models[name] = InferenceModel(
-                    name, served, prediction.max_rows, prediction.submit_features
-                )
-            except TypeError as error:
+                models[name] = InferenceModel.of(bundle, prediction)
+            except FieldError as error:
                 logger.warning("Model %s is not served over Open Inference: %s", name, error)
         return models
 
-    def _model_behind(self, route: str) -> ServedModel | None:
-        """Returns the model that answers `/<name>/predict`, if the service names it."""
-        name, _, method = route.strip("/").partition("/")
-        models = getattr(self._factory.service_instance, "models", {})
-        return models.get(name) if method == "predict" else None
-
-    def _endpoint(self, api: APIMethod[..., Any]) -> Endpoint:
-        prediction = self.predictions[api.route]
-        metrics = self.metrics.route(_path(self._service, api), prediction.model_tag)
+    def _endpoint(self, prediction: Prediction, codec: HttpCodec, route: str) -> App:
+        metrics = self.metrics.route(route, prediction.model_tag)
         if self._factory.fast_middlewares:
             # The gateway guards a wrapped endpoint and counts its requests: not twice.
             metrics = RouteMetrics((), changed=lambda: None)
-        return Endpoint(prediction, self.settings, metrics)
+        return self._wrapped(Endpoint(prediction, codec, self.settings, metrics))
 
     def _wrapped(self, endpoint: App) -> App:
         for middleware in reversed(self._factory.fast_middlewares):

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, get_args, get_origin
 
 import pydantic
-from framework.adapters.bentoml import APIMethod, IORootModel
 
 from framework import Answers, Bundle, Records
+from framework.adapters.bentoml import APIMethod, IORootModel
 from framework.records import Encoder, EncodingError
 from serving.batching.batcher import Batcher
 from serving.batching.computation import Chunk

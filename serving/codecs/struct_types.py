@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import annotated_types
 import msgspec
 from msgspec import Meta
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from framework import FieldError, Records
 from framework.fields import FieldSpec, fields_of, has_own_rules
@@ -34,7 +34,7 @@ class FastDecoder:
     """
 
     def __init__(self, encoder: Encoder[Any], request: type[BaseModel] | None, field: str) -> None:
-        record = encoder.record_type
+        record: type[BaseModel] = encoder.record_type
         if has_own_rules(record) or (request is not None and has_own_rules(request)):
             raise FieldError(f"{record.__name__} has rules of its own.")
         self._encoder = encoder
@@ -48,7 +48,10 @@ class FastDecoder:
         self._is_list = request is None
         config = record.model_config
         self._checks = [
-            (index, TypeAdapter(list[spec.annotation], config={"strict": bool(config.get("strict"))}))  # type: ignore[name-defined]
+            (
+                index,
+                TypeAdapter(list[spec.annotation], config={"strict": bool(config.get("strict"))}),
+            )  # type: ignore[name-defined]
             for index, spec in enumerate(fields_of(record))
             if not spec.plain
         ]
@@ -78,6 +81,10 @@ class FastDecoder:
         return self._encoder.encode(values)
 
 
+def _list_of(spec: FieldSpec) -> Any:
+    return list[spec.annotation]  # type: ignore[name-defined]
+
+
 def answer_struct(names: Sequence[str]) -> type[msgspec.Struct]:
     """Makes a type whose instances are written as JSON objects of these fields."""
     return msgspec.defstruct("Answer", [(name, Any) for name in names], gc=False)
@@ -103,10 +110,8 @@ def _field(record: type[BaseModel], spec: FieldSpec) -> tuple[Any, ...]:
 
 
 def _type(spec: FieldSpec) -> Any:
-    of: Any
-    if spec.categories:
-        of = Literal[spec.categories]
-    else:
+    of: Any = Literal[spec.categories]
+    if not spec.categories:
         of = _limited(_TYPES[spec.kind], _limits(spec))
     if spec.length is not None:
         of = Annotated[list[of], Meta(min_length=spec.length, max_length=spec.length)]
@@ -144,5 +149,3 @@ def _request(request: type[BaseModel], field: str, rows: Any) -> type[msgspec.St
         [(field, _limited(rows, limits))],
         forbid_unknown_fields=extra == "forbid",
     )
-
-

@@ -173,7 +173,9 @@ def describe(name: str, bundle: Bundle[Any, Any]) -> ModelMetadata:
 
 
 def _no_tensors() -> ServingError:
-    return ServingError(Code.NOT_FOUND, "This model is not served over the Open Inference Protocol.")
+    return ServingError(
+        Code.NOT_FOUND, "This model is not served over the Open Inference Protocol."
+    )
 
 
 def _tensors(columns: Sequence[InputColumn | OutputColumn]) -> list[TensorMetadata]:
