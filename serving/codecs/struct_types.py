@@ -46,12 +46,9 @@ class FastDecoder:
             rows = _request(request, field, rows)
         self._from_json = msgspec.json.Decoder(rows).decode
         self._is_list = request is None
-        config = record.model_config
+        strict = bool(record.model_config.get("strict"))
         self._checks = [
-            (
-                index,
-                TypeAdapter(list[spec.annotation], config={"strict": bool(config.get("strict"))}),
-            )  # type: ignore[name-defined]
+            (index, TypeAdapter(_list_of(spec), config=ConfigDict(strict=strict)))
             for index, spec in enumerate(fields_of(record))
             if not spec.plain
         ]
