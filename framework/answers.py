@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, Generic, Literal, Self, TypeVar, get_args, get_origin, overload
 
 import numpy as np
@@ -38,6 +38,11 @@ class AnswerField:
     length: int | None = None
     nullable: bool = False
     description: str = ""
+
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether the values of the array are those of the answers."""
+        return self.shape != "labelled" and not self.nullable
 
 
 @cache
@@ -75,6 +80,22 @@ class Answers(Sequence[AnswerT], Generic[AnswerT]):
         self.labels = labels
 
     @classmethod
+    def of(
+        cls,
+        answer_type: type[AnswerT],
+        answers: Sequence[AnswerT],
+        labels: Mapping[str, Sequence[str]],
+    ) -> Self:
+        """Puts answers into columns."""
+        columns = {
+            field.name: _column(
+                field, [getattr(answer, field.name) for answer in answers], labels.get(field.name)
+            )
+            for field in answer_fields(answer_type)
+        }
+        return cls(answer_type, columns, labels)
+
+    @classmethod
     def joined(cls, parts: Sequence["Answers[AnswerT]"]) -> "Answers[AnswerT]":
         """Joins the answers to the parts of one request, in order."""
         first = parts[0]
@@ -85,8 +106,11 @@ class Answers(Sequence[AnswerT], Generic[AnswerT]):
 
     def values(self) -> list[list[Any]]:
         """Returns the values of each field as plain Python, in the order of the type's fields."""
+        columns = self.columns
         return [
-            _plain(field, self.columns[field.name], self.labels.get(field.name, ()))
+            columns[field.name].tolist()
+            if field.is_plain
+            else _plain(field, columns[field.name], self.labels.get(field.name, ()))
             for field in answer_fields(self.answer_type)
         ]
 
@@ -126,6 +150,17 @@ def _validated(answers: Answers[AnswerT]) -> list[AnswerT]:
 @cache
 def _adapter(answer_type: type[AnswerT]) -> TypeAdapter[list[AnswerT]]:
     return TypeAdapter(list[answer_type])  # type: ignore[valid-type]
+
+
+_DTYPES: dict[Kind, Any] = {"float": float, "int": int, "bool": bool, "text": object}
+
+
+def _column(field: AnswerField, values: list[Any], labels: Sequence[str] | None) -> NDArray[Any]:
+    if field.shape == "labelled" and labels is not None:
+        values = [[value[label] for label in labels] for value in values]
+    if field.nullable:
+        values = [math.nan if value is None else value for value in values]
+    return np.array(values, dtype=_DTYPES[field.kind])
 
 
 def _plain(field: AnswerField, column: NDArray[Any], labels: Sequence[str]) -> list[Any]:

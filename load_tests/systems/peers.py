@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from load_tests.processes import ROOT, free_port
+from deploy.processes import ROOT, free_port
 from load_tests.systems.base import CONTRACT, Dialect, GrpcDialect, Launch, System
 
 _FOLDER = ROOT / "load_tests" / "peers"
@@ -77,7 +77,7 @@ def _tensor(rows: list[dict[str, Any]]) -> str:
 
 
 def _tensor_message(rows: list[dict[str, Any]]) -> bytes:
-    from serving.inference import inference_pb2 as pb
+    from serving.open_inference import inference_pb2 as pb
 
     tensor = json.loads(_tensor(rows))["inputs"][0]
     contents = {"fp64_contents": tensor.pop("data")}
@@ -88,7 +88,7 @@ def _tensor_message(rows: list[dict[str, Any]]) -> bytes:
 
 
 def _check_tensor(reference: Any, rows: list[dict[str, Any]], response: bytes) -> None:
-    from serving.inference import inference_pb2 as pb
+    from serving.open_inference import inference_pb2 as pb
 
     (output,) = pb.ModelInferResponse.FromString(response).outputs
     _check(reference, rows, list(output.contents.fp64_contents))

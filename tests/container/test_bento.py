@@ -54,9 +54,9 @@ def test_every_package_is_pinned(bento: bentoml.Bento) -> None:
 def test_only_what_serving_needs_is_inside(files: set[str]) -> None:
     code = {file.removeprefix("src/") for file in files if file.startswith("src/")}
 
-    assert {"service.py", "serving/service.py", "models/card.py"} <= code
+    assert {"service.py", "serving/model_service.py", "models/card.py"} <= code
     folders = {name.split("/")[0] for name in code}
-    assert folders == {"service.py", "serving", "models", "bentofile.yaml"}
+    assert folders == {"service.py", "framework", "serving", "models", "bentofile.yaml"}
     assert not [file for file in files if "test" in file or "__pycache__" in file]
 
 

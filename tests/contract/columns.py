@@ -15,9 +15,9 @@ import pytest
 import requests
 
 from serving.errors import ErrorDetail
-from serving.inference import inference_pb2 as pb
-from serving.inference.inference_pb2_grpc import GRPCInferenceServiceStub
-from serving.inference.tensors import BYTES, DTYPES, encode
+from serving.open_inference import inference_pb2 as pb
+from serving.open_inference.inference_pb2_grpc import GRPCInferenceServiceStub
+from serving.open_inference.tensors import BYTES, DTYPES, encode
 from tests.contract.cases import EMPLOYEE
 from tests.contract.surfaces import RefusedError, refused_call
 

@@ -18,7 +18,7 @@ from grpc_status import rpc_status
 from models.attrition import attrition_pb2
 from models.topics import topics_pb2
 from serving.errors import ErrorDetail, ServingError
-from serving.openapi import declared_type
+from serving.http.openapi import declared_type
 
 
 class RefusedError(Exception):

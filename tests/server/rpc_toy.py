@@ -36,7 +36,7 @@ class RpcToy:
 
     @bentoml.on_deployment
     @staticmethod
-    def refuse_to_start_in_vain() -> None:
+    def preflight() -> None:
         """Looks whether the port is free."""
         require_free_port(SETTINGS)
 
@@ -44,7 +44,7 @@ class RpcToy:
     async def sleep(self, rows: list[Row]) -> list[str]:
         """Takes as long as its slowest row asks for, and records its batches.
 
-        A coroutine, so that the batcher never takes it for cheap and runs it on the loop.
+        A coroutine, so that the batcher never runs it inline.
         """
         self.batches.append([row.name for row in rows])
         await asyncio.sleep(max(row.seconds for row in rows))

@@ -12,7 +12,7 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from serving.inference.tensors import encode
+from serving.open_inference.tensors import encode
 from tests.contract.cases import EMPLOYEE, EMPLOYEES
 from tests.contract.columns import BinaryColumns, ColumnSurface, GrpcColumns, JsonColumns
 from tests.contract.surfaces import GrpcSurface, HttpSurface, Surface

@@ -1,0 +1,1 @@
+"""Adaptive batching: many requests, one call of the model."""

@@ -1,0 +1,156 @@
+"""One unary gRPC call, whatever it asks for: identity, metrics, errors, deadlines."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import grpc
+from google.protobuf.message import DecodeError, Message
+
+from serving.errors import Code, ServingError
+from serving.grpc.status import status_bytes
+from serving.http.asgi import request_id
+from serving.http.endpoint import CLIENT_CLOSED_REQUEST
+from serving.metrics import GRPC, Metrics
+
+Trailers = list[tuple[str, str | bytes]]
+
+# gRPC hands calls over one at a time, and waking its threads and the client for each costs more
+# than a prediction. Under concurrency a call therefore waits for others to join it
+# (docs/decisions.md).
+JOIN_SECONDS = 0.002
+CONCURRENT_CALLS = 8
+"""Calls under way after such a wait that make it worth while."""
+
+VAIN_WAITS = 16
+"""After so many in a row that were not, no call waits …"""
+
+CALLS_BETWEEN_LOOKS = 4_000
+"""… until so many have passed."""
+
+
+class Call:
+    """A call under way, as its handler sees it.
+
+    Attributes:
+        request_id: Id of the request, from the client's metadata or made.
+        model_tag: Tag of the model that answers, told to the client and to the metrics. A handler
+            that serves several models sets it, to the tag of a model that exists.
+    """
+
+    __slots__ = ("model_tag", "request_id")
+
+    def __init__(self, request_id: str, model_tag: str) -> None:
+        self.request_id = request_id
+        self.model_tag = model_tag
+
+
+# Answers a request message with a response message, or raises; a `ServingError` is told in full.
+Handler = Callable[[Any, Call], Awaitable[Message]]
+
+
+class Calls:
+    """Makes gRPC's method handlers, and knows how many calls are under way.
+
+    Every answer, an error too, carries `x-request-id` and, once the model is known, `x-model-tag`
+    in its trailing metadata. Every call is counted, with the HTTP status of the same outcome. A
+    call that its client cancels, or whose deadline passes, is cancelled inside the handler.
+
+    Args:
+        metrics: Counts of every method.
+    """
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._under_way = 0
+        self._idle = asyncio.Event()
+        self._vain_waits = 0
+        self._calls_until_look = 0
+
+    async def ended(self) -> None:
+        """Waits until no call is under way."""
+        while self._under_way:
+            self._idle.clear()
+            await self._idle.wait()
+
+    async def _let_others_join(self) -> None:
+        if self._calls_until_look:
+            self._calls_until_look -= 1
+        elif self._under_way > 1:
+            await asyncio.sleep(JOIN_SECONDS)
+            self._vain_waits = 0 if self._under_way >= CONCURRENT_CALLS else self._vain_waits + 1
+            if self._vain_waits >= VAIN_WAITS:
+                self._vain_waits, self._calls_until_look = 0, CALLS_BETWEEN_LOOKS
+
+    def method(
+        self, route: str, parse: Callable[[bytes], Any], handler: Handler, model_tag: str = ""
+    ) -> "grpc.RpcMethodHandler[bytes, bytes]":
+        """Wraps a handler.
+
+        Args:
+            route: Name of the method in the metrics, `/topics.v1.TopicsService/Predict`.
+            parse: Makes of the request's bytes what the handler takes; `Message.FromString`.
+            handler: What answers.
+            model_tag: Tag of the model behind it, if there is but one.
+        """
+
+        async def answer(body: bytes, context: "grpc.aio.ServicerContext[Any, Any]") -> bytes:
+            started = time.perf_counter()
+            call = Call(_request_id(context), model_tag)
+            status = CLIENT_CLOSED_REQUEST
+            trailers: Trailers = []
+            self._under_way += 1
+            try:
+                await self._let_others_join()
+                response = await handler(_parsed(parse, body), call)
+                content = response.SerializeToString()
+                status = 200
+            except Exception as raised:  # noqa: BLE001 - every one is answered and told apart here
+                # Not kept in a variable, nor given to `abort`, which keeps its own exception: a
+                # frame that refers to one which has passed through it is garbage that only the
+                # collector finds (docs/decisions.md).
+                status, trailers = _refuse(
+                    context, ServingError.from_exception(raised, call.request_id)
+                )
+                content = b""
+            finally:
+                self._under_way -= 1
+                if not self._under_way:
+                    self._idle.set()
+                if status == CLIENT_CLOSED_REQUEST and context.time_remaining() == 0:
+                    status = Code.DEADLINE_EXCEEDED.status
+                if call.model_tag:
+                    trailers.append(("x-model-tag", call.model_tag))
+                context.set_trailing_metadata((*trailers, ("x-request-id", call.request_id)))
+                self._metrics.route(route, call.model_tag, GRPC).answered(
+                    status, time.perf_counter() - started
+                )
+            return content
+
+        return grpc.unary_unary_rpc_method_handler(answer)
+
+
+def _request_id(context: "grpc.aio.ServicerContext[Any, Any]") -> str:
+    for name, value in context.invocation_metadata() or ():
+        if name == "x-request-id":
+            return request_id(value.encode() if isinstance(value, str) else value)
+    return request_id(None)
+
+
+def _parsed(parse: Callable[[bytes], Any], body: bytes) -> Any:
+    try:
+        return parse(body)
+    except DecodeError:
+        raise ServingError(
+            Code.INVALID_INPUT, "The request is not a message of the method's type."
+        ) from None
+
+
+def _refuse(
+    context: "grpc.aio.ServicerContext[Any, Any]", error: ServingError
+) -> tuple[int, Trailers]:
+    """Sets the call's status; returns the HTTP status and the trailer with the details."""
+    context.set_code(error.code.grpc_status)
+    context.set_details(str(error))
+    return error.code.status, [("grpc-status-details-bin", status_bytes(error))]

@@ -1,0 +1,157 @@
+"""The gRPC server of one worker: its port, its health, its end."""
+
+import asyncio
+import socket
+from collections.abc import Sequence
+
+import grpc
+from bentoml.exceptions import BentoMLConfigException
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from serving.errors import Code, ServingError
+from serving.grpc.calls import Call, Calls
+from serving.grpc.typed import RpcService
+from serving.metrics import Metrics
+from serving.settings import Settings
+
+UNMATCHED = "unmatched"
+# At the end, streams (of health and reflection, without end of their own) get so many seconds.
+_STREAMS_END_SECONDS = 1.0
+_OPTIONS = {
+    # Each worker listens for itself; the kernel shares out the connections.
+    "grpc.so_reuseport": 1,
+    # A client may ask every 10 s whether the connection lives, also between calls …
+    "grpc.http2.min_ping_interval_without_data_ms": 10_000,
+    "grpc.keepalive_permit_without_calls": 1,
+    # … and the server asks every minute, to forget clients that have vanished.
+    "grpc.keepalive_time_ms": 60_000,
+    "grpc.keepalive_timeout_ms": 20_000,
+}
+
+
+class RpcServer:
+    """Offers services on the gRPC port, beside health (`grpc.health.v1`) and reflection.
+
+    Made and used on the worker's event loop.
+
+    Args:
+        services: What to offer. Every handler is wrapped by `Calls`.
+        metrics: Counts of every method.
+        settings: Port, certificate and limits.
+    """
+
+    def __init__(
+        self, services: Sequence[RpcService], metrics: Metrics, settings: Settings
+    ) -> None:
+        self._settings = settings
+        self._calls = Calls(metrics)
+        self._health = health.aio.HealthServicer()
+        self._names = [service.descriptor.full_name for service in services]
+        self._stopping: asyncio.Task[None] | None = None
+        limit = ("grpc.max_receive_message_length", settings.max_body_bytes)
+        self._server = grpc.aio.server(options=[*_OPTIONS.items(), limit])
+        self._server.add_generic_rpc_handlers([self._generic(service) for service in services])
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        reflected = [*self._names, health.SERVICE_NAME, reflection.SERVICE_NAME]
+        reflection.enable_server_reflection(reflected, self._server)
+        # Asked last, for whatever none of the others knows.
+        self._server.add_generic_rpc_handlers([_Unknown(self._calls)])
+
+    def _generic(self, service: RpcService) -> grpc.GenericRpcHandler:
+        name = service.descriptor.full_name
+        methods = {
+            method.name: self._calls.method(
+                f"/{name}/{method.name}",
+                GetMessageClass(method.input_type).FromString,
+                service.handlers[method.name],
+                service.model_tags.get(method.name, ""),
+            )
+            for method in service.descriptor.methods
+        }
+        return grpc.method_handlers_generic_handler(name, methods)
+
+    async def start(self) -> None:
+        """Listens, and reports every service healthy.
+
+        Raises:
+            RuntimeError: The port cannot be listened on; see `require_free_port`.
+        """
+        settings = self._settings
+        address = f"{_bracketed(settings.grpc_host)}:{settings.grpc_port}"
+        if settings.tls_key and settings.tls_certificate:
+            pair = (settings.tls_key.read_bytes(), settings.tls_certificate.read_bytes())
+            self._server.add_secure_port(address, grpc.ssl_server_credentials([pair]))
+        else:
+            self._server.add_insecure_port(address)
+        for name in self._names:
+            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        await self._server.start()
+
+    async def drain(self) -> None:
+        """Reports every service unhealthy, while calls are still answered."""
+        await self._health.enter_graceful_shutdown()
+
+    async def stop(self) -> None:
+        """Refuses new calls and lets those under way end, as long as the time-out allows."""
+        if self._stopping is None:
+            self._stopping = asyncio.create_task(self._stop())
+        await asyncio.shield(self._stopping)
+
+    async def _stop(self) -> None:
+        await self.drain()
+        ending = asyncio.create_task(self._server.stop(self._settings.timeout_seconds))
+        await self._calls.ended()
+        # A second call shortens the time that is left.
+        await self._server.stop(_STREAMS_END_SECONDS)
+        await ending
+
+
+class _Unknown(grpc.GenericRpcHandler):
+    """Answers calls to methods that do not exist, in form and under one name in the metrics."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._method = calls.method(UNMATCHED, bytes, _refuse_unknown)
+
+    def service(
+        self, handler_call_details: grpc.HandlerCallDetails
+    ) -> "grpc.RpcMethodHandler[bytes, bytes]":
+        """Returns the one handler, whatever the method's name."""
+        return self._method
+
+
+async def _refuse_unknown(request: bytes, call: Call) -> Message:
+    raise ServingError(
+        Code.METHOD_NOT_ALLOWED, "There is no such method; reflection lists the services."
+    )
+
+
+def require_free_port(settings: Settings) -> None:
+    """Makes sure that nobody listens on the gRPC port; to be called before there are workers.
+
+    The workers share the port, and each would fail again and again where another program has it;
+    worse, a second server of the same user would share it too.
+
+    Raises:
+        BentoMLConfigException: Somebody listens, or the address is not one of this machine.
+    """
+    if not settings.grpc_port:
+        return
+    host, port = settings.grpc_host, settings.grpc_port
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            # Connections of a server that has just ended are no obstacle; one that runs is.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise BentoMLConfigException(
+            f"gRPC cannot listen on {_bracketed(host)}:{port} ({error.strerror}): choose another "
+            "port with GRPC_PORT, or switch gRPC off with GRPC_PORT=0."
+        ) from None
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,114 @@
+"""Typed services: a service's APIs under the messages of its `.proto` files."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pydantic
+from bentoml.exceptions import BentoMLConfigException
+from google.protobuf.descriptor import FileDescriptor, MethodDescriptor, ServiceDescriptor
+from google.protobuf.message import Message
+
+from framework.adapters.bentoml import APIMethod
+from serving.batching.prediction import Prediction, is_batchable_list
+from serving.codecs.messages import MessageCodec
+from serving.grpc.calls import Call, Handler
+from serving.grpc.conversion import misfits
+from serving.http.openapi import declared_type
+
+Apis = Mapping[str, APIMethod[..., Any]]
+
+
+@dataclass(frozen=True)
+class RpcService:
+    """A gRPC service to offer: what the server needs of it."""
+
+    descriptor: ServiceDescriptor
+    handlers: Mapping[str, Handler]
+    """What answers each method, by its name in the descriptor."""
+
+    model_tags: Mapping[str, str] = field(default_factory=dict)
+    """Tags of the models behind the methods, by name, where each has but one."""
+
+
+def typed_services(
+    protos: Sequence[FileDescriptor], predictions: Mapping[str, Prediction]
+) -> list[RpcService]:
+    """Makes the services of `.proto` files that `require_fitting` has found to fit.
+
+    Args:
+        protos: Descriptors of the files.
+        predictions: What answers, by the route of its API.
+    """
+    return [
+        RpcService(
+            service,
+            {
+                method.name: _handler(method, predictions[_route(method)])
+                for method in service.methods
+            },
+            {method.name: predictions[_route(method)].model_tag for method in service.methods},
+        )
+        for service in _services(protos)
+    ]
+
+
+def require_fitting(protos: Sequence[FileDescriptor], apis: Apis) -> None:
+    """Makes sure that every method of the files has an API, and that its messages fit it.
+
+    A method is answered by the API at `/<first part of the package>/<method in lower case>`:
+    `topics.v1.TopicsService/Predict` by `/topics/predict`. Its request has one repeated field of
+    the name that the API's parameter has, its response one of any name.
+
+    Raises:
+        BentoMLConfigException: The message names every difference.
+    """
+    by_route = {api.route: api for api in apis.values()}
+    problems = [
+        problem
+        for service in _services(protos)
+        for method in service.methods
+        for problem in _problems(method, by_route.get(_route(method)))
+    ]
+    if problems:
+        raise BentoMLConfigException(
+            f"The .proto files do not fit the service: {'; '.join(problems)}."
+        )
+
+
+def _services(protos: Sequence[FileDescriptor]) -> Iterator[ServiceDescriptor]:
+    for proto in protos:
+        yield from proto.services_by_name.values()
+
+
+def _route(method: MethodDescriptor) -> str:
+    return f"/{method.containing_service.file.package.split('.')[0]}/{method.name.lower()}"
+
+
+def _problems(method: MethodDescriptor, api: APIMethod[..., Any] | None) -> Iterator[str]:
+    if api is None or not is_batchable_list(api):
+        yield f"{method.full_name} has no batchable API at {_route(method)}"
+        return
+    messages = (method.input_type, method.output_type)
+    for message in messages:
+        if len(message.fields) != 1 or not message.fields[0].is_repeated:
+            yield f"{message.full_name} must have one field, a repeated one"
+            return
+    rows, answers = (message.fields[0] for message in messages)
+    (parameter,) = api.input_spec.model_fields
+    if rows.name != parameter:
+        yield f"{rows.full_name} must be named {parameter}"
+    declared = pydantic.TypeAdapter(declared_type(api.input_spec)).json_schema()
+    schema = declared["properties"][parameter] if "properties" in declared else declared
+    yield from misfits(rows, schema, declared.get("$defs", {}), is_request=True)
+    schema = pydantic.TypeAdapter(declared_type(api.output_spec)).json_schema(mode="serialization")
+    yield from misfits(answers, schema, schema.get("$defs", {}), is_request=False)
+
+
+def _handler(method: MethodDescriptor, prediction: Prediction) -> Handler:
+    codec = MessageCodec(method, prediction)
+
+    async def handle(request: Message, call: Call) -> Message:
+        return codec.write(await prediction.submit(codec.read(request)))
+
+    return handle

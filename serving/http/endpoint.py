@@ -1,0 +1,113 @@
+"""One path that is answered ahead of BentoML: from the socket through the batcher and back."""
+
+import logging
+import time
+from typing import Any, Protocol
+
+from serving.batching.computation import Chunk
+from serving.batching.prediction import Prediction
+from serving.errors import ServingError
+from serving.http.asgi import (
+    ClientGoneError,
+    Headers,
+    Receive,
+    Scope,
+    Send,
+    read_body,
+    request_id,
+    require_content_type,
+    unless_client_leaves,
+)
+from serving.http.response import answer, answer_error
+from serving.metrics import RouteMetrics
+from serving.settings import Settings
+
+logger = logging.getLogger("bentoml.serving")
+
+# What the metrics call a request whose client left: the custom of nginx.
+CLIENT_CLOSED_REQUEST = 499
+# From so many rows on a batch is worth giving up when its client leaves, even if it is the first.
+MANY_ROWS = 64
+
+
+class HttpCodec(Protocol):
+    """The form in which an endpoint's requests come and its answers go."""
+
+    @property
+    def content_types(self) -> tuple[bytes, ...]:
+        """Those it reads; a request without any is taken for the first."""
+        ...
+
+    def read(self, body: bytes, headers: dict[bytes, bytes]) -> tuple[Chunk, Any]:
+        """Returns the rows of a request, and what `write` must know of it.
+
+        Raises:
+            ServingError: `invalid_input` or `payload_too_large`.
+        """
+        ...
+
+    def write(self, answers: Any, asked: Any) -> tuple[Headers, bytes]:
+        """Returns headers (the content type among them) and body of the answer."""
+        ...
+
+
+class Endpoint:
+    """Answers the requests to one path: identity, limits, errors, a leaving client, metrics.
+
+    Args:
+        prediction: What it does with the rows.
+        codec: How it reads and writes them.
+        settings: Limits.
+        metrics: Counts of its route.
+    """
+
+    def __init__(
+        self,
+        prediction: Prediction,
+        codec: HttpCodec,
+        settings: Settings,
+        metrics: RouteMetrics,
+    ) -> None:
+        self._prediction = prediction
+        self._codec = codec
+        self._settings = settings
+        self._metrics = metrics
+        tag = prediction.model_tag
+        self.identity = [(b"x-model-tag", tag.encode())] if tag else []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one HTTP request (ASGI)."""
+        started = time.perf_counter()
+        self._metrics.started()
+        headers = dict(scope["headers"])
+        own_id = request_id(headers.get(b"x-request-id"))
+        identity = [*self.identity, (b"x-request-id", own_id.encode())]
+        status = CLIENT_CLOSED_REQUEST
+        try:
+            try:
+                require_content_type(headers, *self._codec.content_types)
+                body = await read_body(headers, receive, self._settings.max_body_bytes)
+                response_headers, content = await self._predict(body, headers, receive)
+                status = 200
+                await answer(send, 200, [*response_headers, *identity], content)
+            except ClientGoneError:
+                logger.debug("Request %s: its client has left", own_id)
+            except Exception as raised:  # noqa: BLE001 - every one is answered and told apart here
+                # Not kept in a variable: a frame that refers to an exception which has passed
+                # through it is garbage that only the collector finds (docs/decisions.md).
+                status = await answer_error(
+                    send, ServingError.from_exception(raised, own_id), identity, own_id
+                )
+        finally:
+            self._metrics.ended(status, time.perf_counter() - started)
+
+    async def _predict(
+        self, body: bytes, headers: dict[bytes, bytes], receive: Receive
+    ) -> tuple[Headers, bytes]:
+        prediction = self._prediction
+        rows, asked = self._codec.read(body, headers)
+        answers = prediction.submit(rows)
+        if prediction.busy or len(rows) >= MANY_ROWS:
+            # It has to wait, for a batch in a thread or for one of its own that is long.
+            answers = unless_client_leaves(answers, receive)
+        return self._codec.write(await answers, asked)

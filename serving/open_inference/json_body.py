@@ -1,0 +1,192 @@
+"""The JSON bodies of the Open Inference Protocol over HTTP, and its binary tensors beside them."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import pydantic
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
+from pydantic_core import to_json
+
+from serving.errors import Code, ServingError
+from serving.open_inference.model import InferenceModel, Output
+from serving.open_inference.signature import OutputColumn
+from serving.open_inference.tensors import BYTES, DTYPES, Tensor, encode
+
+HEADER_LENGTH = "inference-header-content-length"
+Datatype = Literal[(*DTYPES, BYTES)]  # type: ignore[valid-type]
+Parameters = Annotated[
+    dict[str, bool | int | float | str | None],
+    Field(description="Of extensions; most are ignored."),
+]
+# Extensions of other servers that would change the answer: better refused than ignored.
+_UNSUPPORTED = {"classification", "shared_memory_region"}
+
+
+class _Message(BaseModel):
+    # Clients add fields of their own (KServe's adds `model_name`).
+    model_config = ConfigDict(extra="ignore")
+
+
+class InputTensor(_Message):
+    """One field of all records."""
+
+    name: str = Field(description="The field's name.")
+    shape: list[NonNegativeInt] = Field(description="`[N]` or `[N, 1]`, for N records.")
+    datatype: Datatype = Field(description="One that can hold the field's values.")
+    parameters: Parameters = {}
+    data: list[Any] | None = Field(
+        default=None, description="The values, unless `parameters.binary_data_size` is given."
+    )
+
+
+class RequestedOutput(_Message):
+    """One field of all predictions that is wanted."""
+
+    name: str
+    parameters: Parameters = {}
+
+
+class InferenceRequest(_Message):
+    """Records, column by column."""
+
+    id: str | None = Field(default=None, description="Comes back with the answer.")
+    parameters: Parameters = {}
+    inputs: list[InputTensor] = Field(min_length=1)
+    outputs: list[RequestedOutput] = Field(default=[], description="If empty, all.")
+
+
+class OutputTensor(_Message):
+    """One field of all predictions."""
+
+    name: str
+    shape: list[int]
+    datatype: Datatype
+    parameters: Parameters = {}
+    data: list[Any] | None = None
+
+
+class InferenceResponse(_Message):
+    """Predictions, column by column, in the order of the records."""
+
+    model_name: str
+    model_version: str = Field(description="Version of the exact model that answered.")
+    id: str | None = None
+    outputs: list[OutputTensor]
+
+
+class Request:
+    """A request as it came over HTTP.
+
+    Args:
+        body: JSON, or JSON and raw tensors after it.
+        header_length: Value of `Inference-Header-Content-Length`, if given.
+
+    Raises:
+        ServingError: `invalid_input`.
+    """
+
+    def __init__(self, body: bytes, header_length: str | None) -> None:
+        head, raw = _parted(body, header_length)
+        try:
+            self.message = InferenceRequest.model_validate_json(head)
+        except pydantic.ValidationError as error:
+            raise ServingError.from_validation(error) from None
+        for tensor in self.message.inputs:
+            require_supported(tensor.name, tensor.parameters)
+        for output in self.message.outputs:
+            require_supported(output.name, output.parameters)
+        self.tensors = self._tensors(raw)
+        self.outputs = [output.name for output in self.message.outputs]
+
+    def _tensors(self, raw: bytes) -> list[Tensor]:
+        tensors, position = [], 0
+        for one in self.message.inputs:
+            size = one.parameters.get("binary_data_size")
+            if size is None and one.data is not None:
+                tensors.append(Tensor(one.name, one.datatype, one.shape, one.data))
+                continue
+            if type(size) is not int or size < 0 or one.data is not None:
+                raise _invalid(
+                    ("inputs", one.name), "Give either data or parameters.binary_data_size"
+                )
+            part = raw[position : position + size]
+            position += size
+            tensors.append(Tensor(one.name, one.datatype, one.shape, part))
+        if position != len(raw):
+            raise _invalid(
+                ("inputs",),
+                f"The tensors' binary_data_size add up to {position}, but {len(raw)} bytes follow",
+            )
+        return tensors
+
+    def wants_binary(self, output: str) -> bool:
+        """Whether an output is to be sent raw."""
+        for one in self.message.outputs:
+            if one.name == output and "binary_data" in one.parameters:
+                return bool(one.parameters["binary_data"])
+        return bool(self.message.parameters.get("binary_data_output"))
+
+
+def require_supported(name: str, given: Mapping[str, Any]) -> None:
+    """Refuses parameters of extensions that this server lacks and that change the answer.
+
+    Args:
+        name: Name of the tensor they were given for.
+        given: The parameters.
+
+    Raises:
+        ServingError: `invalid_input`.
+    """
+    for key in _UNSUPPORTED.intersection(given):
+        raise ServingError.from_details(
+            [{"loc": (name, "parameters"), "msg": f"{key} is not supported", "type": "parameter"}]
+        )
+
+
+def render(model: InferenceModel, request: Request, outputs: list[Output]) -> tuple[bytes, int]:
+    """Returns the body of the answer, and the length of its JSON if raw tensors follow, else 0."""
+    tensors, buffers = [], []
+    for output, column in outputs:
+        tensor = _described(output, column)
+        if request.wants_binary(output.name):
+            buffers.append(encode(column, output.datatype))
+            tensor["parameters"]["binary_data_size"] = len(buffers[-1])
+        else:
+            tensor["data"] = column.ravel().tolist()
+        tensors.append({key: value for key, value in tensor.items() if value != {}})
+    answer = {"model_name": model.name, "model_version": model.version, "outputs": tensors}
+    if request.message.id is not None:
+        answer["id"] = request.message.id
+    head: bytes = to_json(answer)
+    return b"".join([head, *buffers]), len(head) if buffers else 0
+
+
+def parameters(output: OutputColumn) -> dict[str, Any]:
+    """Returns an output's parameters: its labels, and what MLServer's codecs go by."""
+    content_type = {"content_type": "str"} if output.datatype == BYTES else {}
+    return {**output.parameters, **content_type}
+
+
+def _described(output: OutputColumn, column: NDArray[Any]) -> dict[str, Any]:
+    return {
+        "name": output.name,
+        "shape": list(column.shape),
+        "datatype": output.datatype,
+        "parameters": parameters(output),
+    }
+
+
+def _parted(body: bytes, header_length: str | None) -> tuple[bytes, bytes]:
+    if header_length is None:
+        return body, b""
+    if not header_length.isdecimal() or int(header_length) > len(body):
+        raise ServingError(
+            Code.INVALID_INPUT,
+            f"Inference-Header-Content-Length must be from 0 to {len(body)}, the size of the body.",
+        )
+    return body[: int(header_length)], body[int(header_length) :]
+
+
+def _invalid(loc: tuple[str, ...], message: str) -> ServingError:
+    return ServingError.from_details([{"loc": loc, "msg": message, "type": "tensor"}])

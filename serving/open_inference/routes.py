@@ -1,0 +1,189 @@
+"""The Open Inference Protocol over HTTP: `/v2`."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from fastapi import FastAPI
+from pydantic import BaseModel, Field
+from starlette.routing import BaseRoute
+
+from framework import Bundle, FieldError
+from serving.errors import Code, ServingError
+from serving.http.openapi import error_responses
+from serving.open_inference.json_body import InferenceRequest, InferenceResponse, parameters
+from serving.open_inference.signature import InputColumn, OutputColumn, Signature
+from serving.served import served_model
+
+_TAG = "Open Inference Protocol"
+_MODEL_PATHS = ("/v2/models/{model}", "/v2/models/{model}/versions/{version}")
+
+
+def infer_paths(tag: str) -> dict[str, str]:
+    """Returns the paths at which a model of this tag is asked, each with its template."""
+    name, _, version = tag.partition(":")
+    return {
+        f"{path.format(model=name, version=version)}/infer": f"{path}/infer"
+        for path in _MODEL_PATHS
+    }
+
+
+class ServerMetadata(BaseModel):
+    """The server, and which extensions of the protocol it knows."""
+
+    name: str
+    version: str
+    extensions: list[str]
+
+
+class Live(BaseModel):
+    """The worker runs."""
+
+    live: bool
+
+
+class Ready(BaseModel):
+    """The worker takes requests."""
+
+    ready: bool
+
+
+class ModelReady(Ready):
+    """The model takes requests."""
+
+    name: str
+
+
+class TensorMetadata(BaseModel):
+    """One input or output of a model."""
+
+    name: str
+    datatype: str
+    shape: list[int] = Field(description="-1 stands for the number of records.")
+    parameters: dict[str, Any] = {}
+
+
+class ModelMetadata(BaseModel):
+    """What a model takes and gives."""
+
+    name: str
+    versions: list[str]
+    platform: str
+    inputs: list[TensorMetadata]
+    outputs: list[TensorMetadata]
+
+
+SERVER = ServerMetadata(name="model_server", version="1", extensions=["binary_tensor_data"])
+
+
+def server_metadata() -> ServerMetadata:
+    """Names the server and the extensions it knows."""
+    return SERVER
+
+
+def live() -> Live:
+    """Answers 200 while the worker is alive."""
+    return Live(live=True)
+
+
+def ready() -> Ready:
+    """Answers 200 when the worker takes predictions."""
+    return Ready(ready=True)
+
+
+def model_metadata(model: str, version: str = "") -> ModelMetadata:
+    """Describes a model's tensors."""
+    return describe(model, served_model(model, version))
+
+
+def model_ready(model: str, version: str = "") -> ModelReady:
+    """Answers 200 when the model takes requests."""
+    served_model(model, version)
+    return ModelReady(name=model, ready=True)
+
+
+def infer(body: InferenceRequest, model: str, version: str = "") -> InferenceResponse:
+    """Predicts for records given column by column: one tensor for each field.
+
+    With the binary tensor extension, raw tensors may follow the JSON, in the body and in the
+    answer.
+    """
+    raise NotImplementedError("only describes what `serving.codecs.tensors` reads and writes")
+
+
+def refuse_infer(model: str, version: str = "") -> None:
+    """Refuses a prediction by a model that is not served; those that are have endpoints."""
+    served_model(model, version)
+    raise _no_tensors()
+
+
+def add_routes(app: FastAPI) -> None:
+    """Adds the routes of `/v2`, but for those that have endpoints."""
+    # Each to the application itself: the metrics go by its own routes' templates.
+    add = partial(app.add_api_route, tags=[_TAG])
+    errors = error_responses(Code.NOT_FOUND)
+    add("/v2", server_metadata)
+    add("/v2/", server_metadata, include_in_schema=False)
+    unavailable = error_responses(Code.UNAVAILABLE)
+    add("/v2/health/live", live, responses=unavailable)
+    add("/v2/health/ready", ready, responses=unavailable)
+    for path in _MODEL_PATHS:
+        add(path, model_metadata, responses=errors)
+        add(f"{path}/ready", model_ready, responses=errors)
+        add(f"{path}/infer", refuse_infer, methods=["POST"], include_in_schema=False)
+
+
+def described_routes() -> list[BaseRoute]:
+    """Makes routes that describe the tensor endpoints, which read more than FastAPI can."""
+    app = FastAPI()
+    responses = error_responses(
+        Code.INVALID_INPUT,
+        Code.NOT_FOUND,
+        Code.PAYLOAD_TOO_LARGE,
+        Code.UNSUPPORTED_MEDIA_TYPE,
+        Code.UNAVAILABLE,
+        Code.DEADLINE_EXCEEDED,
+    )
+    for path in _MODEL_PATHS:
+        app.add_api_route(
+            f"{path}/infer", infer, methods=["POST"], tags=[_TAG], responses=responses
+        )
+    return app.routes
+
+
+def describe(name: str, bundle: Bundle[Any, Any]) -> ModelMetadata:
+    """Describes a served model's tensors.
+
+    Raises:
+        ServingError: `not_found`: its records or answers are not made of columns.
+    """
+    model = bundle.model
+    try:
+        signature = Signature.of(model.record, model.answer, bundle.labels)
+    except FieldError:
+        raise _no_tensors() from None
+    return ModelMetadata(
+        name=name,
+        versions=[bundle.version],
+        platform=bundle.card.framework,
+        inputs=_tensors(list(signature.inputs.values())),
+        outputs=_tensors(list(signature.outputs.values())),
+    )
+
+
+def _no_tensors() -> ServingError:
+    return ServingError(
+        Code.NOT_FOUND, "This model is not served over the Open Inference Protocol."
+    )
+
+
+def _tensors(columns: Sequence[InputColumn | OutputColumn]) -> list[TensorMetadata]:
+    return [
+        TensorMetadata(
+            name=column.name,
+            datatype=column.datatype,
+            shape=column.shape,
+            parameters=parameters(column) if isinstance(column, OutputColumn) else {},
+        )
+        for column in columns
+    ]

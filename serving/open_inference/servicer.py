@@ -1,0 +1,160 @@
+"""The Open Inference Protocol over gRPC: `inference.GRPCInferenceService`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from serving.errors import ServingError
+from serving.grpc.calls import Call
+from serving.grpc.typed import RpcService
+from serving.open_inference import inference_pb2 as pb
+from serving.open_inference.json_body import parameters, require_supported
+from serving.open_inference.model import InferenceModel, Output
+from serving.open_inference.routes import SERVER
+from serving.open_inference.tensors import BYTES, Tensor, encode
+from serving.served import find_model
+
+# Datatype → the field of `InferTensorContents` that holds its values. FP16 has none: it is raw.
+_CONTENTS = {
+    "BOOL": "bool_contents",
+    **dict.fromkeys(("INT8", "INT16", "INT32"), "int_contents"),
+    "INT64": "int64_contents",
+    **dict.fromkeys(("UINT8", "UINT16", "UINT32"), "uint_contents"),
+    "UINT64": "uint64_contents",
+    "FP32": "fp32_contents",
+    "FP64": "fp64_contents",
+    BYTES: "bytes_contents",
+}
+
+
+def inference_service(
+    models: Mapping[str, InferenceModel], is_ready: Callable[[], bool]
+) -> RpcService:
+    """Makes the service.
+
+    Args:
+        models: The served models, by name.
+        is_ready: Whether the worker takes new calls.
+    """
+    servicer = _Servicer(models, is_ready)
+    descriptor = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"]
+    return RpcService(
+        descriptor,
+        {
+            "ServerLive": servicer.server_live,
+            "ServerReady": servicer.server_ready,
+            "ModelReady": servicer.model_ready,
+            "ServerMetadata": servicer.server_metadata,
+            "ModelMetadata": servicer.model_metadata,
+            "ModelInfer": servicer.model_infer,
+        },
+    )
+
+
+class _Servicer:
+    def __init__(self, models: Mapping[str, InferenceModel], is_ready: Callable[[], bool]) -> None:
+        self._models = models
+        self._is_ready = is_ready
+
+    async def server_live(self, _: pb.ServerLiveRequest, __: Call) -> pb.ServerLiveResponse:
+        return pb.ServerLiveResponse(live=True)
+
+    async def server_ready(self, _: pb.ServerReadyRequest, __: Call) -> pb.ServerReadyResponse:
+        return pb.ServerReadyResponse(ready=self._is_ready())
+
+    async def model_ready(self, request: pb.ModelReadyRequest, call: Call) -> pb.ModelReadyResponse:
+        self._model(request.name, request.version, call)
+        return pb.ModelReadyResponse(ready=self._is_ready())
+
+    async def server_metadata(
+        self, _: pb.ServerMetadataRequest, __: Call
+    ) -> pb.ServerMetadataResponse:
+        return pb.ServerMetadataResponse(**SERVER.model_dump())
+
+    async def model_metadata(
+        self, request: pb.ModelMetadataRequest, call: Call
+    ) -> pb.ModelMetadataResponse:
+        model = self._model(request.name, request.version, call)
+        signature = model.signature
+        return pb.ModelMetadataResponse(
+            name=model.name,
+            versions=[model.version],
+            platform=model.bundle.card.framework,
+            inputs=[
+                {"name": column.name, "datatype": column.datatype, "shape": column.shape}
+                for column in signature.inputs.values()
+            ],
+            outputs=[
+                {"name": column.name, "datatype": column.datatype, "shape": column.shape}
+                for column in signature.outputs.values()
+            ],
+        )
+
+    async def model_infer(self, request: pb.ModelInferRequest, call: Call) -> pb.ModelInferResponse:
+        model = self._model(request.model_name, request.model_version, call)
+        for tensor in request.inputs:
+            require_supported(tensor.name, tensor.parameters)
+        for output in request.outputs:
+            require_supported(output.name, output.parameters)
+        asked = model.outputs([one.name for one in request.outputs])
+        answers = await model.prediction.submit(model.read(_tensors(request)))
+        return _response(model, request, model.write(answers, asked))
+
+    def _model(self, name: str, version: str, call: Call) -> InferenceModel:
+        model = find_model(self._models, name, version)
+        call.model_tag = model.bundle.tag
+        return model
+
+
+def _tensors(request: pb.ModelInferRequest) -> list[Tensor]:
+    raw = request.raw_input_contents
+    if raw and len(raw) != len(request.inputs):
+        raise _invalid(
+            "raw_input_contents", f"There are {len(raw)} of them for {len(request.inputs)} inputs"
+        )
+    if raw and any(one.HasField("contents") for one in request.inputs):
+        raise _invalid("raw_input_contents", "Inputs have either raw or typed contents, not both")
+    if raw:
+        return [
+            Tensor(one.name, one.datatype, one.shape, content)
+            for one, content in zip(request.inputs, raw, strict=True)
+        ]
+    return [Tensor(one.name, one.datatype, one.shape, _values(one)) for one in request.inputs]
+
+
+def _values(tensor: pb.ModelInferRequest.InferInputTensor) -> list[Any]:
+    if tensor.datatype not in _CONTENTS:
+        known = ", ".join(_CONTENTS)
+        raise _invalid(tensor.name, f"The datatype of typed contents should be one of {known}")
+    values: list[Any] = list(getattr(tensor.contents, _CONTENTS[tensor.datatype]))
+    if tensor.datatype != BYTES:
+        return values
+    try:
+        return [value.decode() for value in values]
+    except UnicodeDecodeError:
+        raise _invalid(tensor.name, "An element is not UTF-8 text") from None
+
+
+def _response(
+    model: InferenceModel, request: pb.ModelInferRequest, outputs: Sequence[Output]
+) -> pb.ModelInferResponse:
+    response = pb.ModelInferResponse(
+        model_name=model.name, model_version=model.version, id=request.id
+    )
+    for output, column in outputs:
+        tensor = response.outputs.add(
+            name=output.name, datatype=output.datatype, shape=column.shape
+        )
+        for name, value in parameters(output).items():
+            tensor.parameters[name].string_param = value
+        if request.raw_input_contents:
+            response.raw_output_contents.append(encode(column, output.datatype))
+            continue
+        values = column.ravel().tolist()
+        if output.datatype == BYTES:
+            values = [text.encode() for text in values]
+        getattr(tensor.contents, _CONTENTS[output.datatype]).extend(values)
+    return response
+
+
+def _invalid(name: str, message: str) -> ServingError:
+    return ServingError.from_details([{"loc": ("inputs", name), "msg": message, "type": "tensor"}])

@@ -1,0 +1,177 @@
+"""The served models: which stored model stands behind each, and what a request finds."""
+
+import os
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Protocol, Self, TypeVar
+
+import bentoml
+from bentoml.exceptions import BentoMLConfigException, BentoMLException, NotFound
+from bentoml.models import BentoModel
+
+from framework import Bundle, Model
+from framework.adapters.bentoml import APIMethod
+from serving.errors import Code, ServingError
+from serving.settings import load_settings
+
+T = TypeVar("T")
+C = TypeVar("C")
+_SELECTION = "MODELS"
+
+
+class ServedModels:
+    """The models of a service, each with the exact stored model that is served.
+
+    Args:
+        references: Name → definition and reference of each model that is served.
+        left_out: Names of those that are not.
+    """
+
+    def __init__(
+        self, references: Mapping[str, tuple[Model[Any, Any], BentoModel]], left_out: set[str]
+    ) -> None:
+        self._references = references
+        self._left_out = left_out
+
+    @classmethod
+    def select(cls, *models: Model[Any, Any]) -> Self:
+        """Pins the models that the setting `MODELS` names, or all of them.
+
+        The tag is taken from the environment (`DIABETES_MODEL` for `diabetes`). Where that is not
+        set it is the one a Bento was built with or, outside a Bento, the newest in the store at
+        this moment. Handing the exact tags on to the workers (`environment`) keeps a worker that
+        starts later, after another training run, on the same models as its siblings.
+
+        Raises:
+            BentoMLException: The store lacks a model, or a name is unknown; the message says what
+                to do.
+        """
+        known = {model.name: model for model in models}
+        wanted = load_settings().models or _bento_environment().get(_SELECTION, "")
+        names = [name.strip() for name in wanted.split(",") if name.strip()] or list(known)
+        if unknown := [name for name in names if name not in known]:
+            raise BentoMLConfigException(
+                f"{_SELECTION} names {', '.join(unknown)}; this service has {', '.join(known)}."
+            )
+        references = {name: (known[name], _pinned(name)) for name in known if name in names}
+        return cls(references, set(known) - set(names))
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the models that are served."""
+        return list(self._references)
+
+    @property
+    def environment(self) -> list[dict[str, str]]:
+        """Entries for `@bentoml.service(envs=…)` that keep the workers on these models."""
+        pinned = [
+            {"name": _variable(name), "value": str(reference.tag)}
+            for name, (_, reference) in self._references.items()
+        ]
+        if self._left_out:
+            pinned.append({"name": _SELECTION, "value": ",".join(self._references)})
+        return pinned
+
+    def attach(self, service: type[C]) -> type[C]:
+        """Prepares the class of a service: to stand below `@bentoml.service`.
+
+        It gets the references to its models, which a Bento takes along, and the descriptors of
+        their gRPC services, and loses the APIs of the models that are left out.
+        """
+        for name, (_, reference) in self._references.items():
+            setattr(service, f"{name}_model", reference)
+        descriptors = [model.descriptor for model, _ in self._references.values()]
+        service.protos = tuple(one for one in descriptors if one is not None)  # type: ignore[attr-defined]
+        for name, member in list(vars(service).items()):
+            if isinstance(member, APIMethod) and member.route.split("/")[1] in self._left_out:
+                delattr(service, name)
+        return service
+
+    def load(self) -> dict[str, Bundle[Any, Any]]:
+        """Loads the models, each of which must reproduce its golden examples; by name.
+
+        Raises:
+            ModelRefusedError: One must not be served; the message says why and what to do.
+        """
+        return {
+            name: Bundle.load(model, reference.resolve())
+            for name, (model, reference) in self._references.items()
+        }
+
+
+def _pinned(name: str) -> BentoModel:
+    variable = _variable(name)
+    tag = os.environ.get(variable) or _bento_environment().get(variable) or f"{name}:latest"
+    try:
+        return BentoModel(bentoml.models.get(tag).tag)
+    except NotFound as error:
+        raise BentoMLException(
+            f"The BentoML store has no model {tag}: train one with `python -m training {name}`, "
+            f"name one of `bentoml models list` in {variable}, or leave it out by naming the "
+            f"others in {_SELECTION}."
+        ) from error
+
+
+@cache
+def _bento_environment() -> dict[str, str]:
+    """What the Bento that this code is part of was built with; nothing outside a Bento."""
+    bento = Path(__file__).parents[2]
+    if not (bento / "bento.yaml").is_file():
+        return {}
+    return {entry.name: entry.value for entry in bentoml.Bento.from_path(bento).info.envs}
+
+
+def _variable(name: str) -> str:
+    return f"{name.upper()}_MODEL"
+
+
+def served_models() -> Mapping[str, Bundle[Any, Any]]:
+    """Returns the models of the running service instance, by name."""
+    models: Mapping[str, Bundle[Any, Any]] = bentoml.get_current_service().models
+    return models
+
+
+def find(items: Mapping[str, T], name: str, what: str) -> T:
+    """Looks up what a request names.
+
+    Raises:
+        ServingError: `not_found`, with the names there are.
+    """
+    if name not in items:
+        raise ServingError(
+            Code.NOT_FOUND, f"There is no {what} of this name; there are: {', '.join(items)}."
+        )
+    return items[name]
+
+
+class Versioned(Protocol):
+    """Anything made of one stored model."""
+
+    @property
+    def version(self) -> str:
+        """Version part of the model's tag."""
+        ...
+
+
+V = TypeVar("V", bound=Versioned)
+
+
+def find_model(models: Mapping[str, V], name: str, version: str = "") -> V:
+    """Looks up a model by name and version; an empty version means any.
+
+    Raises:
+        ServingError: `not_found`, with what there is.
+    """
+    model = find(models, name, "model")
+    if version not in ("", model.version):
+        raise ServingError(
+            Code.NOT_FOUND,
+            f"Model {name} has no version of this name; there is: {model.version}.",
+        )
+    return model
+
+
+def served_model(name: str, version: str = "") -> Bundle[Any, Any]:
+    """Looks up a model of the running service instance; see `find_model`."""
+    return find_model(served_models(), name, version)

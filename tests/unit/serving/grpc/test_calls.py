@@ -1,0 +1,128 @@
+"""A refused call leaves nothing behind that only the garbage collector would find."""
+
+import asyncio
+import gc
+from typing import Any
+
+import pytest
+from google.protobuf.empty_pb2 import Empty
+from google.rpc.status_pb2 import Status
+
+from serving.errors import MAX_DETAILS, Code, ServingError
+from serving.grpc import calls as calls_module
+from serving.grpc.calls import Call, Calls
+from serving.grpc.status import status_bytes
+
+CALLS = 50
+
+
+class Context:
+    """Stands for gRPC's, whose client in the same process would leave garbage of its own."""
+
+    def __init__(self) -> None:
+        self.code: Any = None
+        self.trailers: dict[str, Any] = {}
+
+    def invocation_metadata(self) -> tuple[tuple[str, str], ...]:
+        return (("user-agent", "test"), ("x-request-id", "order-66"))
+
+    def time_remaining(self) -> float | None:
+        return None
+
+    def set_code(self, code: Any) -> None:
+        self.code = code
+
+    def set_details(self, details: str) -> None:
+        assert details
+
+    def set_trailing_metadata(self, metadata: tuple[tuple[str, Any], ...]) -> None:
+        self.trailers = dict(metadata)
+
+
+class NoMetrics:
+    """Counts nothing."""
+
+    def route(self, *labels: str) -> "NoMetrics":
+        return self
+
+    def answered(self, status: int, seconds: float) -> None:
+        assert status in (200, 503)
+
+
+async def refuse(request: Empty, call: Call) -> Empty:
+    """Fails behind a wait, as a request in the queue does."""
+    failing = asyncio.get_running_loop().create_future()
+    failing.set_exception(ServingError(Code.OVERLOADED, headers=[("retry-after", "3")]))
+    call.model_tag = "toy:1"
+    try:
+        await failing
+    finally:
+        del failing
+    return request
+
+
+@pytest.mark.usefixtures("no_collector")
+def test_refusals_leave_no_garbage() -> None:
+    async def run() -> int:
+        calls: Any = Calls(NoMetrics())  # type: ignore[arg-type]
+        method = calls.method("/toy", Empty.FromString, refuse).unary_unary
+        gc.collect()
+        for _ in range(CALLS):
+            context = Context()
+            assert await method(b"", context) == b""
+            assert context.code is Code.OVERLOADED.grpc_status
+            assert context.trailers["x-model-tag"] == "toy:1"
+            assert context.trailers["x-request-id"] == "order-66"
+        await calls.ended()
+        return gc.collect()
+
+    assert asyncio.run(run()) < CALLS
+
+
+def test_a_status_stays_small_enough_for_the_trailers() -> None:
+    details = [{"loc": ("rows", row, "x" * 50), "msg": "y" * 200, "type": "t"} for row in range(99)]
+
+    status = Status.FromString(status_bytes(ServingError.from_details(details)))
+
+    assert status.message.endswith("(and 98 more errors)")
+    assert 1_000 < status.ByteSize() < 6_000
+    assert len(ServingError.from_details(details).detail) == MAX_DETAILS
+
+
+async def wave(calls: Calls, size: int) -> int:
+    """Makes calls at once; returns the most that had arrived when one was answered."""
+    arrived: list[int] = []
+
+    async def answer(request: Empty, _: Call) -> Empty:
+        arrived.append(calls._under_way)
+        await asyncio.sleep(0)
+        return request
+
+    method: Any = calls.method("/toy", Empty.FromString, answer)
+    await asyncio.gather(*(method.unary_unary(b"", Context()) for _ in range(size)))
+    return max(arrived)
+
+
+def test_concurrent_calls_are_joined(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls_module, "JOIN_SECONDS", 0.02)
+
+    async def run() -> list[int]:
+        calls = Calls(NoMetrics())  # type: ignore[arg-type]
+        return [await wave(calls, 20) for _ in range(3)]
+
+    # The first, alone when it comes, does not wait for the others.
+    assert asyncio.run(run()) == [19, 19, 19]
+
+
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_a_few_calls_wait_for_nobody(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    async def run() -> None:
+        calls = Calls(NoMetrics())  # type: ignore[arg-type]
+        monkeypatch.setattr(calls_module, "JOIN_SECONDS", 0.001)
+        for _ in range(calls_module.VAIN_WAITS):
+            await wave(calls, size)
+        monkeypatch.setattr(calls_module, "JOIN_SECONDS", 3_600)
+        for _ in range(10):
+            await asyncio.wait_for(wave(calls, size), 10)
+
+    asyncio.run(run())
