@@ -2,19 +2,14 @@
 
 import contextlib
 import json
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from deploy.engine import Engine
+from deploy.processes import STOP_DEADLINE_SECONDS, wait_until_ready
 
 HTTP_PORT, GRPC_PORT = 3000, 3001
-START_DEADLINE_SECONDS = 60
-STOP_SECONDS = 30
-POLL_SECONDS = 0.05
 # Nothing is writable but a small folder in memory, and no right is left.
 LOCKED_DOWN = (
     "--read-only",
@@ -94,26 +89,16 @@ class Container:
 
     def stop(self) -> int:
         """Sends SIGTERM, waits, and returns the exit code."""
-        self.engine.run("stop", f"--time={STOP_SECONDS}", self.id)
+        self.engine.run("stop", f"--time={STOP_DEADLINE_SECONDS}", self.id)
         return int(self.inspect()["State"]["ExitCode"])
 
-    def wait_until_ready(self) -> float:
-        """Polls readiness; returns the seconds since this call.
+    def wait_until_ready(self) -> None:
+        """Polls readiness.
 
         Raises:
             TimeoutError: It was not ready in time; the message holds its log.
         """
-        started, url = time.monotonic(), self.url
-        while not _answers(f"{url}/readyz"):
-            if time.monotonic() - started > START_DEADLINE_SECONDS:
-                raise TimeoutError(f"not ready:\n{self.engine.run('logs', self.id)}")
-            time.sleep(POLL_SECONDS)
-        return time.monotonic() - started
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=1) as response:  # noqa: S310 (always http)
-            return bool(response.status == 200)
-    except (OSError, urllib.error.URLError):
-        return False
+        try:
+            wait_until_ready(self.url, "the container")
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}:\n{self.engine.run('logs', self.id)}") from None

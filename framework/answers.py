@@ -75,6 +75,22 @@ class Answers(Sequence[AnswerT], Generic[AnswerT]):
         self.labels = labels
 
     @classmethod
+    def of(
+        cls,
+        answer_type: type[AnswerT],
+        answers: Sequence[AnswerT],
+        labels: Mapping[str, Sequence[str]],
+    ) -> Self:
+        """Puts answers into columns."""
+        columns = {
+            field.name: _column(
+                field, [getattr(answer, field.name) for answer in answers], labels.get(field.name)
+            )
+            for field in answer_fields(answer_type)
+        }
+        return cls(answer_type, columns, labels)
+
+    @classmethod
     def joined(cls, parts: Sequence["Answers[AnswerT]"]) -> "Answers[AnswerT]":
         """Joins the answers to the parts of one request, in order."""
         first = parts[0]
@@ -126,6 +142,17 @@ def _validated(answers: Answers[AnswerT]) -> list[AnswerT]:
 @cache
 def _adapter(answer_type: type[AnswerT]) -> TypeAdapter[list[AnswerT]]:
     return TypeAdapter(list[answer_type])  # type: ignore[valid-type]
+
+
+_DTYPES: dict[Kind, Any] = {"float": float, "int": int, "bool": bool, "text": object}
+
+
+def _column(field: AnswerField, values: list[Any], labels: Sequence[str] | None) -> NDArray[Any]:
+    if field.shape == "labelled" and labels is not None:
+        values = [[value[label] for label in labels] for value in values]
+    if field.nullable:
+        values = [math.nan if value is None else value for value in values]
+    return np.array(values, dtype=_DTYPES[field.kind])
 
 
 def _plain(field: AnswerField, column: NDArray[Any], labels: Sequence[str]) -> list[Any]:

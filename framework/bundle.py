@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, Self
+from typing import Any, Generic, Self, cast
 
 import bentoml
 from pydantic import BaseModel
@@ -60,14 +60,14 @@ class Bundle(Generic[RecordT, AnswerT]):
         """Version part of the tag."""
         return self.tag.partition(":")[2]
 
-    def predict(self, records: Sequence[RecordT]) -> Sequence[AnswerT]:
+    def predict(self, records: Sequence[RecordT]) -> list[AnswerT]:
         """Answers records, one answer each, in order.
 
-        Records of a batch (`Records`) get `Answers`, columns that become objects when looked at;
-        a list gets a list.
+        A list gets a list. The `Records` of a batch get `Answers`: columns that become objects
+        when looked at, and stand for the list that a service's method declares.
         """
         if isinstance(records, Records):
-            return self._answers(records)
+            return cast(list[AnswerT], self._answers(records))
         return list(self._answers(self.model.encoder.from_records(records)))
 
     def explain(self, records: Sequence[RecordT]) -> list[Any]:

@@ -12,8 +12,8 @@ from pathlib import Path
 # BentoML reports its usage to its makers unless told not to, and reads this when imported.
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 
+from deploy.processes import ROOT
 from load_tests import cells, data, environment, further, matrix, overload, protocols, terminal
-from load_tests.processes import ROOT
 from load_tests.reference import Reference
 from load_tests.results import Results
 from load_tests.running import Workload, folder

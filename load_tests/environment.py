@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from load_tests.processes import ROOT
+from deploy.processes import ROOT
 from load_tests.reference import Reference
 
 LIBRARIES = (

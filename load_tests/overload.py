@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from deploy.processes import free_port
 from load_tests import open_loop, wrk
 from load_tests.further import MIB, by_second, quantiles
 from load_tests.matrix import Progress
 from load_tests.open_loop import LOST, Opened
-from load_tests.processes import Process, free_port
+from load_tests.processes import Process
 from load_tests.watch import Watched, watching
 
 PATH = "/slowed/predict"
@@ -41,9 +42,9 @@ def measure(folder: Path, seconds: int, progress: Progress, closed: int = 0) -> 
     bodies.write_text("\n".join(lines) + "\n", encoding="utf-8")
     port = free_port()
     serve = [sys.executable, "-m", "bentoml", "serve", "load_tests.slowed:Slowed"]
-    process = Process([*serve, "--host", "127.0.0.1", "--port", str(port)], _ENVIRONMENT)
+    serve += ["--host", "127.0.0.1", "--port", str(port)]
     url = f"http://127.0.0.1:{port}{PATH}"
-    try:
+    with Process(serve, _ENVIRONMENT) as process:
         process.wait_ready(lambda: _answers(port))
         progress("overload: the maximum of the slowed service")
         wrk.run(url, bodies, CONNECTIONS, 1)
@@ -60,9 +61,6 @@ def measure(folder: Path, seconds: int, progress: Progress, closed: int = 0) -> 
         time.sleep(max(0.0, RECOVERY_SECONDS - _tail(seen)))
         after = wrk.run(url, bodies, CONNECTIONS, closed)
         process.require_running()
-    finally:
-        process.terminate()
-        process.wait()
     return _found(before, seen, watched, after)
 
 

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.processes import free_port
 from load_tests import data as rows_of
 from load_tests.data import Data
-from load_tests.processes import Process, free_port
+from load_tests.processes import Process
 from load_tests.reference import Reference, WrongAnswerError
 from load_tests.scenarios import SCENARIOS, Rows, Scenario, requests
 from load_tests.systems import Dialect, Launch, System

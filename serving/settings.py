@@ -33,6 +33,9 @@ class Settings(BaseSettings):
     )
     """Worker processes; one per core is enough. `WORKERS` sets it too."""
 
+    models: str = Field(default="", validation_alias=AliasChoices(f"{PREFIX}MODELS", "MODELS"))
+    """Names of the models to serve, separated by commas; all if empty. `MODELS` sets it too."""
+
     max_body_bytes: PositiveInt = 16 * 2**20
     """Largest request body accepted, in bytes; a larger one is answered 413."""
 

@@ -20,9 +20,18 @@ for _name in list(os.environ):
 import bentoml  # noqa: E402
 import pytest  # noqa: E402
 
+from framework.openmp import MissingOpenMPError, require_openmp  # noqa: E402
 from tests.processes import Server  # noqa: E402
 
 ROOT = Path(__file__).parent.parent
+
+
+def pytest_configure() -> None:
+    """Ends the run with one sentence where LightGBM cannot be loaded: every model is made of it."""
+    try:
+        require_openmp()
+    except MissingOpenMPError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 @pytest.fixture(scope="session")

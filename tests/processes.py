@@ -2,53 +2,21 @@
 
 import contextlib
 import os
-import signal
-import socket
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO
 
-import requests
+from deploy.processes import (
+    ROOT,
+    START_DEADLINE_SECONDS,
+    Child,
+    free_port,
+    is_ready,
+    wait_until,
+)
 
-ROOT = Path(__file__).parent.parent
-START_DEADLINE_SECONDS = 60
-STOP_DEADLINE_SECONDS = 30
-POLL_SECONDS = 0.05
-
-
-def free_port() -> int:
-    """Returns a TCP port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def wait_until(condition: Callable[[], bool], deadline_seconds: float, what: str) -> None:
-    """Polls `condition()` until it is true.
-
-    Raises:
-        TimeoutError: It was not true before the deadline.
-    """
-    deadline = time.monotonic() + deadline_seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{what} within {deadline_seconds} s")
-        time.sleep(POLL_SECONDS)
-
-
-def is_ready(url: str, certificate: Path | None = None) -> bool:
-    """Whether `/readyz` answers 200. A server without a worker yet lets the question hang."""
-    try:
-        verify = str(certificate) if certificate else None
-        return requests.get(f"{url}/readyz", timeout=1, verify=verify).ok
-    except requests.RequestException:
-        return False
+__all__ = ["ROOT", "START_DEADLINE_SECONDS", "Server", "free_port", "is_ready", "wait_until"]
 
 
 @contextlib.contextmanager
@@ -65,18 +33,36 @@ def _own_home(environment: Mapping[str, str]) -> Iterator[Path]:
         yield Path(own)
 
 
-@dataclass
-class Server:
-    """A running `bentoml serve`."""
+class Server(Child):
+    """A running `bentoml serve`, on free ports of the loopback interface.
 
-    url: str
-    grpc: str
-    """Address of its gRPC port."""
+    Args:
+        target: What is served.
+        environment: Settings of the server.
+        folder: Working directory.
+        certificate: Its own, if it is encrypted.
 
-    process: subprocess.Popen[bytes]
-    log: IO[bytes]
-    certificate: Path | None = None
-    """Its own, if it is encrypted."""
+    Attributes:
+        url: Where it answers HTTP.
+        grpc: Host and port at which it answers gRPC.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        environment: Mapping[str, str],
+        folder: Path = ROOT,
+        certificate: Path | None = None,
+    ) -> None:
+        port, grpc_port = free_port(), free_port()
+        self.url = f"{'https' if certificate else 'http'}://127.0.0.1:{port}"
+        self.grpc = f"127.0.0.1:{grpc_port}"
+        self._certificate = certificate
+        super().__init__(
+            [sys.executable, "-m", "bentoml", "serve", target, "--port", str(port)],
+            {"MODEL_SERVER_GRPC_PORT": str(grpc_port), **environment},
+            folder,
+        )
 
     @classmethod
     @contextlib.contextmanager
@@ -90,55 +76,27 @@ class Server:
         certificate: Path | None = None,
     ) -> "Iterator[Server]":
         """Starts `bentoml serve TARGET`, waits until it is ready, and ends it afterwards."""
-        port, grpc_port = free_port(), free_port()
-        with tempfile.TemporaryFile() as log, _own_home(environment or {}) as home:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "bentoml", "serve", target, "--port", str(port)],
-                cwd=folder,
-                env={
-                    **os.environ,
-                    "MODEL_SERVER_WORKERS": str(workers),
-                    # A test's server has nobody to turn away before it stops.
-                    "MODEL_SERVER_DRAIN_SECONDS": "0",
-                    "MODEL_SERVER_GRPC_PORT": str(grpc_port),
-                    "PYTHONPATH": str(ROOT),
-                    **(environment or {}),
-                    "BENTOML_HOME": str(home),
-                },
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-            scheme = "https" if certificate else "http"
-            url, grpc = f"{scheme}://127.0.0.1:{port}", f"127.0.0.1:{grpc_port}"
-            server = cls(url, grpc, process, log, certificate)
-            try:
-                wait_until(server.is_ready_or_dead, START_DEADLINE_SECONDS, "server was not ready")
-                if process.poll() is not None:
-                    raise RuntimeError(f"the server ended at once:\n{server.output()}")
+        with _own_home(environment or {}) as home:
+            variables = {
+                "MODEL_SERVER_WORKERS": str(workers),
+                # A test's server has nobody to turn away before it stops.
+                "MODEL_SERVER_DRAIN_SECONDS": "0",
+                **(environment or {}),
+                "BENTOML_HOME": str(home),
+            }
+            with cls(target, variables, folder, certificate) as server:
+                server.wait_until_ready()
                 yield server
-            finally:
-                server.stop()
 
-    def is_ready_or_dead(self) -> bool:
-        """Whether `/readyz` answers 200, or the process has ended."""
-        if self.process.poll() is not None:
-            return True
-        return is_ready(self.url, self.certificate)
+    def wait_until_ready(self) -> None:
+        """Waits until `/readyz` answers 200.
 
-    def output(self) -> str:
-        """Everything the server has written so far."""
-        self.log.seek(0)
-        return self.log.read().decode(errors="replace")
-
-    def stop(self) -> int:
-        """Ends the server and everything it started; returns its exit code."""
-        self.process.terminate()
-        try:
-            self.process.wait(STOP_DEADLINE_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        return self.process.returncode
+        Raises:
+            RuntimeError: The server ended.
+            TimeoutError: It was not ready in time.
+        """
+        self.wait_until(
+            lambda: is_ready(self.url, self._certificate),
+            START_DEADLINE_SECONDS,
+            "the server was not ready",
+        )

@@ -5,11 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import bentoml
-from bentoml._internal.configuration.containers import BentoMLContainer
-from bentoml._internal.models import ModelStore
 from bentoml.exceptions import BentoMLException
 from bentoml.models import ModelContext
 
+from framework.adapters.bentoml import create_model_in, model_store_folder
 from models.card import CARD_FILE, ModelCard
 from training.errors import TrainingError
 
@@ -56,12 +55,13 @@ def save(
         CARD_FILE: (card.model_dump_json(indent=2) + "\n").encode(),
         REPORT_FILE: report.encode(),
     }
-    home = Path(BentoMLContainer.model_store_dir.get())
+    home = model_store_folder()
     try:
         # BentoML copies file by file into the store; written elsewhere first and then renamed,
         # the entry appears whole or not at all, whatever ends this process.
         with tempfile.TemporaryDirectory(dir=home.parent, prefix="new-model-") as staging:
-            with bentoml.models.create(
+            with create_model_in(
+                Path(staging),
                 tag,
                 labels={"data": "simulation" if card.data.simulated else "file"},
                 metadata={
@@ -74,7 +74,6 @@ def save(
                     framework_name=card.framework,
                     framework_versions={card.framework: card.versions[card.framework]},
                 ),
-                _model_store=ModelStore(staging),
             ) as model:
                 for name, content in contents.items():
                     Path(model.path_of(name)).write_bytes(content)

@@ -3,8 +3,7 @@
 import sys
 from typing import TYPE_CHECKING
 
-from bentoml._internal.configuration.containers import BentoMLContainer
-
+from framework.adapters.bentoml import model_store_folder
 from load_tests.scenarios import Rows
 from load_tests.systems.base import CONTRACT, GrpcDialect, Launch, System
 from models.attrition import attrition_pb2
@@ -29,7 +28,7 @@ def _environment(launch: Launch, **settings: str) -> dict[str, str]:
     # A BentoML server that starts wipes the metrics of any other one that shares its home.
     home = launch.folder / f"bentoml-{launch.port}"
     home.mkdir()
-    (home / "models").symlink_to(BentoMLContainer.model_store_dir.get())
+    (home / "models").symlink_to(model_store_folder())
     own = {f"MODEL_SERVER_{name.upper()}": value for name, value in settings.items()}
     return {
         "BENTOML_HOME": str(home),

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from load_tests.processes import ROOT, free_port
+from deploy.processes import ROOT, free_port
 from load_tests.systems.base import CONTRACT, Dialect, GrpcDialect, Launch, System
 
 _FOLDER = ROOT / "load_tests" / "peers"

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from serving.batching.computation import Answers, Chunk, joined
+from serving.batching.computation import Chunk, joined_answers
 from serving.batching.cost import CostModel
 from serving.batching.threads import Threads
 from serving.errors import Code, ServingError
@@ -53,7 +53,7 @@ class _Ticket:
         self.arrived = arrived
         self.taken = 0
         self.missing = len(rows)
-        self.answers: list[Answers] = []
+        self.answers: list[Sequence[Any]] = []
 
 
 # A request's rows from one position up to another.
@@ -103,7 +103,7 @@ class Batcher:
         return bool(self._running)
 
     async def submit(self, rows: Chunk) -> Any:
-        """Returns the answers for `rows`, in order: a list, or columns for a feature matrix.
+        """Returns the answers for `rows`, in order, as the function gave them.
 
         A caller that is cancelled gives up its place: rows not yet in a batch are not computed.
 
@@ -254,7 +254,7 @@ class Batcher:
                 del self._queue[ticket]
         return batch
 
-    def _settle(self, batch: list[_Slice], answers: Sequence[Answers]) -> None:
+    def _settle(self, batch: list[_Slice], answers: Sequence[Sequence[Any]]) -> None:
         """Gives every caller its answers."""
         for (ticket, start, stop), own in zip(batch, answers, strict=True):
             if ticket.future.done():
@@ -265,7 +265,7 @@ class Batcher:
                 continue
             ticket.answers.append(own)
             if not ticket.missing:
-                ticket.future.set_result(joined(ticket.answers))
+                ticket.future.set_result(joined_answers(ticket.answers))
 
     def _fail(self, batch: list[_Slice], error: Exception) -> None:
         """Finds the culprit: alone it gets the error, in company each is tried for itself."""

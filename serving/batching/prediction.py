@@ -1,14 +1,15 @@
 """What a batchable API does with rows, whichever protocol brings them."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, get_origin
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args, get_origin
 
 import pydantic
-from _bentoml_sdk.io_models import IORootModel
-from _bentoml_sdk.method import APIMethod
-from numpy.typing import NDArray
 
+from framework import Answers, Bundle, Records
+from framework.adapters.bentoml import APIMethod, IORootModel
+from framework.records import Encoder, EncodingError
 from serving.batching.batcher import Batcher
+from serving.batching.computation import Chunk
 from serving.errors import ServingError
 from serving.http.openapi import declared_type
 
@@ -33,13 +34,25 @@ def is_batchable_list(api: APIMethod[..., Any]) -> bool:
 
 
 class Prediction:
-    """One batchable API, its rows taken and its answers given in the form of any protocol.
+    """One batchable API behind its batcher: what it takes and what it gives.
+
+    Codecs (`serving.codecs`) put both into the form of a protocol. The rows of an API that a
+    model of the framework answers travel as `Records`; those of any other as a list.
 
     Args:
         api: The API, of which `is_batchable_list` is true.
         batcher: Joins its rows with those of other requests, of all protocols.
         model_tag: Tag of the model behind it; empty if there is none.
         max_rows: Most rows in one request.
+        bundle: The model behind it, if it is one of the framework's.
+
+    Attributes:
+        row_type: Declared type of a row.
+        answer_type: Declared type of an answer.
+        field: Name of the list of rows in a request.
+        request_type: Type of a request; None if it is the list alone.
+        encoder: Encoder of the rows, if they travel as `Records`.
+        labels: Field of an answer that is a mapping → its keys, where the model knows them.
     """
 
     def __init__(
@@ -48,29 +61,26 @@ class Prediction:
         batcher: Batcher,
         model_tag: str,
         max_rows: int,
+        bundle: Bundle[Any, Any] | None = None,
     ) -> None:
         self.model_tag = model_tag
         self._batcher = batcher
         self._max_rows = max_rows
         declared = declared_type(api.input_spec)
+        is_list = get_origin(declared) is list
+        self.request_type: type[pydantic.BaseModel] | None = None if is_list else declared
+        (self.field,) = api.input_spec.model_fields
+        rows = declared if is_list else declared.model_fields[self.field].annotation
+        (self.row_type,) = get_args(rows)
+        answers = declared_type(api.output_spec)
+        (self.answer_type,) = get_args(answers)
         self._inputs: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(declared)
-        inputs = self._inputs
-        validate = inputs.validator.validate_python
-        self._is_list = get_origin(declared) is list
-        (self._field,) = api.input_spec.model_fields
-        self.rows_from_json = self._parser(inputs.validator.validate_json)
-        """Takes a request's JSON; see `rows_from_list`."""
-        self.rows_from_list = self._parser(
-            validate if self._is_list else lambda rows: validate({self._field: rows})
-        )
-        """Takes a list of rows as plain Python, of which the API's types are made.
-
-        It raises a `ServingError`, `invalid_input` or `payload_too_large`.
-        """
-        outputs: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(declared_type(api.output_spec))
-        self._validate_answers = outputs.validator.validate_python
-        self.to_json = outputs.serializer.to_json
-        self.to_python = outputs.serializer.to_python
+        self.answers: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(answers)
+        self.encoder: Encoder[Any] | None = None
+        self.labels: Mapping[str, Sequence[str]] = {}
+        if bundle is not None and self.row_type is bundle.model.record:
+            self.encoder = bundle.model.encoder
+            self.labels = bundle.model.task.answer_labels(bundle.model.answer, bundle.card)
 
     @property
     def busy(self) -> bool:
@@ -81,36 +91,65 @@ class Prediction:
     def max_rows(self) -> int:
         """Most rows in one request, by the settings and by the API's own type."""
         declared = self._inputs.json_schema()
-        rows = declared if self._is_list else declared["properties"][self._field]
+        rows = declared if self.request_type is None else declared["properties"][self.field]
         return min(self._max_rows, int(rows.get("maxItems", self._max_rows)))
 
-    async def submit_features(self, features: NDArray[Any]) -> Mapping[str, NDArray[Any]]:
-        """Returns the fields of the predictions for the rows of a feature matrix.
+    def rows_from_json(self, content: bytes) -> Chunk:
+        """Returns the rows of a request's JSON, as pydantic reads it.
 
         Raises:
-            ServingError: See `Batcher.submit`.
+            ServingError: `invalid_input` or `payload_too_large`.
         """
-        columns: Mapping[str, NDArray[Any]] = await self._batcher.submit(features)
-        return columns
+        return self._rows(self._inputs.validator.validate_json, content)
 
-    async def submit(self, rows: Sequence[Any]) -> Any:
-        """Returns the answers for rows, in order, of the type that the API declares.
+    def rows_from_list(self, rows: Sequence[Any]) -> Chunk:
+        """Returns the rows that plain Python describes, as pydantic reads it.
+
+        Raises:
+            ServingError: `invalid_input` or `payload_too_large`.
+        """
+        content = rows if self.request_type is None else {self.field: rows}
+        return self._rows(self._inputs.validator.validate_python, content)
+
+    def require_few(self, rows: Chunk) -> Chunk:
+        """Returns rows, of which there must not be too many.
+
+        Raises:
+            ServingError: `payload_too_large`.
+        """
+        if len(rows) > self._max_rows:
+            raise ServingError.too_many_rows(self._max_rows)
+        return rows
+
+    async def submit(self, rows: Chunk) -> Sequence[Any]:
+        """Returns the answers for rows, in order: `Answers`, or a list of the declared type.
 
         Raises:
             ServingError: See `Batcher.submit`.
             Exception: Whatever the API raised, or a validation error of what it answered.
         """
-        return self._validate_answers(await self._batcher.submit(rows))
+        answers = await self._batcher.submit(rows)
+        if type(answers) is Answers and answers.answer_type is self.answer_type:
+            return answers
+        checked: Sequence[Any] = self.answers.validator.validate_python(list(answers))
+        return checked
 
-    def _parser(self, validate: Callable[[Any], Any]) -> Callable[[Any], Sequence[Any]]:
-        def parse(content: Any) -> Sequence[Any]:
-            try:
-                content = validate(content)
-            except pydantic.ValidationError as error:
-                raise ServingError.from_validation(error) from None
-            rows: Sequence[Any] = content if self._is_list else getattr(content, self._field)
-            if len(rows) > self._max_rows:
-                raise ServingError.too_many_rows(self._max_rows)
+    def _rows(self, validate: Any, content: Any) -> Chunk:
+        try:
+            content = validate(content)
+        except pydantic.ValidationError as error:
+            raise ServingError.from_validation(error) from None
+        rows = self.require_few(
+            content if self.request_type is None else getattr(content, self.field)
+        )
+        if self.encoder is None:
             return rows
-
-        return parse
+        try:
+            encoded: Records[Any] = self.encoder.from_records(rows)
+        except EncodingError as error:
+            place = (error.row, error.field)
+            where = place if self.request_type is None else (self.field, *place)
+            raise ServingError.from_details(
+                [{"loc": where, "msg": str(error), "type": "float_overflow"}]
+            ) from None
+        return encoded

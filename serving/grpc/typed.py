@@ -5,15 +5,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pydantic
-from _bentoml_sdk.method import APIMethod
 from bentoml.exceptions import BentoMLConfigException
 from google.protobuf.descriptor import FileDescriptor, MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
-from google.protobuf.message_factory import GetMessageClass
 
+from framework.adapters.bentoml import APIMethod
 from serving.batching.prediction import Prediction, is_batchable_list
+from serving.codecs.messages import MessageCodec
 from serving.grpc.calls import Call, Handler
-from serving.grpc.conversion import misfits, reader, writer
+from serving.grpc.conversion import misfits
 from serving.http.openapi import declared_type
 
 Apis = Mapping[str, APIMethod[..., Any]]
@@ -106,14 +106,9 @@ def _problems(method: MethodDescriptor, api: APIMethod[..., Any] | None) -> Iter
 
 
 def _handler(method: MethodDescriptor, prediction: Prediction) -> Handler:
-    (rows,), (answers,) = method.input_type.fields, method.output_type.fields
-    rows_name, answers_name = rows.name, answers.name
-    read, prepare = reader(rows), writer(answers)
-    response_type = GetMessageClass(method.output_type)
+    codec = MessageCodec(method, prediction)
 
     async def handle(request: Message, call: Call) -> Message:
-        given = prediction.rows_from_list(read(getattr(request, rows_name)))
-        made = prediction.to_python(await prediction.submit(given))
-        return response_type(**{answers_name: prepare(made) if prepare else made})
+        return codec.write(await prediction.submit(codec.read(request)))
 
     return handle

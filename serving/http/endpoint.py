@@ -1,13 +1,15 @@
-"""The fast path: one batchable API, from the socket through the batcher and back."""
+"""One path that is answered ahead of BentoML: from the socket through the batcher and back."""
 
 import logging
 import time
+from typing import Any, Protocol
 
+from serving.batching.computation import Chunk
 from serving.batching.prediction import Prediction
 from serving.errors import ServingError
 from serving.http.asgi import (
-    JSON,
     ClientGoneError,
+    Headers,
     Receive,
     Scope,
     Send,
@@ -24,19 +26,50 @@ logger = logging.getLogger("bentoml.serving")
 
 # What the metrics call a request whose client left: the custom of nginx.
 CLIENT_CLOSED_REQUEST = 499
+# From so many rows on a batch is worth giving up when its client leaves, even if it is the first.
+MANY_ROWS = 64
+
+
+class HttpCodec(Protocol):
+    """The form in which an endpoint's requests come and its answers go."""
+
+    @property
+    def content_types(self) -> tuple[bytes, ...]:
+        """Those it reads; a request without any is taken for the first."""
+        ...
+
+    def read(self, body: bytes, headers: dict[bytes, bytes]) -> tuple[Chunk, Any]:
+        """Returns the rows of a request, and what `write` must know of it.
+
+        Raises:
+            ServingError: `invalid_input` or `payload_too_large`.
+        """
+        ...
+
+    def write(self, answers: Any, asked: Any) -> tuple[Headers, bytes]:
+        """Returns headers (the content type among them) and body of the answer."""
+        ...
 
 
 class Endpoint:
-    """Answers the requests to one API.
+    """Answers the requests to one path: identity, limits, errors, a leaving client, metrics.
 
     Args:
         prediction: What it does with the rows.
+        codec: How it reads and writes them.
         settings: Limits.
         metrics: Counts of its route.
     """
 
-    def __init__(self, prediction: Prediction, settings: Settings, metrics: RouteMetrics) -> None:
+    def __init__(
+        self,
+        prediction: Prediction,
+        codec: HttpCodec,
+        settings: Settings,
+        metrics: RouteMetrics,
+    ) -> None:
         self._prediction = prediction
+        self._codec = codec
         self._settings = settings
         self._metrics = metrics
         tag = prediction.model_tag
@@ -52,12 +85,11 @@ class Endpoint:
         status = CLIENT_CLOSED_REQUEST
         try:
             try:
-                require_content_type(headers, JSON)
+                require_content_type(headers, *self._codec.content_types)
                 body = await read_body(headers, receive, self._settings.max_body_bytes)
-                content = await self._predict(body, receive)
-                response_headers = [(b"content-type", JSON), *identity]
+                response_headers, content = await self._predict(body, headers, receive)
                 status = 200
-                await answer(send, 200, response_headers, content)
+                await answer(send, 200, [*response_headers, *identity], content)
             except ClientGoneError:
                 logger.debug("Request %s: its client has left", own_id)
             except Exception as raised:  # noqa: BLE001 - every one is answered and told apart here
@@ -69,10 +101,13 @@ class Endpoint:
         finally:
             self._metrics.ended(status, time.perf_counter() - started)
 
-    async def _predict(self, body: bytes, receive: Receive) -> bytes:
+    async def _predict(
+        self, body: bytes, headers: dict[bytes, bytes], receive: Receive
+    ) -> tuple[Headers, bytes]:
         prediction = self._prediction
-        answers = prediction.submit(prediction.rows_from_json(body))
-        if prediction.busy:
-            # It has to wait for a batch in the thread pool: a long one, or one not measured yet.
+        rows, asked = self._codec.read(body, headers)
+        answers = prediction.submit(rows)
+        if prediction.busy or len(rows) >= MANY_ROWS:
+            # It has to wait, for a batch in a thread or for one of its own that is long.
             answers = unless_client_leaves(answers, receive)
-        return prediction.to_json(await answers)
+        return self._codec.write(await answers, asked)

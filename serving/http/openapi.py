@@ -9,13 +9,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import bentoml
-from _bentoml_sdk.io_models import IODescriptor, IOMixin, IORootModel
-from _bentoml_sdk.method import APIMethod
-from bentoml._internal.utils.uri import join_paths
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.routing import BaseRoute
 
+from framework.adapters.bentoml import APIMethod, IODescriptor, IOMixin, IORootModel, join_paths
 from serving.errors import Code, ErrorBody
 
 _PREDICTION_ERRORS = (

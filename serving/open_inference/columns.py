@@ -20,12 +20,12 @@ from serving.open_inference.tensors import BYTES, DTYPES, Tensor, TensorError, a
 Problem = dict[str, Any]
 
 
-def read_columns(
-    signature: Signature, tensors: Sequence[Tensor], max_rows: int
-) -> dict[str, NDArray[Any]]:
+def read_columns(signature: Signature, tensors: Sequence[Tensor], max_rows: int) -> dict[str, Any]:
     """Returns the columns of a request by field name, all of one length.
 
-    Fields of a `Literal` type come as the positions of their values.
+    Fields of texts of a `Literal` type come as the positions of their values; missing values are
+    NaN among numbers and positions, `None` among other values. A field with a default that has no
+    tensor has its default in every row.
 
     Args:
         signature: What the model takes.
@@ -39,9 +39,12 @@ def read_columns(
     by_field, problems = _by_field(signature, tensors)
     if problems:
         raise ServingError.from_details(problems)
-    rows = _rows(by_field, max_rows)
-    columns = {}
+    rows = _rows(signature, by_field, max_rows)
+    columns: dict[str, Any] = {}
     for name, column in signature.inputs.items():
+        if name not in by_field:
+            columns[name] = [column.spec.default] * rows
+            continue
         try:
             columns[name] = _read(column, by_field[name], rows)
         except TensorError as error:
@@ -51,6 +54,20 @@ def read_columns(
     if problems:
         raise ServingError.from_details(problems)
     return columns
+
+
+def listed(column: InputColumn, values: Any) -> list[Any]:
+    """Returns what `read_columns` made of a tensor as the values that a record would have."""
+    spec = column.spec
+    found: list[Any] = values.tolist() if isinstance(values, np.ndarray) else list(values)
+    if spec.nullable:
+        found = [None if isinstance(one, float) and math.isnan(one) else one for one in found]
+    if column.vocabulary is not None and isinstance(values, np.ndarray):
+        return [None if one is None else spec.categories[int(one)] for one in found]
+    if spec.kind in ("int", "bool") and spec.length is None:
+        make = int if spec.kind == "int" else bool
+        return [None if one is None else make(one) for one in found]
+    return found
 
 
 def _by_field(
@@ -76,22 +93,25 @@ def _by_field(
     given = {column.name for _, column in named if column}
     problems += [
         _problem(name, "Field required", "missing")
-        for name in signature.inputs
-        if name not in given
+        for name, column in signature.inputs.items()
+        if name not in given and column.spec.required
     ]
     return by_field, problems
 
 
-def _rows(by_field: Mapping[str, Tensor], max_rows: int) -> int:
+def _rows(signature: Signature, by_field: Mapping[str, Tensor], max_rows: int) -> int:
     """Returns the number of rows, of which all tensors must have as many."""
-    shapes = {tensor.name: tuple(tensor.shape) for tensor in by_field.values()}
     problems = [
-        _problem(name, "The shape should be [N] or [N, 1], N being the number of rows", "shape")
-        for name, shape in shapes.items()
-        if len(shape) not in (1, 2) or shape[0] < 1 or shape[1:] not in ((), (1,))
+        _problem(tensor.name, f"The shape should be {_shapes(length)}", "shape")
+        for name, tensor in by_field.items()
+        for length in [signature.inputs[name].spec.length]
+        if not _fits(tuple(tensor.shape), length)
     ]
-    if problems:
-        raise ServingError.from_details(problems)
+    if problems or not by_field:
+        raise ServingError.from_details(
+            problems or [_problem("", "At least one input is needed", "missing")]
+        )
+    shapes = {tensor.name: tensor.shape for tensor in by_field.values()}
     first, *others = shapes
     rows = shapes[first][0]
     problems = [
@@ -106,61 +126,122 @@ def _rows(by_field: Mapping[str, Tensor], max_rows: int) -> int:
     return rows
 
 
-def _read(column: InputColumn, tensor: Tensor, rows: int) -> NDArray[Any]:
+def _shapes(length: int | None) -> str:
+    wanted = "[N] or [N, 1]" if length is None else f"[N, {length}]"
+    return f"{wanted}, N being the number of rows"
+
+
+def _fits(shape: tuple[int, ...], length: int | None) -> bool:
+    if len(shape) not in (1, 2) or shape[0] < 1:
+        return False
+    return shape[1:] in ((), (1,)) if length is None else shape[1:] == (length,)
+
+
+def _read(column: InputColumn, tensor: Tensor, rows: int) -> Any:
     """Returns a tensor's values.
 
     Raises:
         TensorError: They do not match its datatype and shape.
         pydantic.ValidationError: The field does not allow one of them.
     """
-    if column.categories:
+    if column.vocabulary is not None:
         return _positions(column, tensor, rows)
+    count = rows * (column.spec.length or 1)
     if isinstance(tensor.data, bytes) and tensor.datatype != BYTES:
-        found = array(tensor.data, tensor.datatype, rows)
+        found = array(tensor.data, tensor.datatype, count)
         if not _within(column, found):
-            column.validator.validate_python(found.tolist())
-        return found
-    listed = column.validator.validate_python(values(tensor, rows))
-    return _typed(listed, tensor.datatype)
+            column.validator.validate_python(_values(column, found.tolist(), tensor.datatype))
+        return found.reshape(rows, -1) if column.spec.length else found
+    given = _values(column, values(tensor, count), tensor.datatype)
+    accepted = column.validator.validate_python(given)
+    return _typed(column, accepted, tensor.datatype)
 
 
 def _positions(column: InputColumn, tensor: Tensor, rows: int) -> NDArray[Any]:
-    if isinstance(tensor.data, bytes):
+    categories = column.spec.categories
+    if isinstance(tensor.data, bytes) and column.vocabulary is not None:
         positions = column.vocabulary.positions(tensor.data, rows)
         if positions is not None:
+            if column.spec.nullable:
+                return np.where(positions < len(categories), positions, math.nan)
             return positions
-    listed = column.validator.validate_python(values(tensor, rows))
-    position = {category: place for place, category in enumerate(column.categories)}
-    return np.array([position[value] for value in listed], dtype=np.intp)
+    given = _values(column, values(tensor, rows), tensor.datatype)
+    accepted = column.validator.validate_python(given)
+    position: dict[Any, float] = {category: at for at, category in enumerate(categories)}
+    return np.array([position.get(value, math.nan) for value in accepted])
+
+
+def _values(column: InputColumn, given: list[Any], datatype: str) -> list[Any]:
+    """Returns the values of a tensor as a record would have them.
+
+    NaN, and an empty text, stand for a missing value where one is allowed; whole numbers may come
+    as floats there, because only those have a NaN.
+    """
+    spec = column.spec
+    if spec.length is not None:
+        size = spec.length
+        given = [given[at : at + size] for at in range(0, len(given), size)]
+        if spec.nullable:
+            return [None if all(map(_is_nan, one)) else one for one in given]
+        return given
+    if not spec.nullable:
+        return given
+    if datatype == BYTES:
+        return [None if one == "" else one for one in given]
+    given = [None if _is_nan(one) else one for one in given]
+    if spec.kind == "float" or not datatype.startswith("FP"):
+        return given
+    whole = [int(one) if type(one) is float and one.is_integer() else one for one in given]
+    if spec.kind == "bool":
+        return [bool(one) if one in (0, 1) else one for one in whole]
+    return whole
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and math.isnan(value)
 
 
 def _within(column: InputColumn, found: NDArray[Any]) -> bool:
-    """Whether all values are numbers within the field's bounds."""
-    bounds = column.bounds
-    if bounds is None:
+    """Whether all values are numbers within the field's bounds, or missing where they may be."""
+    spec = column.spec
+    if not spec.plain or spec.kind == "category":
         return False
     if found.dtype.kind == "b":
         return True
+    if spec.nullable and found.dtype.kind == "f":
+        if spec.length is not None:
+            return False
+        found = found[~np.isnan(found)]
+        if not len(found):
+            return True
+        if spec.kind != "float":
+            return bool(spec.kind == "int" and (found % 1 == 0).all()) and _bounded(column, found)
+    return _bounded(column, found)
+
+
+def _bounded(column: InputColumn, found: NDArray[Any]) -> bool:
     low, high = found.min().item(), found.max().item()
+    bounds = column.spec.bounds
     return bool(
         math.isfinite(low)
         and math.isfinite(high)
-        and low >= bounds.get("minimum", -math.inf)
-        and high <= bounds.get("maximum", math.inf)
-        and low > bounds.get("exclusiveMinimum", -math.inf)
-        and high < bounds.get("exclusiveMaximum", math.inf)
+        and low >= bounds.get("ge", -math.inf)
+        and high <= bounds.get("le", math.inf)
+        and low > bounds.get("gt", -math.inf)
+        and high < bounds.get("lt", math.inf)
     )
 
 
-def _typed(listed: list[Any], datatype: str) -> NDArray[Any]:
+def _typed(column: InputColumn, accepted: list[Any], datatype: str) -> Any:
     """Returns listed values as the array that the same tensor would be in raw form."""
-    if datatype == BYTES:
-        return np.array(listed, dtype=object)
+    if datatype == BYTES or column.spec.nullable:
+        return accepted
     dtype = np.dtype(DTYPES[datatype])
-    if dtype.kind in "iu" and not all(type(value) is int for value in listed):
+    flat = [one for row in accepted for one in row] if column.spec.length else accepted
+    if dtype.kind in "iu" and not all(type(value) is int for value in flat):
         raise TensorError(f"A value is not a whole number, as {datatype} asks for")
     try:
-        return np.array(listed, dtype=dtype)
+        return np.array(accepted, dtype=dtype)
     except OverflowError:
         raise TensorError(f"A value does not fit into {datatype}") from None
 

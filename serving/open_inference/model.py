@@ -1,68 +1,82 @@
 """One served model as the Open Inference Protocol sees it, whatever the transport."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from numpy.typing import NDArray
 
+from framework import Answers, Bundle
+from serving.batching.computation import Chunk
+from serving.batching.prediction import Prediction
 from serving.errors import ServingError
-from serving.open_inference.columns import read_columns
+from serving.open_inference.columns import listed, read_columns
 from serving.open_inference.signature import OutputColumn, Signature
 from serving.open_inference.tensors import Tensor
-from serving.served import ServedModel
 
-Submit = Callable[[NDArray[Any]], Awaitable[Mapping[str, NDArray[Any]]]]
 Output = tuple[OutputColumn, NDArray[Any]]
 
 
 @dataclass(frozen=True)
 class InferenceModel:
-    """Answers columns with columns, in the same batches as the model's typed API.
-
-    Raises:
-        TypeError: The model's records or predictions are not made of columns.
+    """A served model, its tensors, and the API that answers them.
 
     Attributes:
-        name: Its name in the protocol.
-        served: The model.
-        max_rows: Most rows in a request.
-        submit: Takes a feature matrix, returns the predictions' fields as arrays.
+        bundle: The model.
+        prediction: Its typed API, whose method and batches answer the tensors too.
+        signature: Its tensors.
     """
 
-    name: str
-    served: ServedModel
-    max_rows: int
-    submit: Submit
+    bundle: Bundle[Any, Any]
+    prediction: Prediction
+    signature: Signature
 
-    def __post_init__(self) -> None:
-        """Has the tensors derived, which not every model has."""
-        _ = self.signature
+    @classmethod
+    def of(cls, bundle: Bundle[Any, Any], prediction: Prediction) -> "InferenceModel":
+        """Derives a model's tensors.
+
+        Raises:
+            FieldError: Its records or answers are not made of columns.
+        """
+        signature = Signature.of(prediction.row_type, prediction.answer_type, prediction.labels)
+        return cls(bundle, prediction, signature)
+
+    @property
+    def name(self) -> str:
+        """Its name in the protocol."""
+        return self.bundle.model.name
 
     @property
     def version(self) -> str:
         """Version part of the model's exact tag."""
-        return self.served.version
+        return self.bundle.version
 
-    @property
-    def signature(self) -> Signature:
-        """Its tensors."""
-        return self.served.signature
-
-    async def infer(
-        self, tensors: Sequence[Tensor], outputs: Sequence[str] | None = None
-    ) -> list[Output]:
-        """Returns the outputs asked for, in that order, or all of them.
+    def read(self, tensors: Sequence[Tensor]) -> Chunk:
+        """Returns the records that tensors hold, column by column.
 
         Raises:
-            ServingError: Any of the table's; `invalid_input` names tensor and row.
+            ServingError: `invalid_input`, which names tensor and row, or `payload_too_large`.
         """
-        asked = self._outputs(outputs)
-        columns = read_columns(self.signature, tensors, self.max_rows)
-        found = await self.submit(self.served.predictor.features_from_columns(columns))
-        return [(output, found[output.name]) for output in asked]
+        columns = read_columns(self.signature, tensors, self.prediction.max_rows)
+        encoder = self.prediction.encoder
+        if encoder is not None and not self.signature.by_rows:
+            return encoder.from_columns(columns)
+        values = {name: listed(self.signature.inputs[name], columns[name]) for name in columns}
+        rows = [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
+        return self.prediction.rows_from_list(rows)
 
-    def _outputs(self, names: Sequence[str] | None) -> list[OutputColumn]:
+    def write(self, answers: Sequence[Any], asked: Sequence[OutputColumn]) -> list[Output]:
+        """Returns the outputs asked for as arrays, in that order."""
+        if not isinstance(answers, Answers):
+            answers = Answers.of(self.signature.answer_type, answers, self.signature.labels)
+        return [(output, answers.columns[output.name]) for output in asked]
+
+    def outputs(self, names: Sequence[str]) -> list[OutputColumn]:
+        """Returns the outputs of these names, or all of them if there is none.
+
+        Raises:
+            ServingError: `invalid_input`, for a name that is none.
+        """
         known = self.signature.outputs
         problems = [
             {
@@ -70,7 +84,7 @@ class InferenceModel:
                 "msg": f"There is no output of this name; there are: {', '.join(known)}",
                 "type": "extra_forbidden",
             }
-            for name in names or ()
+            for name in names
             if name not in known
         ]
         if problems:

@@ -8,80 +8,24 @@ from fastapi import FastAPI
 from pydantic import BaseModel, Field
 from starlette.routing import BaseRoute
 
+from framework import Bundle, FieldError
 from serving.errors import Code, ServingError
-from serving.http.asgi import (
-    JSON,
-    Receive,
-    Scope,
-    Send,
-    read_body,
-    require_content_type,
-    unless_client_leaves,
-)
 from serving.http.openapi import error_responses
-from serving.http.response import answer
-from serving.open_inference.json_body import (
-    HEADER_LENGTH,
-    InferenceRequest,
-    InferenceResponse,
-    Request,
-    parameters,
-    render,
-)
-from serving.open_inference.model import InferenceModel
-from serving.open_inference.signature import InputColumn, OutputColumn
-from serving.served import ServedModel, served_model
+from serving.open_inference.json_body import InferenceRequest, InferenceResponse, parameters
+from serving.open_inference.signature import InputColumn, OutputColumn, Signature
+from serving.served import served_model
 
 _TAG = "Open Inference Protocol"
 _MODEL_PATHS = ("/v2/models/{model}", "/v2/models/{model}/versions/{version}")
-_BINARY = b"application/octet-stream"
 
 
-def infer_paths(tag: str) -> list[str]:
-    """Returns the paths at which a model of this tag is asked."""
+def infer_paths(tag: str) -> dict[str, str]:
+    """Returns the paths at which a model of this tag is asked, each with its template."""
     name, _, version = tag.partition(":")
-    return [f"{path.format(model=name, version=version)}/infer" for path in _MODEL_PATHS]
-
-
-class InferEndpoint:
-    """Answers `POST /v2/models/{model}/infer` of one model, with or without its version (ASGI).
-
-    Args:
-        model: The model.
-        max_body_bytes: Largest body accepted.
-    """
-
-    def __init__(self, model: InferenceModel, max_body_bytes: int) -> None:
-        self._model = model
-        self._max_body_bytes = max_body_bytes
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one request.
-
-        Raises:
-            ServingError: Any of the table's.
-        """
-        headers: dict[bytes, bytes] = dict(scope["headers"])
-        require_content_type(headers, JSON, _BINARY)
-        body = await read_body(headers, receive, self._max_body_bytes)
-        header_length = headers.get(HEADER_LENGTH.encode())
-        request = Request(body, header_length.decode("latin-1") if header_length else None)
-        outputs = await unless_client_leaves(
-            self._model.infer(request.tensors, request.outputs), receive
-        )
-        content, json_length = render(self._model, request, outputs)
-        if json_length:
-            await answer(
-                send,
-                200,
-                [
-                    (b"content-type", _BINARY),
-                    (HEADER_LENGTH.encode(), b"%d" % json_length),
-                ],
-                content,
-            )
-        else:
-            await answer(send, 200, [(b"content-type", JSON)], content)
+    return {
+        f"{path.format(model=name, version=version)}/infer": f"{path}/infer"
+        for path in _MODEL_PATHS
+    }
 
 
 class ServerMetadata(BaseModel):
@@ -164,17 +108,17 @@ def infer(body: InferenceRequest, model: str, version: str = "") -> InferenceRes
     With the binary tensor extension, raw tensors may follow the JSON, in the body and in the
     answer.
     """
-    raise NotImplementedError("only describes what `InferEndpoint` answers")
+    raise NotImplementedError("only describes what `serving.codecs.tensors` reads and writes")
 
 
 def refuse_infer(model: str, version: str = "") -> None:
     """Refuses a prediction by a model that is not served; those that are have endpoints."""
     served_model(model, version)
-    raise ServingError(Code.NOT_FOUND, "This model is not served over the Open Inference Protocol.")
+    raise _no_tensors()
 
 
 def add_routes(app: FastAPI) -> None:
-    """Adds the routes of `/v2`, but for those of `InferEndpoint`."""
+    """Adds the routes of `/v2`, but for those that have endpoints."""
     # Each to the application itself: the metrics go by its own routes' templates.
     add = partial(app.add_api_route, tags=[_TAG])
     errors = error_responses(Code.NOT_FOUND)
@@ -190,7 +134,7 @@ def add_routes(app: FastAPI) -> None:
 
 
 def described_routes() -> list[BaseRoute]:
-    """Makes routes that describe `InferEndpoint`, which reads more than FastAPI can."""
+    """Makes routes that describe the tensor endpoints, which read more than FastAPI can."""
     app = FastAPI()
     responses = error_responses(
         Code.INVALID_INPUT,
@@ -207,19 +151,30 @@ def described_routes() -> list[BaseRoute]:
     return app.routes
 
 
-def describe(name: str, served: ServedModel) -> ModelMetadata:
+def describe(name: str, bundle: Bundle[Any, Any]) -> ModelMetadata:
     """Describes a served model's tensors.
 
     Raises:
-        TypeError: Its records or predictions are not made of columns.
+        ServingError: `not_found`: its records or answers are not made of columns.
     """
-    signature = served.signature
+    model = bundle.model
+    labels = model.task.answer_labels(model.answer, bundle.card)
+    try:
+        signature = Signature.of(model.record, model.answer, labels)
+    except FieldError:
+        raise _no_tensors() from None
     return ModelMetadata(
         name=name,
-        versions=[served.version],
-        platform=served.card.framework,
+        versions=[bundle.version],
+        platform=bundle.card.framework,
         inputs=_tensors(list(signature.inputs.values())),
         outputs=_tensors(list(signature.outputs.values())),
+    )
+
+
+def _no_tensors() -> ServingError:
+    return ServingError(
+        Code.NOT_FOUND, "This model is not served over the Open Inference Protocol."
     )
 
 
@@ -228,7 +183,7 @@ def _tensors(columns: Sequence[InputColumn | OutputColumn]) -> list[TensorMetada
         TensorMetadata(
             name=column.name,
             datatype=column.datatype,
-            shape=column.shape if isinstance(column, OutputColumn) else [-1],
+            shape=column.shape,
             parameters=parameters(column) if isinstance(column, OutputColumn) else {},
         )
         for column in columns

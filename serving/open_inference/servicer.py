@@ -78,9 +78,9 @@ class _Servicer:
         return pb.ModelMetadataResponse(
             name=model.name,
             versions=[model.version],
-            platform=model.served.card.framework,
+            platform=model.bundle.card.framework,
             inputs=[
-                {"name": column.name, "datatype": column.datatype, "shape": [-1]}
+                {"name": column.name, "datatype": column.datatype, "shape": column.shape}
                 for column in signature.inputs.values()
             ],
             outputs=[
@@ -95,12 +95,13 @@ class _Servicer:
             require_supported(tensor.name, tensor.parameters)
         for output in request.outputs:
             require_supported(output.name, output.parameters)
-        outputs = await model.infer(_tensors(request), [one.name for one in request.outputs])
-        return _response(model, request, outputs)
+        asked = model.outputs([one.name for one in request.outputs])
+        answers = await model.prediction.submit(model.read(_tensors(request)))
+        return _response(model, request, model.write(answers, asked))
 
     def _model(self, name: str, version: str, call: Call) -> InferenceModel:
         model = find_model(self._models, name, version)
-        call.model_tag = model.served.tag
+        call.model_tag = model.bundle.tag
         return model
 
 

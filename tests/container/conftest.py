@@ -12,6 +12,7 @@ import pytest
 from deploy.engine import Engine, find_engine
 from deploy.running import Container
 from tests.container.pods import Pod
+from tests.tools import lacking
 
 ROOT = Path(__file__).parents[2]
 IMAGE_NAME = "model-server-test"
@@ -56,9 +57,12 @@ def pytest_terminal_summary(
 @pytest.fixture(scope="session")
 def engine() -> Engine:
     """The machine's container engine."""
-    engine = find_engine()
+    try:
+        engine = find_engine()
+    except RuntimeError as error:
+        lacking(str(error), "podman")
     if not engine.runs_containers:
-        pytest.skip("buildah builds images but runs none; install docker or podman")
+        lacking(f"{engine.name} builds images but runs none", "podman")
     return engine
 
 

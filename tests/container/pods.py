@@ -7,27 +7,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 from deploy.engine import Engine
+from deploy.processes import ROOT, free_port, wait_until_ready
 from deploy.running import GRPC_PORT, HTTP_PORT
-from tests.conftest import ROOT
-from tests.processes import free_port, is_ready, wait_until
-
-START_DEADLINE_SECONDS = 60
+from tests.tools import lacking, require_tool
 
 
 def render(overlay: str) -> list[dict[str, Any]]:
     """Renders an overlay with `kubectl kustomize`."""
     folder = ROOT / "deploy" / "kubernetes" / "overlays" / overlay
-    try:
-        result = subprocess.run(
-            ["kubectl", "kustomize", str(folder)], check=True, capture_output=True, text=True
-        )
-    except FileNotFoundError:
-        pytest.skip("kubectl is not installed")
+    command = [require_tool("kubectl"), "kustomize", str(folder)]
+    result = subprocess.run(command, check=True, capture_output=True, text=True)
     return list(yaml.safe_load_all(result.stdout))
+
+
+def require_podman(engine: Engine) -> None:
+    """Needs podman as the engine: no other runs a Kubernetes manifest."""
+    if engine.name != "podman":
+        lacking(
+            f"{engine.name} runs no Kubernetes manifest, CONTAINER_ENGINE=podman does", "podman"
+        )
 
 
 @dataclass(frozen=True)
@@ -41,15 +42,14 @@ class Pod:
     @contextlib.contextmanager
     def start(cls, engine: Engine, image: str, folder: Path) -> "Iterator[Pod]":
         """Runs the development overlay's Deployment; removes the pod afterwards."""
-        if engine.name != "podman":
-            pytest.skip("only podman runs a Kubernetes manifest")
+        require_podman(engine)
         ports = {HTTP_PORT: free_port(), GRPC_PORT: free_port()}
         file = folder / "deployment.yaml"
         file.write_text(yaml.safe_dump_all(_runnable(render("development"), image, ports)))
         pod = cls(f"http://127.0.0.1:{ports[HTTP_PORT]}", f"127.0.0.1:{ports[GRPC_PORT]}")
         try:
             engine.run("play", "kube", str(file))
-            wait_until(lambda: is_ready(pod.url), START_DEADLINE_SECONDS, "the pod was not ready")
+            wait_until_ready(pod.url, "the pod")
             yield pod
         finally:
             engine.run("play", "kube", "--down", str(file))

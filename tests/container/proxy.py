@@ -1,17 +1,12 @@
 """A real HAProxy with the configuration that docs/deploy.md recommends."""
 
 import contextlib
-import os
-import shutil
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-import pytest
-
+from deploy.processes import ROOT, Child, free_port, wait_until_ready
 from deploy.running import GRPC_PORT, HTTP_PORT
-from tests.conftest import ROOT
-from tests.processes import free_port, is_ready, wait_until
+from tests.tools import require_tool
 
 CONFIGURATION = ROOT / "deploy" / "proxy" / "haproxy.cfg"
 PLACES = ("blue-1", "blue-2", "green-1", "green-2")
@@ -43,21 +38,13 @@ class Proxy:
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
         """Runs HAProxy in the foreground, and ends it."""
-        if not (haproxy := shutil.which("haproxy", path=f"{os.environ['PATH']}:/usr/sbin")):
-            pytest.skip("haproxy is not installed")
-        process = subprocess.Popen(
-            [haproxy, "-db", "-q", "-f", str(CONFIGURATION)],
-            env={**os.environ, **self._environment()},
-        )
-        try:
+        command = [require_tool("haproxy"), "-db", "-q", "-f", str(CONFIGURATION)]
+        with Child(command, self._environment()):
             yield
-        finally:
-            process.terminate()
-            process.wait()
 
     def wait_until_ready(self) -> None:
         """Waits until a server behind it answers."""
-        wait_until(lambda: is_ready(self.url), 10, "the proxy found no server")
+        wait_until_ready(self.url, "a server behind the proxy")
 
     def _environment(self) -> dict[str, str]:
         variables = {"HTTP_BIND": self.own[HTTP_PORT], "GRPC_BIND": self.own[GRPC_PORT]}

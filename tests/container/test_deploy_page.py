@@ -2,16 +2,12 @@
 
 import os
 import re
-import shutil
-import sys
-from pathlib import Path
-
-import pytest
 
 from deploy.engine import Engine
-from tests.conftest import ROOT
+from deploy.processes import ROOT, free_port
 from tests.console import commands, run
-from tests.processes import free_port
+from tests.container.pods import require_podman
+from tests.tools import require_tool, search_path
 
 COMMANDS = commands(ROOT / "docs" / "deploy.md")
 LOCAL = [
@@ -31,8 +27,9 @@ def test_only_commands_for_a_cluster_are_left_out() -> None:
 
 
 def test_the_commands_of_the_page_work(engine: Engine, image: str) -> None:
-    if engine.name != "podman" or not shutil.which("kubectl"):
-        pytest.skip("the page's commands need podman and kubectl")
+    require_podman(engine)
+    require_tool("kubectl")
+    require_tool("haproxy")
     # Names and ports of the test's own, so that nothing else on the machine is touched.
     own = {
         "model-server:0.1.0": f"{NAME}:0.1.0",
@@ -41,8 +38,7 @@ def test_the_commands_of_the_page_work(engine: Engine, image: str) -> None:
         "127.0.0.1:3000": f"127.0.0.1:{free_port()}",
         "127.0.0.1:3001": f"127.0.0.1:{free_port()}",
     }
-    bin_folder = Path(sys.executable).parent
-    environment = {**os.environ, "PATH": f"{bin_folder}:{os.environ['PATH']}:/usr/sbin"}
+    environment = {**os.environ, "PATH": search_path()}
     try:
         for command in LOCAL:
             line = command.line

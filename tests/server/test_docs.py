@@ -9,16 +9,16 @@ from openapi_spec_validator import validate
 from playwright.sync_api import Page, sync_playwright
 
 from tests.processes import Server
-
-EXECUTABLE = "/usr/bin/chromium"
+from tests.tools import require_tool
 
 
 @pytest.fixture(scope="module")
 def page() -> Iterator[Page]:
     """A page of a real browser."""
+    executable = require_tool("chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=EXECUTABLE,
+            executable_path=executable,
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )
         yield browser.new_page(viewport={"width": 1280, "height": 900})

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from tests.processes import ROOT, Server
+from tests.tools import require_tool
 
 EXAMPLES = [
     (["examples/predict.sh"], ['"leaves"', '"topic"']),
@@ -29,6 +30,8 @@ EXAMPLES = [
 
 @pytest.mark.parametrize(("command", "expected"), EXAMPLES, ids=lambda value: str(value[-1])[-30:])
 def test_an_example_runs(server: Server, command: list[str], expected: list[str]) -> None:
+    if command[-1].endswith(".sh"):
+        require_tool("curl")
     address = server.grpc if "grpc" in command[-1] else server.url
     output = subprocess.run(
         [*command, address],

@@ -12,10 +12,12 @@ import grpc
 import httpx
 import pytest
 
+from deploy.processes import free_port
 from models.attrition import attrition_pb2, attrition_pb2_grpc
 from tests.contract.cases import EMPLOYEE
-from tests.processes import Server, free_port
+from tests.processes import Server
 from tests.server.test_start import start_refused
+from tests.tools import require_tool
 
 REQUEST = attrition_pb2.EmployeesRequest(employees=[EMPLOYEE])
 
@@ -35,7 +37,7 @@ class Pair:
         names = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
         files = ["-keyout", str(pair.key), "-out", str(pair.certificate)]
         subprocess.run(
-            ["openssl", "req", *options.split(), *names, *files],
+            [require_tool("openssl"), "req", *options.split(), *names, *files],
             check=True,
             capture_output=True,
             timeout=60,

@@ -17,6 +17,7 @@ import pytest
 
 from tests.console import Command, commands, run
 from tests.processes import ROOT, START_DEADLINE_SECONDS, free_port, is_ready, wait_until
+from tests.tools import require_tool
 from training import simulation
 
 # The answers are deterministic; between processors a sum may differ in its last digits.
@@ -85,6 +86,8 @@ def served(home: Path) -> Iterator[dict[str, str]]:
 def test_a_command_of_the_readme_does_what_it_shows(
     command: Command, served: dict[str, str], folder: Path, home: Path
 ) -> None:
+    if command.line.startswith("curl"):
+        require_tool("curl")
     environment = {
         **os.environ,
         "BENTOML_HOME": str(home),

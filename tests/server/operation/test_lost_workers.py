@@ -87,7 +87,7 @@ def test_a_killed_worker_costs_its_requests_under_way_and_is_replaced(servers: S
         wait_until(
             lambda: len(worker_pids(server) - {victim.pid}) == 2, 30, "nobody replaced the worker"
         )
-        wait_until(server.is_ready_or_dead, 30, "the server was not ready again")
+        server.wait_until_ready()
         load.wait_for(200)
 
     assert load.wrong == []

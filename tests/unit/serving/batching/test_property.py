@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from serving import batcher as batcher_module
+from serving.batching import batcher as batcher_module
 from serving.batching.batcher import Batcher, Limits
 from serving.batching.computation import Chunk, computation
 from serving.errors import Code

@@ -1,0 +1,24 @@
+"""LightGBM's OpenMP runtime, which its wheel leaves to the system."""
+
+import ctypes
+
+LIBRARY = "libgomp.so.1"
+
+
+class MissingOpenMPError(RuntimeError):
+    """The machine lacks the OpenMP runtime; the message says how to install it."""
+
+    def __init__(self) -> None:
+        super().__init__(f"LightGBM needs the OpenMP runtime {LIBRARY}: apt-get install libgomp1")
+
+
+def require_openmp() -> None:
+    """Makes sure that LightGBM can be imported; else its import ends in a loader's traceback.
+
+    Raises:
+        MissingOpenMPError: The library cannot be loaded.
+    """
+    try:
+        ctypes.CDLL(LIBRARY)
+    except OSError as error:
+        raise MissingOpenMPError from error

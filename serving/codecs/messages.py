@@ -1,0 +1,68 @@
+"""Protobuf requests and answers of a typed API."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+
+from framework import Answers
+from framework.records import EncodingError
+from serving.batching.computation import Chunk
+from serving.batching.prediction import Prediction
+from serving.codecs.json import fast_decoder, require_finite
+from serving.grpc.conversion import reader, writer
+
+
+class MessageCodec:
+    """Reads the request messages of one API, and writes its response messages.
+
+    Args:
+        method: The gRPC method, whose messages fit the API (`serving.grpc.typed`).
+        prediction: The API.
+    """
+
+    def __init__(self, method: MethodDescriptor, prediction: Prediction) -> None:
+        (rows,), (answers,) = method.input_type.fields, method.output_type.fields
+        self._rows, self._answers = rows.name, answers.name
+        self._read, self._prepare = reader(rows), writer(answers)
+        self._response_type = GetMessageClass(method.output_type)
+        self._prediction = prediction
+        self._decoder = fast_decoder(prediction)
+        fields = prediction.encoder.fields if prediction.encoder else ()
+        # A message has no null: what is not there is missing.
+        self._missing = {field.name: None for field in fields if field.nullable and field.required}
+
+    def read(self, request: Message) -> Chunk:
+        """Returns the rows of a request.
+
+        Raises:
+            ServingError: `invalid_input` or `payload_too_large`.
+        """
+        rows = self._read(getattr(request, self._rows))
+        if self._missing:
+            rows = [{**self._missing, **row} for row in rows]
+        if self._decoder is not None and rows:
+            try:
+                records = self._decoder.from_list(rows)
+            except EncodingError:
+                records = None
+            if records is not None:
+                return self._prediction.require_few(records)
+        return self._prediction.rows_from_list(rows)
+
+    def write(self, answers: Sequence[Any]) -> Message:
+        """Returns the response of the answers.
+
+        Raises:
+            ValueError: A number is not finite, which no protocol here sends.
+        """
+        if type(answers) is Answers:
+            require_finite(answers)
+            made = answers.dicts()
+        else:
+            made = self._prediction.answers.serializer.to_python(list(answers))
+        return self._response_type(
+            **{self._answers: self._prepare(made) if self._prepare else made}
+        )

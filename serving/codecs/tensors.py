@@ -1,0 +1,41 @@
+"""Tensors over HTTP: the JSON of the Open Inference Protocol, with or without raw data behind."""
+
+from typing import Any
+
+from serving.batching.computation import Chunk
+from serving.http.asgi import JSON, Headers
+from serving.open_inference.json_body import HEADER_LENGTH, Request, render
+from serving.open_inference.model import InferenceModel
+from serving.open_inference.signature import OutputColumn
+
+_BINARY = b"application/octet-stream"
+_HEADER_LENGTH = HEADER_LENGTH.encode()
+_Asked = tuple[Request, list[OutputColumn]]
+
+
+class TensorCodec:
+    """Reads the tensors of requests to one model, and writes those of its answers.
+
+    Args:
+        model: The model.
+    """
+
+    content_types = (JSON, _BINARY)
+
+    def __init__(self, model: InferenceModel) -> None:
+        self._model = model
+
+    def read(self, body: bytes, headers: dict[bytes, bytes]) -> tuple[Chunk, _Asked]:
+        """See `serving.http.endpoint.HttpCodec`."""
+        length = headers.get(_HEADER_LENGTH)
+        request = Request(body, length.decode("latin-1") if length else None)
+        asked = self._model.outputs(request.outputs)
+        return self._model.read(request.tensors), (request, asked)
+
+    def write(self, answers: Any, asked: _Asked) -> tuple[Headers, bytes]:
+        """See `serving.http.endpoint.HttpCodec`."""
+        request, outputs = asked
+        content, json_length = render(self._model, request, self._model.write(answers, outputs))
+        if not json_length:
+            return [(b"content-type", JSON)], content
+        return [(b"content-type", _BINARY), (_HEADER_LENGTH, b"%d" % json_length)], content

@@ -1,0 +1,53 @@
+"""Programs that tests need and a machine may lack."""
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+INSTALL: Mapping[str, str] = {
+    "chromium": "apt-get install chromium",
+    "curl": "apt-get install curl",
+    "haproxy": "apt-get install haproxy",
+    # Debian's own is too old to know Kustomize's components.
+    "kubectl": ".venv/bin/python .ci/kubectl.py .venv/bin/kubectl",
+    "openssl": "apt-get install openssl",
+    "podman": "apt-get install podman",
+}
+"""Program → the command that installs it."""
+
+# Debian puts HAProxy where only root's PATH leads.
+ADMINISTRATION = "/usr/sbin"
+
+
+def search_path() -> str:
+    """Returns the folders of programs: this environment's own, the PATH, the administrator's."""
+    own = str(Path(sys.executable).parent)
+    return os.pathsep.join([own, os.environ["PATH"], ADMINISTRATION])
+
+
+def require_tool(name: str) -> str:
+    """Returns the path of a program; the test that lacks it is skipped, or fails in CI.
+
+    Args:
+        name: One of `INSTALL`.
+    """
+    found = shutil.which(name, path=search_path())
+    return found or lacking(f"{name} is not on the PATH", name)
+
+
+def lacking(what: str, name: str) -> NoReturn:
+    """Skips the test, and tells how to have it run; where CI is `true`, fails it.
+
+    Args:
+        what: What the machine lacks.
+        name: The program of `INSTALL` that helps.
+    """
+    reason = f"{what}: {INSTALL[name]}"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
