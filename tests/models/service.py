@@ -2,7 +2,14 @@
 
 import bentoml
 
-from serving import ModelService, ServedModels, load_settings, preflight, resources_app
+from serving import (
+    BATCHED,
+    ModelService,
+    ServedModels,
+    load_settings,
+    preflight,
+    resources_app,
+)
 from tests.models import breast_cancer, diabetes, linnerud, wine
 from tests.models.breast_cancer import Diagnosis, Nuclei
 from tests.models.diabetes import Patient, Progression
@@ -11,7 +18,6 @@ from tests.models.wine import Analysis, Cultivar
 
 SETTINGS = load_settings()
 MODELS = ServedModels.select(breast_cancer.MODEL, diabetes.MODEL, linnerud.MODEL, wine.MODEL)
-BATCHED = {"batchable": True, "max_batch_size": 1_000, "max_latency_ms": 1_000}
 
 
 @bentoml.service(
