@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Generic, Self, cast
 
 import bentoml
@@ -60,13 +61,18 @@ class Bundle(Generic[RecordT, AnswerT]):
         """Version part of the tag."""
         return self.tag.partition(":")[2]
 
+    @cached_property
+    def labels(self) -> dict[str, Sequence[str]]:
+        """Field of an answer that is a mapping → its keys, in order."""
+        return self.model.task.answer_labels(self.model.answer, self.card)
+
     def predict(self, records: Sequence[RecordT]) -> list[AnswerT]:
         """Answers records, one answer each, in order.
 
         A list gets a list. The `Records` of a batch get `Answers`: columns that become objects
         when looked at, and stand for the list that a service's method declares.
         """
-        if isinstance(records, Records):
+        if type(records) is Records:
             return cast(list[AnswerT], self._answers(records))
         return list(self._answers(self.model.encoder.from_records(records)))
 
@@ -102,8 +108,7 @@ class Bundle(Generic[RecordT, AnswerT]):
     def _answers(self, records: Records[RecordT]) -> Answers[AnswerT]:
         model = self.model
         scores = model.scores(self.estimator, model.features(records))
-        labels = model.task.answer_labels(model.answer, self.card)
-        return Answers(model.answer, model.columns_of(scores, self.card), labels)
+        return Answers(model.answer, model.columns_of(scores, self.card), self.labels)
 
 
 def explained(

@@ -107,16 +107,14 @@ def fields_of(record_type: type[BaseModel]) -> tuple[FieldSpec, ...]:
             names it and what is allowed.
     """
     config = record_type.model_config
-    takes_names = config.get("validate_by_name") or config.get("populate_by_name")
+    by_name = bool(config.get("populate_by_name") or config.get("validate_by_name"))
     found = []
     for name, info in record_type.model_fields.items():
         place = f"{record_type.__name__}.{name}"
-        aliases = _aliases(info)
-        if aliases and name not in aliases and not takes_names:
-            # Tensors, columns and golden examples go by the name.
+        if not by_name and name not in _choices(name, info):
             raise FieldError(
-                f"{place} does not answer to its own name: give it "
-                f"validation_alias=AliasChoices({', '.join(map(repr, [name, *aliases]))})."
+                f"{place} does not answer to its own name, which every protocol uses: give it "
+                f"validation_alias=AliasChoices({name!r}, …)."
             )
         found.append(_spec(place, name, info))
     return tuple(found)
@@ -161,7 +159,7 @@ def _spec(place: str, name: str, info: FieldInfo) -> FieldSpec:
     whole: Any = info.annotation
     return FieldSpec(
         name=name,
-        names=tuple(dict.fromkeys([name, *_aliases(info)])),
+        names=_names(name, info),
         kind=kind,
         annotation=Annotated[(whole, *info.metadata)] if info.metadata else whole,
         nullable=nullable,
@@ -226,10 +224,14 @@ def _kind(place: str, annotation: Any) -> tuple[Kind, tuple[Any, ...]]:
         raise FieldError(f"{place} is of type {shown}; a field may be {_ALLOWED}.") from None
 
 
-def _aliases(info: FieldInfo) -> list[str]:
+def _choices(name: str, info: FieldInfo) -> list[str]:
     alias = info.validation_alias
-    choices = alias.choices if isinstance(alias, AliasChoices) else [alias]
+    choices = alias.choices if isinstance(alias, AliasChoices) else [alias or name]
     return [choice for choice in choices if type(choice) is str]
+
+
+def _names(name: str, info: FieldInfo) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([name, *_choices(name, info)]))
 
 
 def _bounds(rules: list[Any]) -> dict[str, float]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import bentoml
-from _bentoml_sdk.io_models import IODescriptor, IOMixin, IORootModel
+from _bentoml_sdk.io_models import IOMixin, IORootModel
 from _bentoml_sdk.method import APIMethod
 from bentoml._internal.bento.bento import BentoInfo
 from bentoml._internal.configuration.containers import BentoMLContainer
@@ -16,7 +16,6 @@ from bentoml._internal.utils.uri import join_paths
 __all__ = [
     "WORKER_MODULE",
     "APIMethod",
-    "IODescriptor",
     "IOMixin",
     "IORootModel",
     "available_cores",

@@ -76,7 +76,7 @@ def test_aliases_are_further_names() -> None:
 
 @pytest.mark.parametrize("alias", ["that", AliasChoices("that", "IT")])
 def test_aliases_that_leave_out_the_name_are_refused(alias: Any) -> None:
-    with pytest.raises(FieldError, match=r"Record\.it .*AliasChoices\('it', 'that'"):
+    with pytest.raises(FieldError, match=r"Record\.it .*AliasChoices\('it', "):
         spec_of(float, Field(validation_alias=alias))
 
 
