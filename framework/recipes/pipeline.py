@@ -62,8 +62,8 @@ class Pipeline(Model[RecordT, AnswerT]):
         self.folds = folds
         self.scoring = scoring or _SCORING[self.task.kind]
 
-    def _feature_names(self) -> list[str]:
-        return [*super()._feature_names(), *self.encoder.texts]
+    def _feature_names(self, sample: Records[RecordT]) -> list[str]:
+        return [*super()._feature_names(sample), *self.encoder.texts]
 
     def features(self, records: Records[RecordT]) -> NDArray[Any]:
         """See `Model`; texts that are missing are empty."""
@@ -168,7 +168,13 @@ class Pipeline(Model[RecordT, AnswerT]):
         if isinstance(self.task, Regression | MultiOutput):
             return cast(Scores, np.asarray(estimator.predict(features), dtype=np.float64))
         probabilities = cast(Scores, estimator.predict_proba(features))
-        return probabilities[:, 1] if isinstance(self.task, Binary) else probabilities
+        if not isinstance(self.task, Multiclass):
+            return probabilities[:, 1]
+        # scikit-learn sorts the classes; the task may have them in another order.
+        found, wanted = estimator.classes_.tolist(), self.task.classes
+        if not wanted or found == list(wanted):
+            return probabilities
+        return probabilities[:, [found.index(name) for name in wanted]]
 
     def _chosen(
         self, features: NDArray[Any], target: NDArray[Any], seed: int, bar: Progress
