@@ -105,10 +105,18 @@ def fields_of(record_type: type[BaseModel]) -> tuple[FieldSpec, ...]:
     Raises:
         FieldError: A field's type has no encoding; the message names it and what is allowed.
     """
-    return tuple(
-        _spec(f"{record_type.__name__}.{name}", name, info)
-        for name, info in record_type.model_fields.items()
-    )
+    config = record_type.model_config
+    by_name = bool(config.get("populate_by_name") or config.get("validate_by_name"))
+    found = []
+    for name, info in record_type.model_fields.items():
+        place = f"{record_type.__name__}.{name}"
+        if not by_name and name not in _choices(name, info):
+            raise FieldError(
+                f"{place} does not answer to its own name, which every protocol uses: give it "
+                f"validation_alias=AliasChoices({name!r}, …)."
+            )
+        found.append(_spec(place, name, info))
+    return tuple(found)
 
 
 @cache
@@ -220,10 +228,14 @@ def _kind(place: str, annotation: Any) -> tuple[Kind, tuple[Any, ...]]:
         raise FieldError(f"{place} is of type {shown}; a field may be {_ALLOWED}.") from None
 
 
-def _names(name: str, info: FieldInfo) -> tuple[str, ...]:
+def _choices(name: str, info: FieldInfo) -> list[str]:
     alias = info.validation_alias
     choices = alias.choices if isinstance(alias, AliasChoices) else [alias or name]
-    return tuple(dict.fromkeys([name, *(choice for choice in choices if type(choice) is str)]))
+    return [choice for choice in choices if type(choice) is str]
+
+
+def _names(name: str, info: FieldInfo) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([name, *_choices(name, info)]))
 
 
 def _bounds(rules: list[Any]) -> dict[str, float]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import bentoml
 import click
-from _bentoml_sdk.io_models import IODescriptor, IOMixin, IORootModel
+from _bentoml_sdk.io_models import IOMixin, IORootModel
 from _bentoml_sdk.method import APIMethod
 from bentoml._internal.bento.bento import BentoInfo
 from bentoml._internal.configuration.containers import BentoMLContainer
@@ -17,7 +17,6 @@ from bentoml._internal.utils.uri import join_paths
 __all__ = [
     "WORKER_MODULE",
     "APIMethod",
-    "IODescriptor",
     "IOMixin",
     "IORootModel",
     "available_cores",
