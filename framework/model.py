@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from framework.answers import AnswerT
-from framework.card import DataKind, ModelCard
+from framework.card import DataKind, ModelCard, ModelRefusedError
 from framework.fields import FieldError
 from framework.fitting import Examples, Fitted, Progress
 from framework.records import Encoder, Records, RecordT
@@ -191,6 +191,17 @@ class Model(ABC, Generic[RecordT, AnswerT]):
             bar: Makes a progress bar of so many steps, under a label.
         """
 
+    def adopt(self, contents: Sequence[bytes]) -> Fitted:
+        """Takes files of a model that was fitted elsewhere, in the recipe's own format.
+
+        Args:
+            contents: Their contents; more than one where each output has a file of its own.
+
+        Raises:
+            ModelRefusedError: They do not fit this model; the message says what is wanted.
+        """
+        raise ModelRefusedError(f"{self.name}: its recipe takes no files from elsewhere.")
+
     @abstractmethod
     def load(self, path_of: Callable[[str], str], card: ModelCard) -> Any:
         """Loads the estimator from its stored files.
@@ -213,6 +224,25 @@ class Model(ABC, Generic[RecordT, AnswerT]):
 
     validation_share = 0.0
     """Share of the training rows that the recipe wants to choose by."""
+
+    def require_features(self, names: Sequence[str]) -> None:
+        """Makes sure that a file from elsewhere was fitted on this model's features.
+
+        Args:
+            names: The features it names, in its order; a field may go by any of its names.
+
+        Raises:
+            ModelRefusedError: They are others, or in another order.
+        """
+        known = {alias: field.name for field in self.encoder.fields for alias in field.names}
+        given = [known.get(name, name) for name in names]
+        if given != self.feature_names:
+            order = " in another order" if sorted(given) == sorted(self.feature_names) else ""
+            raise ModelRefusedError(
+                f"{self.name}: the file was fitted on {len(given)} features{order} "
+                f"({', '.join(given)}), but the model computes {len(self.feature_names)} "
+                f"({', '.join(self.feature_names)})."
+            )
 
     # Training tables.
 

@@ -9,10 +9,11 @@ from pydantic import BaseModel
 
 from framework.answers import AnswerT
 from framework.bundle import Bundle, explained
-from framework.card import ModelCard
+from framework.card import ModelCard, ModelRefusedError
 from framework.fields import FieldError, FieldSpec
 from framework.fitting import Examples, Fitted, Progress
 from framework.model import Model
+from framework.recipes import lightgbm_file
 from framework.recipes.scorer import Scorer
 from framework.records import Records, RecordT
 from framework.tasks import Multiclass, MultiOutput, Scores
@@ -106,23 +107,37 @@ class LightGBM(Model[RecordT, AnswerT]):
         contents = [
             booster.model_to_string(num_iteration=booster.best_iteration) for booster in boosters
         ]
-        stored = [lightgbm.Booster(model_str=content) for content in contents]
         trees = [booster.best_iteration for booster in boosters]
-        return Fitted(
-            files={_file(at): content.encode() for at, content in enumerate(contents)},
-            estimator=[Scorer(booster) for booster in stored],
-            parameters={
+        return self._fitted(
+            [content.encode() for content in contents],
+            {
                 **parameters,
                 "max_trees": self.max_trees,
                 "early_stopping_rounds": self.patience,
                 "best_iteration": trees[0] if len(trees) == 1 else trees,
             },
-            rankings_title="Feature importance (share of gain)",
-            rankings={
-                name: self._importance(booster)
-                for name, booster in zip(self._outputs(), stored, strict=True)
-            },
             notes=["The number of trees was chosen on the validation rows."],
+        )
+
+    def adopt(self, contents: Sequence[bytes]) -> Fitted:
+        """See `Model`; the files are in LightGBM's own text format (`Booster.save_model`)."""
+        outputs = self._outputs()
+        if len(contents) != len(outputs):
+            raise ModelRefusedError(
+                f"{self.name}: {len(outputs)} files are wanted, one for each target "
+                f"({', '.join(outputs)}), but {len(contents)} given."
+                if len(outputs) > 1
+                else f"{self.name}: one file is wanted, but {len(contents)} given."
+            )
+        boosters = [lightgbm_file.read(self, content) for content in contents]
+        trees = [booster.current_iteration() for booster in boosters]
+        return self._fitted(
+            contents,
+            {
+                **lightgbm_file.parameters(boosters[0]),
+                "best_iteration": trees[0] if len(trees) == 1 else trees,
+            },
+            notes=[],
         )
 
     def load(self, path_of: Callable[[str], str], card: ModelCard) -> list[Scorer]:
@@ -161,6 +176,22 @@ class LightGBM(Model[RecordT, AnswerT]):
             ]
             parts.append(_explained(self.feature_names, [*values, *row[width:].tolist()], shap))
         return explained(list(bundle.predict(records)), self.explanation, parts)
+
+    def _fitted(
+        self, contents: Sequence[bytes], parameters: dict[str, Any], notes: list[str]
+    ) -> Fitted:
+        stored = [lightgbm.Booster(model_str=content.decode()) for content in contents]
+        return Fitted(
+            files={_file(at): content for at, content in enumerate(contents)},
+            estimator=[Scorer(booster) for booster in stored],
+            parameters=parameters,
+            rankings_title="Feature importance (share of gain)",
+            rankings={
+                name: self._importance(booster)
+                for name, booster in zip(self._outputs(), stored, strict=True)
+            },
+            notes=notes,
+        )
 
     def _boosted(
         self,
