@@ -107,6 +107,9 @@ bench-peers: .venv/.dev ## The same with other model servers, each installed on 
 	@$(BIN)/python -m load_tests --systems \
 		fastapi-tuned,server,mlserver,litserve,rayserve --output docs/benchmarks-peers.md $(ARGS)
 
+.PHONY: dev
+dev: .venv/.dev ## Install what tests, examples and benchmarks need
+
 .PHONY: clean
 clean: ## Remove .venv, caches and reports; the BentoML store stays
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage report.html

@@ -11,12 +11,13 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from bentoml import server_context
+
 from framework.adapters.bentoml_server import (
     BentoAppFactory,
     duration_buckets,
     metrics_client,
     request_series,
-    server_context,
 )
 from framework.adapters.prometheus import add_observations, forget_dead_processes
 

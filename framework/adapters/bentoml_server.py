@@ -8,7 +8,6 @@ from typing import Any
 
 from _bentoml_impl.server.app import ServiceAppFactory
 from bentoml._internal.configuration.containers import BentoMLContainer
-from bentoml._internal.context import server_context
 from bentoml._internal.server.http.instruments import (
     RunnerTrafficMetricsMiddleware as RequestMetricsMiddleware,
 )
@@ -23,7 +22,6 @@ __all__ = [
     "duration_buckets",
     "metrics_client",
     "request_series",
-    "server_context",
 ]
 
 

@@ -80,7 +80,7 @@ class Prediction:
         self.labels: Mapping[str, Sequence[str]] = {}
         if bundle is not None and self.row_type is bundle.model.record:
             self.encoder = bundle.model.encoder
-            self.labels = bundle.model.task.answer_labels(bundle.model.answer, bundle.card)
+            self.labels = bundle.labels
 
     @property
     def busy(self) -> bool:

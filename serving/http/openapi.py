@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.routing import BaseRoute
 
-from framework.adapters.bentoml import APIMethod, IODescriptor, IOMixin, IORootModel, join_paths
+from framework.adapters.bentoml import APIMethod, IOMixin, IORootModel, join_paths
 from serving.errors import Code, ErrorBody
 
 _PREDICTION_ERRORS = (
@@ -81,7 +81,7 @@ def error_responses(*codes: Code) -> dict[int | str, dict[str, Any]]:
     return responses
 
 
-def declared_type(spec: type[IODescriptor]) -> Any:
+def declared_type(spec: type[IOMixin]) -> Any:
     """Returns the type that a service's author declared, of the descriptor BentoML made of it."""
     if issubclass(spec, IORootModel):
         return spec.model_fields["root"].annotation

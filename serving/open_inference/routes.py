@@ -158,9 +158,8 @@ def describe(name: str, bundle: Bundle[Any, Any]) -> ModelMetadata:
         ServingError: `not_found`: its records or answers are not made of columns.
     """
     model = bundle.model
-    labels = model.task.answer_labels(model.answer, bundle.card)
     try:
-        signature = Signature.of(model.record, model.answer, labels)
+        signature = Signature.of(model.record, model.answer, bundle.labels)
     except FieldError:
         raise _no_tensors() from None
     return ModelMetadata(
