@@ -4,7 +4,9 @@ Msgspec accepts nothing here that pydantic would refuse, and gives it the same v
 test holds the two to it. Whatever msgspec refuses is pydantic's to judge.
 """
 
+import math
 from collections.abc import Sequence
+from itertools import chain
 from typing import Annotated, Any, Literal
 
 import annotated_types
@@ -64,9 +66,13 @@ class FastDecoder:
     def from_list(self, rows: Sequence[dict[str, Any]]) -> Records[Any] | None:
         """Returns the records that plain dictionaries describe, or None: ask pydantic."""
         try:
-            return self._encoded(msgspec.convert(rows, self._rows_type))
+            records = self._encoded(msgspec.convert(rows, self._rows_type))
         except _REFUSED:
             return None
+        # JSON has no infinity and no NaN, and msgspec no rule against them.
+        if records is not None and not math.isfinite(records.matrix.sum()) and _has_odd(rows):
+            return None
+        return records
 
     def _encoded(self, rows: Sequence[msgspec.Struct]) -> Records[Any] | None:
         values = [msgspec.structs.astuple(row) for row in rows]
@@ -76,6 +82,13 @@ class FastDecoder:
             except ValidationError:
                 return None
         return self._encoder.encode(values)
+
+
+def _has_odd(rows: Sequence[dict[str, Any]]) -> bool:
+    """Whether a number of some rows is infinite or NaN."""
+    values = chain.from_iterable(row.values() for row in rows)
+    numbers = chain.from_iterable(one if isinstance(one, list) else (one,) for one in values)
+    return any(isinstance(one, float) and not math.isfinite(one) for one in numbers)
 
 
 def _list_of(spec: FieldSpec) -> Any:
