@@ -171,8 +171,8 @@ class Pipeline(Model[RecordT, AnswerT]):
         if not isinstance(self.task, Multiclass):
             return probabilities[:, 1]
         # scikit-learn sorts the classes; the task may have them in another order.
-        found, wanted = estimator.classes_.tolist(), self.task.classes
-        if not wanted or found == list(wanted):
+        found, wanted = [str(one) for one in estimator.classes_], list(self.task.classes)
+        if found == wanted or set(found) != set(wanted):
             return probabilities
         return probabilities[:, [found.index(name) for name in wanted]]
 
