@@ -1,5 +1,6 @@
 """A stored model, loaded and trusted: what answers."""
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -93,7 +94,9 @@ class Bundle(Generic[RecordT, AnswerT]):
             ModelRefusedError: A prediction differs; the message names the example and both values.
         """
         golden = self.card.golden
-        records = [self.model.record.model_validate(example.record) for example in golden]
+        # As JSON, in which a list also stands for a tuple.
+        validate = self.model.record.model_validate_json
+        records = [validate(json.dumps(example.record)) for example in golden]
         for index, (example, prediction) in enumerate(
             zip(golden, self.predict(records), strict=True)
         ):

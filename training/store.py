@@ -1,7 +1,7 @@
 """The only writer of BentoML's model store."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import bentoml
@@ -9,10 +9,14 @@ from bentoml.exceptions import BentoMLException
 from bentoml.models import ModelContext
 
 from framework.adapters.bentoml import create_model_in, model_store_folder
-from models.card import CARD_FILE, ModelCard
+from framework.card import CARD_FILE
 from training.errors import TrainingError
+from training.report import render
+from training.result import Trained
 
 REPORT_FILE = "report.html"
+# Kinds of data → what the label of a stored model calls them.
+LABELS = {"simulated": "simulation", "file": "file", "builtin": "builtin"}
 
 
 def new_tag(name: str, wanted: str | None) -> bentoml.Tag:
@@ -20,7 +24,7 @@ def new_tag(name: str, wanted: str | None) -> bentoml.Tag:
 
     Args:
         name: Name of the model in the store.
-        wanted: A version, or the name and a version (`attrition:v3`).
+        wanted: A version, or the name and a version (`NAME:v3`).
 
     Raises:
         TrainingError: The tag is not valid for this model, or exists already.
@@ -42,18 +46,24 @@ def new_tag(name: str, wanted: str | None) -> bentoml.Tag:
     return tag
 
 
-def save(
-    tag: bentoml.Tag, card: ModelCard, files: Mapping[str, bytes], report: str
-) -> bentoml.Model:
+def save(tag: bentoml.Tag, trained: Trained, write: Callable[[str], object]) -> bentoml.Model:
     """Stores a finished model: everything is at hand, so nothing is left to fail half-way.
+
+    Args:
+        tag: Tag to store it under.
+        trained: The model.
+        write: Takes a copy of the report, beforehand.
 
     Raises:
         TrainingError: The store cannot be written; no part of the model stays in it.
     """
+    card = trained.card
+    page = render(str(tag), trained)
+    write(page)
     contents = {
-        **files,
+        **trained.fitted.files,
         CARD_FILE: (card.model_dump_json(indent=2) + "\n").encode(),
-        REPORT_FILE: report.encode(),
+        REPORT_FILE: page.encode(),
     }
     home = model_store_folder()
     try:
@@ -63,7 +73,7 @@ def save(
             with create_model_in(
                 Path(staging),
                 tag,
-                labels={"data": "simulation" if card.data.simulated else "file"},
+                labels={"data": LABELS[card.data.kind]},
                 metadata={
                     "data_sha256": card.data.sha256,
                     "metrics": {
