@@ -5,7 +5,14 @@ import bentoml
 from models import attrition, topics
 from models.attrition import Attrition, AttritionExplanation, Employee
 from models.topics import Text, Topic
-from serving import BATCHED, ModelService, ServedModels, load_settings, preflight, resources_app
+from serving import (
+    BATCHED,
+    ModelService,
+    PlainService,
+    ServedModels,
+    load_settings,
+    resources_app,
+)
 
 SETTINGS = load_settings()
 MODELS = ServedModels.select(attrition.MODEL, topics.MODEL)
@@ -13,7 +20,7 @@ MODELS = ServedModels.select(attrition.MODEL, topics.MODEL)
 
 @bentoml.service(
     name="model_server",
-    service_class=ModelService if SETTINGS.fast_path else bentoml.Service,
+    service_class=ModelService if SETTINGS.fast_path else PlainService,
     workers=SETTINGS.workers,
     # So many batches may be computed at once: the models can be called from several threads.
     threads=3,
@@ -38,8 +45,8 @@ class ModelServer:
     @bentoml.on_deployment
     @staticmethod
     def preflight() -> None:
-        """Ends a start that would fail with one clear message, before there is any worker."""
-        preflight(SETTINGS, MODELS)
+        """Ends the start with one sentence where a model must not be served: no worker is made."""
+        MODELS.load()
 
     @bentoml.api(route="/attrition/predict", input_spec=attrition.MODEL.request, **BATCHED)
     def predict_attrition(self, employees: list[Employee]) -> list[Attrition]:

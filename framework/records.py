@@ -107,8 +107,9 @@ class Encoder(Generic[RecordT]):
 
         Args:
             columns: Field → its values, all of one length: numbers as they are, categories as
-                themselves or, in an array of whole numbers or floats, as their codes, lists as
-                an array of shape `[N, length]`. Missing values are `None` or NaN.
+                themselves (those that are texts also as their codes, in an array of numbers),
+                lists as lists or as an array of shape `[N, length]`. Missing values are `None`
+                or NaN.
             count: Number of records; that of the first column if not given.
 
         Raises:

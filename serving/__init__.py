@@ -2,16 +2,16 @@
 
 from serving.http.resources import resources_app
 from serving.model_service import BATCHED, ModelService
-from serving.preflight import preflight
+from serving.preflight import PlainService
 from serving.served import ServedModels
 from serving.settings import Settings, load_settings
 
 __all__ = [
     "BATCHED",
     "ModelService",
+    "PlainService",
     "ServedModels",
     "Settings",
     "load_settings",
-    "preflight",
     "resources_app",
 ]

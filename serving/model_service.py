@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-import bentoml
 from google.protobuf.descriptor import FileDescriptor
 
 from serving.grpc.typed import require_fitting
 from serving.http.openapi import openapi_document
 from serving.open_inference.routes import described_routes
+from serving.ports import Listener
+from serving.preflight import PlainService
+from serving.settings import load_settings
 from serving.worker import Worker
 
 BATCHED: dict[str, Any] = {"batchable": True, "max_batch_size": 1_000, "max_latency_ms": 1_000}
@@ -16,7 +18,7 @@ BATCHED: dict[str, Any] = {"batchable": True, "max_batch_size": 1_000, "max_late
 must be answered or refused."""
 
 
-class ModelService(bentoml.Service[Any]):
+class ModelService(PlainService):
     """A BentoML service whose batchable APIs are answered by the fast path.
 
     Use it as `@bentoml.service(service_class=ModelService)`; the service itself stays a plain
@@ -40,6 +42,14 @@ class ModelService(bentoml.Service[Any]):
     def protos(self) -> Sequence[FileDescriptor]:
         """Descriptors of the files whose services are offered over gRPC."""
         return getattr(self.inner, "protos", ())
+
+    @property
+    def further_listeners(self) -> list[Listener]:
+        """The gRPC port."""
+        settings = load_settings()
+        remedy = "choose another port with GRPC_PORT, or switch gRPC off with GRPC_PORT=0"
+        listener = Listener("gRPC", settings.grpc_host, settings.grpc_port, remedy)
+        return [listener] if settings.grpc_port else []
 
     def to_asgi(self, is_main: bool = True) -> Any:
         """Returns the ASGI application: the gateway in front of BentoML's own."""

@@ -1,19 +1,19 @@
 """The served models: which stored model stands behind each, and what a request finds."""
 
 import os
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar
 
 import bentoml
-from bentoml.exceptions import BentoMLConfigException, BentoMLException, NotFound
+from bentoml.exceptions import BentoMLConfigException, BentoMLException
 from bentoml.models import BentoModel
 
-from framework import Bundle, Model
+from framework import Bundle, Model, ModelRefusedError
 from framework.adapters.bentoml import APIMethod
 from serving.errors import Code, ServingError
-from serving.settings import load_settings
+from serving.settings import load_settings, refuse_misspelt
 
 T = TypeVar("T")
 C = TypeVar("C")
@@ -48,13 +48,17 @@ class ServedModels:
                 to do.
         """
         known = {model.name: model for model in models}
+        refuse_misspelt({name: _variable(name) for name in known})
         wanted = load_settings().models or _bento_environment().get(_SELECTION, "")
         names = [name.strip() for name in wanted.split(",") if name.strip()] or list(known)
         if unknown := [name for name in names if name not in known]:
             raise BentoMLConfigException(
                 f"{_SELECTION} names {', '.join(unknown)}; this service has {', '.join(known)}."
             )
-        references = {name: (known[name], _pinned(name)) for name in known if name in names}
+        pinned = _all_or_refuse(
+            {name: partial(_pinned, name) for name in known if name in names}, BentoMLException
+        )
+        references = {name: (known[name], reference) for name, reference in pinned.items()}
         return cls(references, set(known) - set(names))
 
     @property
@@ -92,12 +96,36 @@ class ServedModels:
         """Loads the models, each of which must reproduce its golden examples; by name.
 
         Raises:
-            ModelRefusedError: One must not be served; the message says why and what to do.
+            ModelRefusedError: Some must not be served; the message says why and what to do.
         """
-        return {
-            name: Bundle.load(model, reference.resolve())
-            for name, (model, reference) in self._references.items()
-        }
+        return _all_or_refuse(
+            {
+                name: partial(Bundle.load, model, reference.resolve())
+                for name, (model, reference) in self._references.items()
+            },
+            ModelRefusedError,
+        )
+
+
+def _all_or_refuse(
+    makers: Mapping[str, Callable[[], T]], refusal: type[BentoMLException]
+) -> dict[str, T]:
+    """Makes something for each model, by name, or refuses with the reason of each that failed.
+
+    A service starts with all of its models or not at all: which it has should not depend on what
+    happens to be in a store. Leaving some out has to be asked for, and the message says how.
+    """
+    made, problems = {}, []
+    for name, make in makers.items():
+        try:
+            made[name] = make()
+        except refusal as error:
+            problems.append(str(error))
+    if problems and made:
+        problems.append(f"{_SELECTION}={','.join(made)} serves the others alone.")
+    if problems:
+        raise refusal(" ".join(problems))
+    return made
 
 
 def _pinned(name: str) -> BentoModel:
@@ -105,11 +133,10 @@ def _pinned(name: str) -> BentoModel:
     tag = os.environ.get(variable) or _bento_environment().get(variable) or f"{name}:latest"
     try:
         return BentoModel(bentoml.models.get(tag).tag)
-    except NotFound as error:
+    except BentoMLException as error:
         raise BentoMLException(
-            f"The BentoML store has no model {tag}: train one with `python -m training {name}`, "
-            f"name one of `bentoml models list` in {variable}, or leave it out by naming the "
-            f"others in {_SELECTION}."
+            f"The BentoML store has no model {tag}: train one with `python -m training {name}`, or "
+            f"name one of `bentoml models list` in {variable}."
         ) from error
 
 

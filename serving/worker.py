@@ -24,10 +24,11 @@ from framework.adapters.bentoml_server import (
     RequestMetricsMiddleware,
     TimeoutMiddleware,
 )
-from serving.batching.batcher import Batcher, Limits
+from serving.batching.batcher import Batcher
 from serving.batching.computation import computation
 from serving.batching.prediction import Prediction, is_batchable_list
 from serving.batching.threads import Threads
+from serving.batching.ticket import Limits
 from serving.codecs.json import JsonCodec
 from serving.codecs.tensors import TensorCodec
 from serving.grpc.server import RpcServer

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import bentoml
+import click
 from _bentoml_sdk.io_models import IOMixin, IORootModel
 from _bentoml_sdk.method import APIMethod
 from bentoml._internal.bento.bento import BentoInfo
@@ -24,7 +25,9 @@ __all__ = [
     "join_paths",
     "model_store_folder",
     "service_configuration",
+    "starting_server",
     "tracing_is_exported",
+    "use_metrics_folder",
 ]
 
 WORKER_MODULE = "_bentoml_impl.worker.service"
@@ -45,6 +48,34 @@ def available_cores() -> int:
 def tracing_is_exported() -> bool:
     """Whether the configuration sends spans anywhere."""
     return bool(BentoMLContainer.config.tracing.exporter_type.get())
+
+
+def starting_server() -> tuple[str, int] | None:
+    """Returns host and port of the server that this process is about to start.
+
+    To be asked when the configuration has been applied, which `bentoml serve` does just before.
+
+    Returns:
+        None in every other process: a worker, a build, a program that starts a server itself.
+    """
+    context = click.get_current_context(silent=True)
+    if context is None or context.command.name != "serve":
+        return None
+    given, configured = context.params, BentoMLContainer.http
+    # An option that is not given is None.
+    host, port = given["host"], given["port"]
+    return (
+        configured.host.get() if host is None else host,
+        configured.port.get() if port is None else port,
+    )
+
+
+def use_metrics_folder(folder: Path) -> None:
+    """Makes a server that this process starts later share its workers' metrics in a folder.
+
+    BentoML empties it at the start, and hands it on as `PROMETHEUS_MULTIPROC_DIR`.
+    """
+    BentoMLContainer.prometheus_multiproc_dir.set(str(folder))
 
 
 def model_store_folder() -> Path:

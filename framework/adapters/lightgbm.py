@@ -3,6 +3,9 @@
 import ctypes
 
 from framework.imports import without
+from framework.openmp import require_openmp
+
+require_openmp()
 
 # LightGBM imports both to accept their types, which nothing here passes: 60 MB in every worker.
 with without("pandas", "pyarrow"):

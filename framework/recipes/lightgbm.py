@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from framework.answers import AnswerT
 from framework.bundle import Bundle, explained
 from framework.card import ModelCard, ModelRefusedError
+from framework.fields import FieldError, FieldSpec
 from framework.fitting import Examples, Fitted, Progress
 from framework.model import Model
 from framework.recipes import lightgbm_file
@@ -55,6 +56,9 @@ class LightGBM(Model[RecordT, AnswerT]):
         ordered: Fields of a `Literal` type whose values are in order, so that their codes are
             numbers to the trees; the others are categories.
         common: See `Model`.
+
+    Raises:
+        FieldError: The record has a text, or `ordered` names no field of a `Literal` type.
     """
 
     framework = "lightgbm"
@@ -71,6 +75,13 @@ class LightGBM(Model[RecordT, AnswerT]):
         **common: Any,
     ) -> None:
         super().__init__(**common)
+        if self.encoder.texts:
+            raise FieldError(
+                f"{self.name}: LightGBM takes no texts, but {', '.join(self.encoder.texts)} "
+                "is one: make it a Literal of its values, or use the recipe Pipeline."
+            )
+        if unknown := [name for name in ordered if name not in self.encoder.categories]:
+            raise FieldError(f"{self.name}: {', '.join(unknown)} is no field of a Literal type.")
         self.max_trees = max_trees
         self.patience = patience
         self.parameters = {
@@ -151,18 +162,19 @@ class LightGBM(Model[RecordT, AnswerT]):
         Raises:
             NotImplementedError: The model has no explanation type, or more than one output.
         """
-        (scorer,) = bundle.estimator
-        if self.explanation is None or scorer.outputs > 1:
+        if self.explanation is None or isinstance(self.task, Multiclass | MultiOutput):
             return super().explain(bundle, records)
+        (scorer,) = bundle.estimator
         features = self.features(records)
-        names, derived = self.encoder.names, self.feature_names[len(self.encoder.columns) :]
+        fields, width = self.encoder.fields, len(self.encoder.columns)
         parts = []
         for row, record, shap in zip(
             features, records, scorer.contributions(features).tolist(), strict=True
         ):
-            values = [getattr(record, name) for name in names]
-            values += row[len(row) - len(derived) :].tolist()
-            parts.append(_explained([*names, *derived], values, shap))
+            values = [
+                value for field in fields for value in _values(field, getattr(record, field.name))
+            ]
+            parts.append(_explained(self.feature_names, [*values, *row[width:].tolist()], shap))
         return explained(list(bundle.predict(records)), self.explanation, parts)
 
     def _fitted(
@@ -225,6 +237,13 @@ def _file(output: int) -> str:
 
 def _each_output(target: NDArray[Any]) -> list[NDArray[Any]]:
     return [target] if target.ndim == 1 else list(target.T)
+
+
+def _values(field: FieldSpec, value: Any) -> list[Any]:
+    """The values of a field, one for each column that it takes."""
+    if field.length is None:
+        return [value]
+    return [None] * field.length if value is None else list(value)
 
 
 def _explained(names: Sequence[str], values: Sequence[Any], shap: list[float]) -> dict[str, Any]:

@@ -19,6 +19,9 @@ with without("pytest"):
     import skops.io
 
 MODEL_FILE = "model.skops"
+# Beside scikit-learn's own types: the type of an array's values, as imputers remember it, which
+# skops reads as it reads an empty array.
+TRUSTED = ["numpy.dtype"]
 TOP = 10
 """Features shown for each class."""
 
@@ -59,8 +62,8 @@ class Pipeline(Model[RecordT, AnswerT]):
         self.folds = folds
         self.scoring = scoring or _SCORING[self.task.kind]
 
-    def _feature_names(self) -> list[str]:
-        return [*super()._feature_names(), *self.encoder.texts]
+    def _feature_names(self, sample: Records[RecordT]) -> list[str]:
+        return [*super()._feature_names(sample), *self.encoder.texts]
 
     def features(self, records: Records[RecordT]) -> NDArray[Any]:
         """See `Model`; texts that are missing are empty."""
@@ -96,7 +99,7 @@ class Pipeline(Model[RecordT, AnswerT]):
         _forget_addresses(fitted)
         content = skops_archive.dumps(fitted)
         _require_known(skops.io.get_untrusted_types(data=content), self.name)
-        stored = skops.io.loads(content)
+        stored = skops.io.loads(content, trusted=TRUSTED)
         notes = []
         if self.search:
             were = "was" if len(self.search) == 1 else "were"
@@ -257,11 +260,11 @@ def load_pipeline(path: str) -> Any:
         ModelRefusedError: It holds others, whose loading could run code.
     """
     _require_known(skops.io.get_untrusted_types(file=path), path)
-    return skops.io.load(path)
+    return skops.io.load(path, trusted=TRUSTED)
 
 
-def _require_known(unknown: Sequence[str], what: str) -> None:
-    if unknown:
+def _require_known(untrusted: Sequence[str], what: str) -> None:
+    if unknown := [name for name in untrusted if name not in TRUSTED]:
         raise ModelRefusedError(
             f"{what}: the pipeline holds types that are not scikit-learn's own: "
             f"{', '.join(unknown)}; they are not loaded, because loading them could run code."

@@ -8,9 +8,8 @@ import pytest
 import requests
 import yaml
 
-from tests.conftest import ROOT
 from tests.container.conftest import Measured, deploy, reported
-from tests.processes import Server
+from tests.processes import ROOT, Server
 
 
 @pytest.fixture(scope="module")

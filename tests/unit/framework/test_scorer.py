@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.attrition.scorer import Scorer
+from framework.recipes.scorer import Scorer
 
 ROWS, COLUMNS = 500, 4
 
