@@ -7,7 +7,6 @@ from serving import (
     ModelService,
     ServedModels,
     load_settings,
-    preflight,
     resources_app,
 )
 from tests.models import breast_cancer, diabetes, linnerud, wine
@@ -40,7 +39,7 @@ class ProofServer:
     @staticmethod
     def preflight() -> None:
         """Ends the start, with one clear message, before any worker fails for itself."""
-        preflight(SETTINGS, MODELS)
+        MODELS.load()
 
     @bentoml.api(route="/breast_cancer/predict", input_spec=breast_cancer.MODEL.request, **BATCHED)
     def predict_breast_cancer(self, images: list[Nuclei]) -> list[Diagnosis]:
