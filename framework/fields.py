@@ -181,7 +181,8 @@ def _unwrapped(annotation: Any, rules: list[Any]) -> tuple[Any, list[Any], bool]
         origin = get_origin(annotation)
         if origin is Annotated:
             annotation, *more = get_args(annotation)
-            rules += [rule for one in more for rule in _flat(one)]
+            # Of two rules alike, the outer one is applied last, and holds.
+            rules = [rule for one in more for rule in _flat(one)] + rules
         elif origin in (Union, UnionType) and NoneType in get_args(annotation):
             left = tuple(one for one in get_args(annotation) if one is not NoneType)
             annotation, nullable = Union[left], True  # noqa: UP007 - of a tuple

@@ -88,7 +88,8 @@ def proof_server(proof_models: dict[str, bentoml.Model]) -> Iterator[Server]:
     """The service of the proof models, with two workers."""
     with contextlib.ExitStack() as stack:
         with pinned(proof_models):
-            running = stack.enter_context(Server.start("tests.models.service:ProofServer", workers=2))
+            start = Server.start("tests.models.service:ProofServer", workers=2)
+            running = stack.enter_context(start)
         yield running
 
 

@@ -168,13 +168,7 @@ class Pipeline(Model[RecordT, AnswerT]):
         if isinstance(self.task, Regression | MultiOutput):
             return cast(Scores, np.asarray(estimator.predict(features), dtype=np.float64))
         probabilities = cast(Scores, estimator.predict_proba(features))
-        if not isinstance(self.task, Multiclass):
-            return probabilities[:, 1]
-        # scikit-learn sorts the classes; the task may have them in another order.
-        found, wanted = estimator.classes_.tolist(), self.task.classes
-        if not wanted or found == list(wanted):
-            return probabilities
-        return probabilities[:, [found.index(name) for name in wanted]]
+        return probabilities[:, 1] if isinstance(self.task, Binary) else probabilities
 
     def _chosen(
         self, features: NDArray[Any], target: NDArray[Any], seed: int, bar: Progress

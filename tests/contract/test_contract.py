@@ -82,16 +82,13 @@ def test_a_field_may_go_by_any_of_its_names(surface: Surface, model: Model[Any, 
     assert predict(surface, model, [spelt]) == predict(surface, model, [dict(record)])
 
 
-def test_a_field_that_is_left_out_has_its_default(
-    surface: Surface, model: Model[Any, Any]
-) -> None:
+def test_a_field_that_is_left_out_has_its_default(surface: Surface, model: Model[Any, Any]) -> None:
     defaults = {field.name: field.default for field in model.encoder.fields if not field.required}
     if not defaults:
         pytest.skip(f"every field of {model.name} must be given")
     given = [{**record, **defaults} for record in edge_records(model)]
     left_out = [
-        {name: value for name, value in record.items() if name not in defaults}
-        for record in given
+        {name: value for name, value in record.items() if name not in defaults} for record in given
     ]
 
     assert predict(surface, model, left_out) == predict(surface, model, given)
@@ -116,7 +113,9 @@ def test_explanations_are_of_the_answers_they_explain(
         }
 
 
-def test_invalid_input_is_refused_with_its_place(surface: Surface, case: Refused, model: Any) -> None:
+def test_invalid_input_is_refused_with_its_place(
+    surface: Surface, case: Refused, model: Any
+) -> None:
     with pytest.raises(RefusedError) as refused:
         surface.call(case.api, case.records)
 

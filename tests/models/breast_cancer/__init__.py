@@ -34,9 +34,9 @@ class Diagnosis(BaseModel):
 
 def _images() -> dict[str, Any]:
     data = load_breast_cancer()
-    mean, error, worst = (data.data[:, start : start + 10].tolist() for start in (0, 10, 20))
-    diagnosis = data.target_names[data.target].tolist()
-    return {"mean": mean, "error": error, "worst": worst, "diagnosis": diagnosis}
+    names = [f"{group}_{at}" for group in Nuclei.model_fields for at in range(10)]
+    columns = dict(zip(names, data.data.T, strict=True))
+    return {**columns, "diagnosis": data.target_names[data.target]}
 
 
 SAMPLE = {
