@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from tests.processes import ROOT, Server
+from deploy.processes import ROOT
+from tests.processes import Server
 from tests.tools import require_tool
 
 EXAMPLES = [

@@ -15,8 +15,8 @@ from typing import Any
 import bentoml
 import pytest
 
+from deploy.processes import ROOT, START_DEADLINE_SECONDS, free_port, is_ready, wait_until
 from tests.console import Command, commands, run
-from tests.processes import ROOT, START_DEADLINE_SECONDS, free_port, is_ready, wait_until
 from tests.tools import require_tool
 from training import simulation
 

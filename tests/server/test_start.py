@@ -10,8 +10,9 @@ from pathlib import Path
 import bentoml
 import pytest
 
+from deploy.processes import ROOT
 from models.card import CARD_FILE, GoldenExample, ModelCard
-from tests.processes import ROOT, Server
+from tests.processes import Server
 
 Change = Callable[[ModelCard], ModelCard]
 
