@@ -14,16 +14,11 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --python-version 3.11 \
 	--python-platform linux --annotation-style line --custom-compile-command "make lock"
 
-# The served models; `make serve` trains those that the BentoML store lacks.
-MODELS := attrition topics
+# The served models: those that MODELS names, separated by commas, or every folder that is one.
+# `make serve` trains those that the BentoML store lacks.
+comma := ,
+SERVED = $(or $(subst $(comma), ,$(MODELS)),$(patsubst models/%/__init__.py,%,$(wildcard models/*/__init__.py)))
 CODE := $(wildcard framework models training serving service.py load_tests deploy tests examples)
-PROTOS := $(sort $(shell find framework models serving tests -name '*.proto'))
-# Writes the stubs of every .proto file below the folder $(1), at the file's own path. Generated code
-# has no annotations of the strict kind; mypy still reads those it has.
-stubs = $(BIN)/python -m grpc_tools.protoc --proto_path=. \
-		--python_out=$(1) --pyi_out=$(1) --grpc_python_out=$(1) $(PROTOS) && \
-	sed -i '1i \# mypy: ignore-errors' \
-		$(foreach end,.py .pyi _grpc.py,$(PROTOS:%.proto=$(1)/%_pb2$(end)))
 
 export BENTOML_HOME ?= $(HOME)/bentoml
 # BentoML reports its usage to its makers unless told not to.
@@ -39,7 +34,7 @@ serve: .models ## Train the models the store lacks, then serve (PORT, 3000; WORK
 
 .PHONY: .models
 .models: .venv/.train
-	@for model in $(MODELS); do \
+	@for model in $(SERVED); do \
 		test -f "$(BENTOML_HOME)/models/$$model/latest" || $(BIN)/python -m training "$$model"; \
 	done
 
@@ -52,7 +47,7 @@ image: .models ## Build the Bento and its image, with docker, podman or buildah 
 	@$(BIN)/python -m deploy image $(ARGS)
 
 .PHONY: train
-train: .venv/.train ## Train both models anew (ARGS, for example ARGS="--seed 1")
+train: .venv/.train ## Train every model anew (ARGS, for example ARGS="--seed 1")
 	@$(BIN)/python -m training all $(ARGS)
 
 .PHONY: test
@@ -68,17 +63,15 @@ test-container: .venv/.dev ## Build, run, roll and inspect the real image (ARGS,
 	@$(BIN)/python -m pytest -m container tests/container $(ARGS)
 
 .PHONY: check
-check: .venv/.dev ## Lint, check formatting, types, workflows and scripts; needs no network
+check: .venv/.dev ## Lint, check formatting, types, imports, stubs and scripts; needs no network
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy $(CODE)
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	bash -n .ci/run
 	bash -n deploy/container/base-image
-	@fresh=$$(mktemp -d) && trap 'rm -r "$$fresh"' EXIT && $(call stubs,$$fresh) && \
-	cd "$$fresh" && find . -type f | while read -r stub; do \
-		diff -u "$(CURDIR)/$$stub" "$$stub" || { echo "Out of date: run make protos"; exit 1; }; \
-	done
+	$(BIN)/lint-imports
+	@$(BIN)/python -m framework protos --check
 
 .PHONY: format
 format: .venv/.dev ## Format the code and apply the safe fixes
@@ -86,8 +79,12 @@ format: .venv/.dev ## Format the code and apply the safe fixes
 	$(BIN)/ruff format
 
 .PHONY: protos
-protos: .venv/.dev ## Generate the gRPC stubs from the .proto files
-	$(call stubs,.)
+protos: .venv/.dev ## Generate the models' .proto files from their types, and all gRPC stubs
+	@$(BIN)/python -m framework protos
+
+.PHONY: new
+new: .venv/.dev ## Make a model of a table (NAME=…, DATA=FILE, TARGET=COLUMN; ARGS for more)
+	@$(BIN)/python -m framework new "$(NAME)" --data "$(DATA)" --target "$(TARGET)" $(ARGS)
 
 .PHONY: lock
 lock: .venv/.dev ## Resolve pyproject.toml into requirements*.txt (ARGS=--upgrade: newest of the rest)
@@ -109,6 +106,9 @@ bench-quick: .venv/.dev ## The same in two minutes, to the terminal
 bench-peers: .venv/.dev ## The same with other model servers, each installed on first use
 	@$(BIN)/python -m load_tests --systems \
 		fastapi-tuned,server,mlserver,litserve,rayserve --output docs/benchmarks-peers.md $(ARGS)
+
+.PHONY: dev
+dev: .venv/.dev ## Install what tests, examples and benchmarks need
 
 .PHONY: clean
 clean: ## Remove .venv, caches and reports; the BentoML store stays

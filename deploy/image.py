@@ -7,11 +7,11 @@ import time
 from typing import Any
 
 import bentoml
-from bentoml._internal.bento.bento import BentoInfo
 
 from deploy.bento import MEGABYTE, ROOT
 from deploy.engine import Engine
 from deploy.running import Container
+from framework.adapters.bentoml import docker_base_image
 
 DEFAULT_NAME = "model-server"
 _BASE_IMAGE_SCRIPT = ROOT / "deploy" / "container" / "base-image"
@@ -26,8 +26,7 @@ def build_image(bento: bentoml.Bento, name: str, engine: Engine) -> None:
         engine: What builds it.
     """
     if engine.runs_containers:
-        assert isinstance(bento.info, BentoInfo), "a template of its own makes it this kind"
-        base_image = str(bento.info.docker.base_image)
+        base_image = docker_base_image(bento)
         subprocess.run([_BASE_IMAGE_SCRIPT, base_image, engine.name], check=True)
     build: Any = bentoml.container.build  # each backend has options of its own
     options: dict[str, Any] = {"label": _labels(bento)}

@@ -1,4 +1,6 @@
-"""Asks the server over gRPC. Usage: PYTHONPATH=. python examples/grpc_client.py [HOST:PORT].
+"""Asks the server over gRPC.
+
+Usage: PYTHONPATH=. .venv/bin/python examples/grpc_client.py [HOST:PORT]. Needs grpcio and protobuf.
 
 The messages and the client are generated from `models/attrition/attrition.proto`; copy the files
 beside it, or generate your own in any language.

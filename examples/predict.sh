@@ -1,5 +1,5 @@
 #!/bin/sh
-# Asks the server with curl. Usage: examples/predict.sh [URL]
+# Asks the server with curl. Usage: examples/predict.sh [URL]. Needs curl.
 set -eu
 url=${1:-http://localhost:3000}
 

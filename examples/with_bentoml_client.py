@@ -1,4 +1,6 @@
-"""Asks the server with BentoML's own client. Usage: python examples/with_bentoml_client.py [URL].
+"""Asks the server with BentoML's own client.
+
+Usage: .venv/bin/python examples/with_bentoml_client.py [URL]. Needs bentoml.
 
 The client reads the service's schema, so that every API is one of its methods.
 """

@@ -1,4 +1,7 @@
-"""Asks the server with `requests`. Usage: python examples/with_requests.py [URL]."""
+"""Asks the server with `requests`.
+
+Usage: .venv/bin/python examples/with_requests.py [URL]. Needs requests.
+"""
 
 import sys
 

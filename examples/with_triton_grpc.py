@@ -1,6 +1,7 @@
-"""Asks over the Open Inference Protocol, with Triton's gRPC client (`tritonclient[grpc]`).
+"""Asks over the Open Inference Protocol, with Triton's gRPC client.
 
-Usage: python examples/with_triton_grpc.py [HOST:PORT]. A request that is refused says where it is
+Usage: .venv/bin/python examples/with_triton_grpc.py [HOST:PORT]. Needs tritonclient[grpc] and numpy
+(`make dev`). A request that is refused says where it is
 wrong; the `aio` client sends two requests at a time.
 """
 

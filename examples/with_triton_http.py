@@ -1,6 +1,7 @@
-"""Asks over the Open Inference Protocol, with Triton's HTTP client (`tritonclient[http]`).
+"""Asks over the Open Inference Protocol, with Triton's HTTP client.
 
-Usage: python examples/with_triton_http.py [HOST:PORT]. Whole columns go in and come out, in binary
+Usage: .venv/bin/python examples/with_triton_http.py [HOST:PORT]. Needs tritonclient[http] and numpy
+(`make dev`). Whole columns go in and come out, in binary
 form; the `aio` client sends two requests at a time.
 """
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, Generic, Literal, Self, TypeVar, get_args, get_origin, overload
 
 import numpy as np
@@ -38,6 +38,11 @@ class AnswerField:
     length: int | None = None
     nullable: bool = False
     description: str = ""
+
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether the values of the array are those of the answers."""
+        return self.shape != "labelled" and not self.nullable
 
 
 @cache
@@ -101,8 +106,11 @@ class Answers(Sequence[AnswerT], Generic[AnswerT]):
 
     def values(self) -> list[list[Any]]:
         """Returns the values of each field as plain Python, in the order of the type's fields."""
+        columns = self.columns
         return [
-            _plain(field, self.columns[field.name], self.labels.get(field.name, ()))
+            columns[field.name].tolist()
+            if field.is_plain
+            else _plain(field, columns[field.name], self.labels.get(field.name, ()))
             for field in answer_fields(self.answer_type)
         ]
 
@@ -147,9 +155,7 @@ def _adapter(answer_type: type[AnswerT]) -> TypeAdapter[list[AnswerT]]:
 _DTYPES: dict[Kind, Any] = {"float": float, "int": int, "bool": bool, "text": object}
 
 
-def _column(
-    field: AnswerField, values: list[Any], labels: Sequence[str] | None
-) -> NDArray[Any]:
+def _column(field: AnswerField, values: list[Any], labels: Sequence[str] | None) -> NDArray[Any]:
     if field.shape == "labelled" and labels is not None:
         values = [[value[label] for label in labels] for value in values]
     if field.nullable:

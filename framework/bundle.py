@@ -1,10 +1,12 @@
 """A stored model, loaded and trusted: what answers."""
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, Self
+from functools import cached_property
+from typing import Any, Generic, Self, cast
 
 import bentoml
 from pydantic import BaseModel
@@ -60,14 +62,19 @@ class Bundle(Generic[RecordT, AnswerT]):
         """Version part of the tag."""
         return self.tag.partition(":")[2]
 
-    def predict(self, records: Sequence[RecordT]) -> Sequence[AnswerT]:
+    @cached_property
+    def labels(self) -> dict[str, Sequence[str]]:
+        """Field of an answer that is a mapping → its keys, in order."""
+        return self.model.task.answer_labels(self.model.answer, self.card)
+
+    def predict(self, records: Sequence[RecordT]) -> list[AnswerT]:
         """Answers records, one answer each, in order.
 
-        Records of a batch (`Records`) get `Answers`, columns that become objects when looked at;
-        a list gets a list.
+        A list gets a list. The `Records` of a batch get `Answers`: columns that become objects
+        when looked at, and stand for the list that a service's method declares.
         """
-        if isinstance(records, Records):
-            return self._answers(records)
+        if type(records) is Records:
+            return cast(list[AnswerT], self._answers(records))
         return list(self._answers(self.model.encoder.from_records(records)))
 
     def explain(self, records: Sequence[RecordT]) -> list[Any]:
@@ -87,7 +94,9 @@ class Bundle(Generic[RecordT, AnswerT]):
             ModelRefusedError: A prediction differs; the message names the example and both values.
         """
         golden = self.card.golden
-        records = [self.model.record.model_validate(example.record) for example in golden]
+        # As JSON, in which a list also stands for a tuple.
+        validate = self.model.record.model_validate_json
+        records = [validate(json.dumps(example.record)) for example in golden]
         for index, (example, prediction) in enumerate(
             zip(golden, self.predict(records), strict=True)
         ):
@@ -102,8 +111,7 @@ class Bundle(Generic[RecordT, AnswerT]):
     def _answers(self, records: Records[RecordT]) -> Answers[AnswerT]:
         model = self.model
         scores = model.scores(self.estimator, model.features(records))
-        labels = model.task.answer_labels(model.answer, self.card)
-        return Answers(model.answer, model.columns_of(scores, self.card), labels)
+        return Answers(model.answer, model.columns_of(scores, self.card), self.labels)
 
 
 def explained(

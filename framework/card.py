@@ -32,11 +32,14 @@ class DataSummary(_Frozen):
     source: str = Field(description="Path or URL of the data, or `simulation`.")
     kind: DataKind = Field(description="Generated, read from a file, or shipped with a library.")
     sha256: str = Field(description="Hash of the data as read.")
-    rows: int = Field(description="Rows read.")
+    rows: int = Field(description="Rows read from there.")
     distinct_rows: int = Field(description="Rows left after removing exact duplicates.")
     train_rows: int
     validation_rows: int
     test_rows: int
+    holdout_rows: int | None = Field(
+        default=None, description="Rows of the file held out for the test, if there was one."
+    )
 
     @property
     def simulated(self) -> bool:
@@ -102,6 +105,9 @@ class ModelCard(_Frozen):
     )
     profile: dict[str, NumberProfile | CategoryProfile] = Field(
         description="Reference distribution of every feature, for drift detection."
+    )
+    target_profile: dict[str, NumberProfile | CategoryProfile] = Field(
+        default={}, description="Reference distribution of the target in the same rows."
     )
     golden: list[GoldenExample] = Field(min_length=1)
 

@@ -103,12 +103,21 @@ def fields_of(record_type: type[BaseModel]) -> tuple[FieldSpec, ...]:
     """Returns the fields of a record type, in their order.
 
     Raises:
-        FieldError: A field's type has no encoding; the message names it and what is allowed.
+        FieldError: A field's type has no encoding, or its aliases leave out its name; the message
+            names it and what is allowed.
     """
-    return tuple(
-        _spec(f"{record_type.__name__}.{name}", name, info)
-        for name, info in record_type.model_fields.items()
-    )
+    config = record_type.model_config
+    by_name = bool(config.get("populate_by_name") or config.get("validate_by_name"))
+    found = []
+    for name, info in record_type.model_fields.items():
+        place = f"{record_type.__name__}.{name}"
+        if not by_name and name not in _choices(name, info):
+            raise FieldError(
+                f"{place} does not answer to its own name, which every protocol uses: give it "
+                f"validation_alias=AliasChoices({name!r}, …)."
+            )
+        found.append(_spec(place, name, info))
+    return tuple(found)
 
 
 @cache
@@ -123,11 +132,14 @@ def has_own_rules(record_type: type[BaseModel]) -> bool:
         or decorators.root_validators
         or decorators.validators
         or "__get_pydantic_core_schema__" in vars(record_type)
+        or record_type.__pydantic_post_init__
         or config.get("extra") == "allow"
         or config.get("alias_generator")
         or any(config.get(option) for option in changing)
         or any(info.default_factory for info in record_type.model_fields.values())
-        or any(_functions(info) for info in record_type.model_fields.values())
+        or any(
+            _functions(info.annotation, info.metadata) for info in record_type.model_fields.values()
+        )
     )
 
 
@@ -139,7 +151,7 @@ def column_spec(name: str, annotation: Any) -> FieldSpec:
 def _spec(place: str, name: str, info: FieldInfo) -> FieldSpec:
     annotation, rules, nullable = _unwrapped(info.annotation, list(info.metadata))
     length: int | None = None
-    if get_origin(annotation) in (list, tuple):
+    if get_origin(annotation) is list:
         annotation, length, rules = _element(place, annotation, rules)
     kind, categories = _kind(place, annotation)
     if length is not None and kind in ("text", "category"):
@@ -169,7 +181,8 @@ def _unwrapped(annotation: Any, rules: list[Any]) -> tuple[Any, list[Any], bool]
         origin = get_origin(annotation)
         if origin is Annotated:
             annotation, *more = get_args(annotation)
-            rules += [rule for one in more for rule in _flat(one)]
+            # Of two rules alike, the outer one is applied last, and holds.
+            rules = [rule for one in more for rule in _flat(one)] + rules
         elif origin in (Union, UnionType) and NoneType in get_args(annotation):
             left = tuple(one for one in get_args(annotation) if one is not NoneType)
             annotation, nullable = Union[left], True  # noqa: UP007 - of a tuple
@@ -183,24 +196,16 @@ def _flat(rule: Any) -> list[Any]:
 
 def _element(place: str, annotation: Any, rules: list[Any]) -> tuple[Any, int, list[Any]]:
     """Returns the type of a list's values, their fixed number, and the rules of each."""
-    if get_origin(annotation) is tuple:
-        elements = get_args(annotation)
-        if not elements or Ellipsis in elements or len(set(elements)) != 1:
-            raise FieldError(f"{place}: a tuple must be of fixed length and of one type.")
-        length: int | None = len(elements)
-        element = elements[0]
-    else:
-        shortest, longest = _lengths(rules)
-        length = longest if shortest == longest else None
-        (element,) = get_args(annotation) or (None,)
-    if not length:
+    shortest, longest = _lengths(rules)
+    if not longest or shortest != longest:
         raise FieldError(
             f"{place}: a list must have a fixed length: give it Field(min_length=N, max_length=N)."
         )
+    (element,) = get_args(annotation)
     inner, inner_rules, nullable = _unwrapped(element, [])
     if nullable:
         raise FieldError(f"{place}: the values of a list must not be missing one by one.")
-    return inner, length, inner_rules
+    return inner, longest, inner_rules
 
 
 def _kind(place: str, annotation: Any) -> tuple[Kind, tuple[Any, ...]]:
@@ -220,10 +225,14 @@ def _kind(place: str, annotation: Any) -> tuple[Kind, tuple[Any, ...]]:
         raise FieldError(f"{place} is of type {shown}; a field may be {_ALLOWED}.") from None
 
 
-def _names(name: str, info: FieldInfo) -> tuple[str, ...]:
+def _choices(name: str, info: FieldInfo) -> list[str]:
     alias = info.validation_alias
     choices = alias.choices if isinstance(alias, AliasChoices) else [alias or name]
-    return tuple(dict.fromkeys([name, *(choice for choice in choices if type(choice) is str)]))
+    return [choice for choice in choices if type(choice) is str]
+
+
+def _names(name: str, info: FieldInfo) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([name, *_choices(name, info)]))
 
 
 def _bounds(rules: list[Any]) -> dict[str, float]:
@@ -262,10 +271,12 @@ def _known(rule: Any) -> bool:
     return isinstance(rule, (Strict, AllowInfNan))
 
 
-def _functions(info: FieldInfo) -> bool:
-    """Whether functions of the author's check or change a field's value."""
-    _, rules, _ = _unwrapped(info.annotation, list(info.metadata))
-    return any(isinstance(rule, _VALIDATORS) for rule in rules)
+def _functions(annotation: Any, rules: list[Any]) -> bool:
+    """Whether functions of the author's check or change a value, or one in a list."""
+    annotation, rules, _ = _unwrapped(annotation, list(rules))
+    if any(isinstance(rule, _VALIDATORS) for rule in rules):
+        return True
+    return get_origin(annotation) is list and _functions(get_args(annotation)[0], [])
 
 
 _BOUND_TYPES: dict[str, Any] = {

@@ -44,6 +44,7 @@ class Fitted:
         rankings_title: What `rankings` shows.
         rankings: Group (a class, an output, or empty) → features with their weight, largest first.
         notes: Sentences about the fit that a report should tell.
+        classes: Classes in the order of the scores, where the files themselves name them.
     """
 
     files: dict[str, bytes]
@@ -52,3 +53,4 @@ class Fitted:
     rankings_title: str = ""
     rankings: dict[str, Ranking] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    classes: tuple[str, ...] = ()

@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import inspect
+import keyword
 import re
 import sys
 from abc import ABC, abstractmethod
@@ -15,13 +16,13 @@ from typing import Any, Generic
 import numpy as np
 from google.protobuf.descriptor import FileDescriptor
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from framework.answers import AnswerT
-from framework.card import DataKind, ModelCard
+from framework.card import DataKind, ModelCard, ModelRefusedError
 from framework.fields import FieldError
 from framework.fitting import Examples, Fitted, Progress
-from framework.records import Encoder, RecordT
+from framework.records import Encoder, Records, RecordT
 from framework.tasks import Scores, Task
 
 MAX_ROWS = 10_000
@@ -98,10 +99,10 @@ class Model(ABC, Generic[RecordT, AnswerT]):
         from_table: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None,
         slices: Callable[[dict[str, Any]], Mapping[str, NDArray[np.bool_]]] | None = None,
     ) -> None:
-        if not _NAME.fullmatch(name):
+        if not _NAME.fullmatch(name) or keyword.iskeyword(name):
             raise FieldError(
                 f"{name!r} is no name for a model: it should be lower-case letters, digits and "
-                "underscores, and begin with a letter."
+                "underscores, begin with a letter, and be no keyword of Python."
             )
         self.name = name
         self.record = record
@@ -117,10 +118,8 @@ class Model(ABC, Generic[RecordT, AnswerT]):
         self._derived = derived
         self._from_table = from_table
         self._slices = slices
-        if not self.sample:
-            raise FieldError(f"{name}: the model needs at least one sample record.")
-        task.check(answer)
-        self.feature_names = self._feature_names()
+        task.check(answer, self.target)
+        self.feature_names = self._feature_names(self._sample_records())
         """Names of the feature matrix's columns."""
 
     # The contract.
@@ -192,6 +191,17 @@ class Model(ABC, Generic[RecordT, AnswerT]):
             bar: Makes a progress bar of so many steps, under a label.
         """
 
+    def adopt(self, contents: Sequence[bytes]) -> Fitted:
+        """Takes files of a model that was fitted elsewhere, in the recipe's own format.
+
+        Args:
+            contents: Their contents; more than one where each output has a file of its own.
+
+        Raises:
+            ModelRefusedError: They do not fit this model; the message says what is wanted.
+        """
+        raise ModelRefusedError(f"{self.name}: its recipe takes no files from elsewhere.")
+
     @abstractmethod
     def load(self, path_of: Callable[[str], str], card: ModelCard) -> Any:
         """Loads the estimator from its stored files.
@@ -215,6 +225,25 @@ class Model(ABC, Generic[RecordT, AnswerT]):
     validation_share = 0.0
     """Share of the training rows that the recipe wants to choose by."""
 
+    def require_features(self, names: Sequence[str]) -> None:
+        """Makes sure that a file from elsewhere was fitted on this model's features.
+
+        Args:
+            names: The features it names, in its order; a field may go by any of its names.
+
+        Raises:
+            ModelRefusedError: They are others, or in another order.
+        """
+        known = {alias: field.name for field in self.encoder.fields for alias in field.names}
+        given = [known.get(name, name) for name in names]
+        if given != self.feature_names:
+            order = " in another order" if sorted(given) == sorted(self.feature_names) else ""
+            raise ModelRefusedError(
+                f"{self.name}: the file was fitted on {len(given)} features{order} "
+                f"({', '.join(given)}), but the model computes {len(self.feature_names)} "
+                f"({', '.join(self.feature_names)})."
+            )
+
     # Training tables.
 
     def from_table(self, columns: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -231,19 +260,26 @@ class Model(ABC, Generic[RecordT, AnswerT]):
             for code, value in enumerate(values)
         }
 
-    def _feature_names(self) -> list[str]:
+    def _sample_records(self) -> Records[RecordT]:
+        if not self.sample:
+            raise FieldError(f"{self.name}: the model needs at least one sample record.")
+        try:
+            return self.encoder.from_records(
+                [self.record.model_validate(one) for one in self.sample]
+            )
+        except ValidationError as error:
+            raise FieldError(f"{self.name}: a sample record is not valid: {error}") from None
+
+    def _feature_names(self, sample: Records[RecordT]) -> list[str]:
         names = self.encoder.columns
         if not self._derived:
             return names
-        records = self.encoder.from_records(
-            [self.record.model_validate(one) for one in self.sample]
-        )
-        derived = self._derived(records.columns)
+        derived = self._derived(sample.columns)
         for name, column in derived.items():
-            if name in names or np.shape(column) != (len(records),):
+            if name in names or np.shape(column) != (len(sample),):
                 raise FieldError(
                     f"{self.name}: the derived column {name!r} should have a name of its own and "
-                    f"one value for each of the {len(records)} records, not the shape "
+                    f"one value for each of the {len(sample)} records, not the shape "
                     f"{np.shape(column)}."
                 )
         return [*names, *derived]

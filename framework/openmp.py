@@ -2,11 +2,16 @@
 
 import ctypes
 
+from bentoml.exceptions import BentoMLException
+
 LIBRARY = "libgomp.so.1"
 
 
-class MissingOpenMPError(RuntimeError):
-    """The machine lacks the OpenMP runtime; the message says how to install it."""
+class MissingOpenMPError(BentoMLException):
+    """The machine lacks the OpenMP runtime; the message says how to install it.
+
+    Of BentoML's kind, so that `bentoml serve` ends with the message alone.
+    """
 
     def __init__(self) -> None:
         super().__init__(f"LightGBM needs the OpenMP runtime {LIBRARY}: apt-get install libgomp1")

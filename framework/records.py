@@ -85,7 +85,8 @@ class Encoder(Generic[RecordT]):
         """
         try:
             if self._is_flat:
-                return Records(self, self._flat(rows), {})
+                matrix = self._single(rows[0]) if len(rows) == 1 else self._flat(rows)
+                return Records(self, matrix, {})
             columns = {name: [row[at] for row in rows] for at, name in enumerate(self.names)}
             return self.from_columns(columns, len(rows))
         except OverflowError:
@@ -106,8 +107,9 @@ class Encoder(Generic[RecordT]):
 
         Args:
             columns: Field → its values, all of one length: numbers as they are, categories as
-                themselves or, in an array of whole numbers or floats, as their codes, lists as
-                an array of shape `[N, length]`. Missing values are `None` or NaN.
+                themselves (those that are texts also as their codes, in an array of numbers),
+                lists as lists or as an array of shape `[N, length]`. Missing values are `None`
+                or NaN.
             count: Number of records; that of the first column if not given.
 
         Raises:
@@ -122,6 +124,16 @@ class Encoder(Generic[RecordT]):
                 place[...] = self._column(field, columns[field.name])
         texts = {name: list(columns[name]) for name in self.texts}
         return Records(self, matrix, texts)
+
+    def _single(self, row: Sequence[Any]) -> Matrix:
+        # Most requests: the same as `_flat`, in half the time.
+        values = list(row)
+        for index, codes in self._mapped:
+            values[index] = codes[values[index]]
+        for index in self._nullable:
+            if values[index] is None:
+                values[index] = math.nan
+        return np.fromiter(values, np.float64, len(values)).reshape(1, -1)
 
     def _flat(self, rows: Sequence[Sequence[Any]]) -> Matrix:
         values: list[Any] = []

@@ -28,11 +28,16 @@ class Task(ABC):
     """Its name in the card."""
 
     @abstractmethod
-    def check(self, answer: type[BaseModel]) -> None:
+    def check(self, answer: type[BaseModel], targets: Sequence[str]) -> None:
         """Makes sure that an answer type can hold this task's outputs.
 
+        Args:
+            answer: Type of an answer.
+            targets: Columns that the model learns to tell.
+
         Raises:
-            FieldError: It cannot; the message says what its fields should be.
+            FieldError: It cannot, or there should be another number of targets; the message says
+                what is wanted.
         """
 
     @abstractmethod
@@ -74,10 +79,10 @@ class Binary(Task):
     labels: tuple[str | int, str | int] = (0, 1)
     threshold: float | None = None
 
-    def check(self, answer: type[BaseModel]) -> None:
+    def check(self, answer: type[BaseModel], targets: Sequence[str]) -> None:
         """See `Task`."""
-        fields = answer_fields(answer)
-        if not _are(fields, float=1, bool=(0, 1)):
+        _require_one(self, targets)
+        if not _are(answer_fields(answer), float=1, bool=(0, 1)):
             raise _unfit(answer, self, "one float (the probability) and at most one bool")
 
     def columns(
@@ -105,13 +110,13 @@ class Multiclass(Task):
     kind: ClassVar[str] = "multiclass"
     classes: tuple[str, ...] = ()
 
-    def check(self, answer: type[BaseModel]) -> None:
+    def check(self, answer: type[BaseModel], targets: Sequence[str]) -> None:
         """See `Task`."""
+        _require_one(self, targets)
         fields = answer_fields(answer)
         labelled = [one for one in fields if one.shape == "labelled" and one.kind == "float"]
-        single = [one for one in fields if one not in labelled]
-        named = [one for one in single if one.kind in ("text", "int")]
-        rest = [one for one in single if one not in named]
+        named = [one for one in fields if one.shape == "single" and one.kind in ("text", "int")]
+        rest = [one for one in fields if one not in labelled and one not in named]
         if len(labelled) > 1 or len(named) != 1 or not _are(rest, float=(0, 1)):
             raise _unfit(
                 answer,
@@ -155,8 +160,9 @@ class Regression(Task):
     kind: ClassVar[str] = "regression"
     unit: str = ""
 
-    def check(self, answer: type[BaseModel]) -> None:
+    def check(self, answer: type[BaseModel], targets: Sequence[str]) -> None:
         """See `Task`."""
+        _require_one(self, targets)
         if not _are(answer_fields(answer), float=1):
             raise _unfit(answer, self, "one float")
 
@@ -185,12 +191,16 @@ class MultiOutput(Task):
     kind: ClassVar[str] = "multi_output"
     units: Mapping[str, str] = field(default_factory=dict)
 
-    def check(self, answer: type[BaseModel]) -> None:
+    def check(self, answer: type[BaseModel], targets: Sequence[str]) -> None:
         """See `Task`."""
-        fields = answer_fields(answer)
+        if len(targets) < 2:
+            raise FieldError(f"A MultiOutput model should have several targets, not {targets}.")
+        fields, count = answer_fields(answer), len(targets)
         is_list = len(fields) == 1 and fields[0].shape == "list" and fields[0].kind == "float"
-        if not is_list and not _are(fields, float=(2, 10_000)):
-            raise _unfit(answer, self, "a float for each target, or one list[float]")
+        if not _are(fields, float=count) and not (is_list and fields[0].length in (None, count)):
+            raise _unfit(
+                answer, self, f"a float for each of the {count} targets, or one list of {count}"
+            )
 
     def columns(
         self, answer: type[BaseModel], scores: Scores, card: ModelCard
@@ -215,6 +225,11 @@ def _are(fields: Sequence[AnswerField], **kinds: int | tuple[int, int]) -> bool:
         if not low <= sum(one.kind == kind for one in fields) <= high:
             return False
     return True
+
+
+def _require_one(task: Task, targets: Sequence[str]) -> None:
+    if len(targets) != 1:
+        raise FieldError(f"A {type(task).__name__} model should have one target, not {targets}.")
 
 
 def _unfit(answer: type[BaseModel], task: Task, wanted: str) -> FieldError:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from framework.adapters.bentoml import WORKER_MODULE
 from load_tests import open_loop, pace, wrk
 from load_tests.matrix import Effort, Progress
 from load_tests.open_loop import Opened
@@ -13,7 +14,7 @@ from load_tests.results import Results
 from load_tests.running import Running, Workload, started
 from load_tests.scenarios import ONE
 from load_tests.systems import OWN
-from load_tests.watch import WORKER, buckets, metrics, watching
+from load_tests.watch import buckets, metrics, watching
 
 CONNECTIONS = 32
 SHARE = 0.6
@@ -38,16 +39,16 @@ def measure(workload: Workload, effort: Effort, results: Results, progress: Prog
 def memory(server: Running, requests: int) -> dict[str, Any]:
     """Memory of the worker at rest, on the way, and after many requests."""
     url, bodies = server.url(ONE), server.bodies(ONE)
-    rest = server.process.resident_bytes(WORKER)
+    rest = server.process.resident_bytes(WORKER_MODULE)
     samples = {"0": rest / MIB}
     done, failed, spent = 0, 0, 0.0
     while done < requests:
         seconds = 1 if done == 0 else max(1, min(10, int((requests - done) / (done / spent)) + 1))
         seen = wrk.run(url, bodies, CONNECTIONS, seconds)
         done, failed, spent = done + seen.requests, failed + seen.failed, spent + seen.seconds
-        samples[str(done)] = server.process.resident_bytes(WORKER) / MIB
+        samples[str(done)] = server.process.resident_bytes(WORKER_MODULE) / MIB
         server.process.require_running()
-    after = server.process.resident_bytes(WORKER)
+    after = server.process.resident_bytes(WORKER_MODULE)
     return {
         "rest_mib": rest / MIB,
         "after_mib": after / MIB,

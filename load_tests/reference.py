@@ -100,9 +100,6 @@ class Reference:
     def __init__(self, data: Mapping[str, Data]) -> None:
         stored = {name: _stored(name) for name in MODELS}
         self.models = {name: Expected(MODELS[name], one) for name, one in stored.items()}
-        self.store = Path(stored[PRIMARY.name].path).parents[1]
-        """Folder of the model store."""
-
         self._data = data[PRIMARY.name]
 
     def __getitem__(self, name: str) -> Expected:

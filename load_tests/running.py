@@ -81,7 +81,6 @@ class Running:
             workers,
             workload.rows_file,
             workload.folder,
-            workload.reference.store,
             next(iter(workload.reference[PRIMARY.name].files), ""),
         )
         self.port = launch.port

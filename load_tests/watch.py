@@ -8,10 +8,8 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from framework.adapters.bentoml import WORKER_MODULE
 from load_tests.processes import Process
-
-WORKER = "_bentoml_impl.worker.service"
-"""What the command line of a BentoML worker contains."""
 
 _SERIES = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$")
 
@@ -69,7 +67,7 @@ def watching(process: Process, port: int, route: str, interval: float) -> Iterat
                 queued = values(metrics(port), "model_server_queue_rows", route)
                 watched.seconds.append(time.monotonic() - started)
                 watched.queue_rows.append(sum(queued.values()))
-                watched.resident.append(process.resident_bytes(WORKER))
+                watched.resident.append(process.resident_bytes(WORKER_MODULE))
 
     thread = threading.Thread(target=watch, name="watching")
     thread.start()

@@ -6,20 +6,20 @@ shared files shortly after, and at once when it is asked for `/metrics` itself.
 """
 
 import asyncio
-import os
-import re
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
-import psutil
-from _bentoml_impl.server.app import ServiceAppFactory
-from bentoml._internal.configuration.containers import BentoMLContainer
-from bentoml._internal.context import server_context
-from bentoml._internal.server.http.instruments import RunnerTrafficMetricsMiddleware
-from starlette.applications import Starlette
+from bentoml import server_context
+
+from framework.adapters.bentoml_server import (
+    BentoAppFactory,
+    duration_buckets,
+    metrics_client,
+    request_series,
+)
+from framework.adapters.prometheus import add_observations, forget_dead_processes
 
 FLUSH_SECONDS = 0.5
 NAMESPACE = "model_server"
@@ -48,16 +48,8 @@ class Histogram:
         self.total += value
 
     def add_to(self, child: Any) -> None:
-        """Adds the observations to a Prometheus histogram.
-
-        One with coarser buckets gets the counts of all the finer ones within each.
-        """
-        # There is no public way to add many observations at once.
-        bounds, buckets = child._upper_bounds, child._buckets  # noqa: SLF001
-        for bound, count in zip((*self.bounds, float("inf")), self.counts, strict=True):
-            if count:
-                buckets[bisect_left(bounds, bound)].inc(count)
-        child._sum.inc(self.total)  # noqa: SLF001
+        """Adds the observations to a Prometheus histogram, whose buckets may be coarser."""
+        add_observations(child, self.bounds, self.counts, self.total)
 
     def move_to(self, *children: Any) -> None:
         """Adds the observations to Prometheus histograms and starts again from zero."""
@@ -115,8 +107,8 @@ class RouteMetrics:
 class Metrics:
     """All metrics of one worker: this server's, and BentoML's own series kept true."""
 
-    def __init__(self, factory: ServiceAppFactory) -> None:
-        client = BentoMLContainer.metrics_client.get()
+    def __init__(self, factory: BentoAppFactory) -> None:
+        client = metrics_client()
         labels = ["route", "model"]
         # One status for both protocols, so that one rule watches both.
         request_labels = [*labels, "protocol", "status"]
@@ -151,15 +143,10 @@ class Metrics:
         self._refusals = client.Counter(
             f"{NAMESPACE}_refusals", "Requests refused under load.", [*labels, "reason"]
         )
-        # Not put before any application: it only knows how BentoML's series are declared.
-        self._bentoml = RunnerTrafficMetricsMiddleware(
-            Starlette(), namespace=BentoMLContainer.api_server_config.metrics.namespace.get()
-        )
-        self._bentoml._setup()  # noqa: SLF001
-        self._bentoml_batches = factory.adaptive_batch_size_hist
-        bentoml_bounds = BentoMLContainer.duration_buckets.get()
+        self._bentoml = request_series()
+        self._bentoml_batches = factory.batch_size_series
         # Fine enough for both families.
-        self._bounds = sorted({*SECONDS, *bentoml_bounds} - {float("inf")})
+        self._bounds = sorted({*SECONDS, *duration_buckets()} - {float("inf")})
         self._routes: dict[tuple[str, str, str], RouteMetrics] = {}
         self._batchers: dict[tuple[str, str, str], BatchMetrics] = {}
         self._flush_planned = False
@@ -178,7 +165,7 @@ class Metrics:
     def gather(self) -> None:
         """Brings the shared files up to date, as far as this worker can."""
         self.flush()
-        _forget_dead_workers()
+        forget_dead_processes()
 
     def _changed(self) -> None:
         if not self._flush_planned:
@@ -207,13 +194,13 @@ class Metrics:
             "runner_name": server_context.service_name,
         }
         endpoint = {"endpoint": template, **service}
-        bentoml.metrics_request_in_progress.labels(**endpoint).set(route.in_progress)
+        bentoml.in_progress.labels(**endpoint).set(route.in_progress)
         for status, histogram in route.by_status.items():
             if count := sum(histogram.counts):
                 labels = {**endpoint, "http_response_code": status}
-                bentoml.metrics_request_total.labels(**labels).inc(count)
-                bentoml.metrics_last_request_timestamp.labels(**service).set_to_current_time()
-                histogram.add_to(bentoml.metrics_request_duration.labels(**labels))
+                bentoml.total.labels(**labels).inc(count)
+                bentoml.last_timestamp.labels(**service).set_to_current_time()
+                histogram.add_to(bentoml.duration.labels(**labels))
 
     def _flush_route(self, labels: dict[str, str], route: RouteMetrics) -> None:
         for status, histogram in route.by_status.items():
@@ -238,13 +225,3 @@ class Metrics:
         for reason, count in batcher.refusals.items():
             self._refusals.labels(**labels, reason=reason).inc(count)
         batcher.refusals.clear()
-
-
-def _forget_dead_workers() -> None:
-    """Removes the gauges of workers that ended without doing so themselves (SIGKILL)."""
-    from prometheus_client.multiprocess import mark_process_dead
-
-    for path in Path(os.environ.get("PROMETHEUS_MULTIPROC_DIR", os.devnull)).glob("gauge_live*.db"):
-        owner = re.search(r"_(\d+)\.db$", path.name)
-        if owner and not psutil.pid_exists(int(owner[1])):
-            mark_process_dead(int(owner[1]))  # type: ignore[no-untyped-call]

@@ -1,45 +1,24 @@
 """The drop-in BentoML service class."""
 
-import asyncio
-import logging
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
-import bentoml
-from _bentoml_impl.server.app import ServiceAppFactory
-from _bentoml_sdk.method import APIMethod
-from bentoml._internal.configuration.containers import BentoMLContainer
-from bentoml._internal.resource import system_resources
-from bentoml._internal.server.http.instruments import RunnerTrafficMetricsMiddleware
-from bentoml._internal.server.http.traffic import TimeoutMiddleware
-from bentoml._internal.utils.uri import join_paths
 from google.protobuf.descriptor import FileDescriptor
-from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
-from starlette.middleware import Middleware
 
-from serving.batching.batcher import Batcher, Limits
-from serving.batching.computation import computation
-from serving.batching.prediction import Prediction, is_batchable_list
-from serving.batching.threads import Threads
-from serving.grpc.server import RpcServer
-from serving.grpc.typed import require_fitting, typed_services
-from serving.http.asgi import App
-from serving.http.endpoint import Endpoint
-from serving.http.gateway import Gateway
+from serving.grpc.typed import require_fitting
 from serving.http.openapi import openapi_document
-from serving.lifecycle import Lifecycle, settle_memory
-from serving.metrics import Metrics, RouteMetrics
-from serving.open_inference.model import InferenceModel
-from serving.open_inference.routes import InferEndpoint, described_routes, infer_paths
-from serving.open_inference.servicer import inference_service
-from serving.served import ServedModel
+from serving.open_inference.routes import described_routes
+from serving.ports import Listener
+from serving.preflight import PlainService
 from serving.settings import load_settings
+from serving.worker import Worker
 
-logger = logging.getLogger("bentoml.serving")
+BATCHED: dict[str, Any] = {"batchable": True, "max_batch_size": 1_000, "max_latency_ms": 1_000}
+"""Options of an API that the batcher answers: most rows in a batch, and the time in which a request
+must be answered or refused."""
 
 
-class ModelService(bentoml.Service[Any]):
+class ModelService(PlainService):
     """A BentoML service whose batchable APIs are answered by the fast path.
 
     Use it as `@bentoml.service(service_class=ModelService)`; the service itself stays a plain
@@ -64,27 +43,18 @@ class ModelService(bentoml.Service[Any]):
         """Descriptors of the files whose services are offered over gRPC."""
         return getattr(self.inner, "protos", ())
 
+    @property
+    def further_listeners(self) -> list[Listener]:
+        """The gRPC port."""
+        settings = load_settings()
+        remedy = "choose another port with GRPC_PORT, or switch gRPC off with GRPC_PORT=0"
+        listener = Listener("gRPC", settings.grpc_host, settings.grpc_port, remedy)
+        return [listener] if settings.grpc_port else []
+
     def to_asgi(self, is_main: bool = True) -> Any:
         """Returns the ASGI application: the gateway in front of BentoML's own."""
         self.inject_config()
-        factory = _AppFactory(self, is_main=is_main)
-        worker = Worker(self, factory)
-        return Gateway(
-            factory(),
-            apis={_path(self, api) for api in self.apis.values()},
-            model_tags=worker.model_tags,
-            start=worker.start,
-            end_calls=worker.end_calls,
-            stop=worker.stop,
-            lifecycle=Lifecycle(
-                worker.settings.drain_seconds,
-                worker.count,
-                on_drain=lambda: asyncio.ensure_future(worker.drain()),
-                on_stop=lambda: asyncio.ensure_future(worker.end_calls()),
-            ),
-            metrics=worker.metrics,
-            settings=worker.settings,
-        )
+        return Worker(self, self.protos, is_main=is_main).gateway()
 
     @property
     def openapi_spec(self) -> dict[str, Any]:
@@ -94,181 +64,3 @@ class ModelService(bentoml.Service[Any]):
         """
         resources = [route for app, *_ in self.mount_apps for route in getattr(app, "routes", [])]
         return openapi_document(self, [*resources, *described_routes()])
-
-
-class Worker:
-    """What a worker process holds for one service.
-
-    Args:
-        service: The service.
-        factory: Maker of BentoML's application, and owner of the service instance.
-    """
-
-    def __init__(self, service: ModelService, factory: "_AppFactory") -> None:
-        self.settings = load_settings()
-        self.metrics = Metrics(factory)
-        self._service = service
-        self._factory = factory
-        self._config = BentoMLContainer.config.services.get()[service.name]
-        self._threads = Threads(self._config.get("threads") or 1)
-        self._rpc: RpcServer | None = None
-        self._draining = False
-        self.predictions: dict[str, Prediction] = {}
-        """What answers each batchable API, by its route, once the worker has started."""
-        self._tags = {model.tag.name: str(model.tag) for model in service.models}
-
-    @property
-    def count(self) -> int:
-        """How many workers the service has."""
-        workers = self._config.get("workers") or 1
-        return int(system_resources()["cpu"]) if workers == "cpu_count" else int(workers)
-
-    @property
-    def model_tags(self) -> dict[str, str]:
-        """Path → tag of the model behind it, of the APIs and of Open Inference."""
-        apis = self._service.apis.values()
-        tags = {_path(self._service, api): self.model_tag(api) for api in apis}
-        return tags | {path: tag for tag in self._tags.values() for path in infer_paths(tag)}
-
-    def model_tag(self, api: APIMethod[..., Any]) -> str:
-        """Tag of the model behind an API; empty if none is stored under its route's first part."""
-        return self._tags.get(api.route.split("/")[1], "")
-
-    async def start(self) -> dict[str, App]:
-        """Makes the endpoints, by path, and opens the gRPC port.
-
-        To be called when the service instance exists.
-        """
-        # Uvicorn prepares a line of its own access log for every request, and BentoML's logging
-        # then drops it; a logger without handlers is not asked.
-        logging.getLogger("uvicorn.access").propagate = False
-        self.predictions = {
-            api.route: self._prediction(api)
-            for api in self._service.apis.values()
-            if is_batchable_list(api)
-        }
-        models = self._inference_models()
-        settle_memory()
-        if self.settings.grpc_port:
-            services = typed_services(self._service.protos, self.predictions)
-            services.append(inference_service(models, lambda: not self._draining))
-            self._rpc = RpcServer(services, self.metrics, self.settings)
-            await self._rpc.start()
-        endpoints = {
-            _path(self._service, api): self._wrapped(self._endpoint(api))
-            for api in self._service.apis.values()
-            if api.route in self.predictions
-        }
-        for model in models.values():
-            endpoint = self._wrapped(InferEndpoint(model, self.settings.max_body_bytes))
-            endpoints |= dict.fromkeys(infer_paths(model.served.tag), endpoint)
-        return endpoints
-
-    async def drain(self) -> None:
-        """Tells gRPC's clients to turn elsewhere."""
-        self._draining = True
-        if self._rpc:
-            await self._rpc.drain()
-
-    async def end_calls(self) -> None:
-        """Refuses new gRPC calls and lets those under way end."""
-        if self._rpc:
-            await self._rpc.stop()
-
-    def stop(self) -> None:
-        """Lets go of the threads."""
-        self._threads.close()
-
-    def _prediction(self, api: APIMethod[..., Any]) -> Prediction:
-        path, tag = _path(self._service, api), self.model_tag(api)
-        model = self._model_behind(api.route)
-        batcher = Batcher(
-            computation(
-                partial(api.func, self._factory.service_instance),
-                model.predictor.predict_features if model else None,
-            ),
-            Limits(
-                max_batch_rows=api.max_batch_size,
-                max_queue_rows=self.settings.max_queue_rows,
-                max_latency=api.max_latency_ms / 1000,
-                timeout=self._config["traffic"]["timeout"],
-            ),
-            self._threads,
-            self.metrics.batcher(path, tag, api.name),
-        )
-        return Prediction(api, batcher, tag, self.settings.max_rows)
-
-    def _inference_models(self) -> dict[str, InferenceModel]:
-        """Returns the models that can be asked in columns, by name."""
-        models = {}
-        for route, prediction in self.predictions.items():
-            if not (served := self._model_behind(route)):
-                continue
-            name = route.split("/")[1]
-            try:
-                models[name] = InferenceModel(
-                    name, served, prediction.max_rows, prediction.submit_features
-                )
-            except TypeError as error:
-                logger.warning("Model %s is not served over Open Inference: %s", name, error)
-        return models
-
-    def _model_behind(self, route: str) -> ServedModel | None:
-        """Returns the model that answers `/<name>/predict`, if the service names it."""
-        name, _, method = route.strip("/").partition("/")
-        models = getattr(self._factory.service_instance, "models", {})
-        return models.get(name) if method == "predict" else None
-
-    def _endpoint(self, api: APIMethod[..., Any]) -> Endpoint:
-        prediction = self.predictions[api.route]
-        metrics = self.metrics.route(_path(self._service, api), prediction.model_tag)
-        if self._factory.fast_middlewares:
-            # The gateway guards a wrapped endpoint and counts its requests: not twice.
-            metrics = RouteMetrics((), changed=lambda: None)
-        return Endpoint(prediction, self.settings, metrics)
-
-    def _wrapped(self, endpoint: App) -> App:
-        for middleware in reversed(self._factory.fast_middlewares):
-            endpoint = middleware.cls(endpoint, *middleware.args, **middleware.kwargs)
-        return endpoint
-
-
-class _AppFactory(ServiceAppFactory):
-    """BentoML's application, less its request metrics: the gateway counts for all routes.
-
-    BentoML's label is the raw path, so that anybody could make it grow without bound.
-    """
-
-    @property
-    def service_instance(self) -> Any:
-        """The instance whose methods answer the APIs."""
-        return self._service_instance
-
-    @property
-    def middlewares(self) -> list[Middleware]:
-        """What BentoML wraps its application in."""
-        return [
-            middleware
-            for middleware in super().middlewares
-            if middleware.cls is not RunnerTrafficMetricsMiddleware
-        ]
-
-    @property
-    def fast_middlewares(self) -> list[Middleware]:
-        """Those the fast path is wrapped in too: what the configuration or the service asks for.
-
-        Time-outs are the batcher's; tracing is left out unless its spans go somewhere, because
-        it costs more than the rest of the request.
-        """
-        left_out: set[Any] = {TimeoutMiddleware}
-        if not BentoMLContainer.config.tracing.exporter_type.get():
-            left_out.add(OpenTelemetryMiddleware)
-        # The last one gives the request to methods that take a context; none is answered here.
-        return [
-            middleware for middleware in self.middlewares[:-1] if middleware.cls not in left_out
-        ]
-
-
-def _path(service: ModelService, api: APIMethod[..., Any]) -> str:
-    path: str = join_paths(service.path_prefix or "", api.route)
-    return path

@@ -1,50 +1,143 @@
-"""Stored models as the server sees them: which one is served, and what is told of it."""
+"""The served models: which stored model stands behind each, and what a request finds."""
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from functools import cache, cached_property
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar
 
 import bentoml
-from bentoml.exceptions import BentoMLException, NotFound
+from bentoml.exceptions import BentoMLConfigException, BentoMLException
 from bentoml.models import BentoModel
-from numpy.typing import NDArray
-from pydantic import BaseModel
 
+from framework import Bundle, Model, ModelRefusedError
+from framework.adapters.bentoml import APIMethod
 from serving.errors import Code, ServingError
-from serving.open_inference.signature import Signature
+from serving.settings import load_settings, refuse_misspelt
 
 T = TypeVar("T")
+C = TypeVar("C")
+_SELECTION = "MODELS"
 
 
-def pinned_model(name: str) -> BentoModel:
-    """Refers to the exact model that this server serves under `name`.
+class ServedModels:
+    """The models of a service, each with the exact stored model that is served.
 
-    The tag is taken from the environment (`ATTRITION_MODEL` for `attrition`). Where that is not
-    set it is the one a Bento was built with or, outside a Bento, the newest in the store at this
-    moment. Handing the exact tag on to the workers (see `pinned_models_environment`) keeps a
-    worker that starts later, after another training run, on the same model as its siblings.
-
-    Raises:
-        BentoMLException: The store has no such model; the message says how to make one.
+    Args:
+        references: Name → definition and reference of each model that is served.
+        left_out: Names of those that are not.
     """
+
+    def __init__(
+        self, references: Mapping[str, tuple[Model[Any, Any], BentoModel]], left_out: set[str]
+    ) -> None:
+        self._references = references
+        self._left_out = left_out
+
+    @classmethod
+    def select(cls, *models: Model[Any, Any]) -> Self:
+        """Pins the models that the setting `MODELS` names, or all of them.
+
+        The tag is taken from the environment (`DIABETES_MODEL` for `diabetes`). Where that is not
+        set it is the one a Bento was built with or, outside a Bento, the newest in the store at
+        this moment. Handing the exact tags on to the workers (`environment`) keeps a worker that
+        starts later, after another training run, on the same models as its siblings.
+
+        Raises:
+            BentoMLException: The store lacks a model, or a name is unknown; the message says what
+                to do.
+        """
+        known = {model.name: model for model in models}
+        refuse_misspelt({name: _variable(name) for name in known})
+        wanted = load_settings().models or _bento_environment().get(_SELECTION, "")
+        names = [name.strip() for name in wanted.split(",") if name.strip()] or list(known)
+        if unknown := [name for name in names if name not in known]:
+            raise BentoMLConfigException(
+                f"{_SELECTION} names {', '.join(unknown)}; this service has {', '.join(known)}."
+            )
+        pinned = _all_or_refuse(
+            {name: partial(_pinned, name) for name in known if name in names}, BentoMLException
+        )
+        references = {name: (known[name], reference) for name, reference in pinned.items()}
+        return cls(references, set(known) - set(names))
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the models that are served."""
+        return list(self._references)
+
+    @property
+    def environment(self) -> list[dict[str, str]]:
+        """Entries for `@bentoml.service(envs=…)` that keep the workers on these models."""
+        pinned = [
+            {"name": _variable(name), "value": str(reference.tag)}
+            for name, (_, reference) in self._references.items()
+        ]
+        if self._left_out:
+            pinned.append({"name": _SELECTION, "value": ",".join(self._references)})
+        return pinned
+
+    def attach(self, service: type[C]) -> type[C]:
+        """Prepares the class of a service: to stand below `@bentoml.service`.
+
+        It gets the references to its models, which a Bento takes along, and the descriptors of
+        their gRPC services, and loses the APIs of the models that are left out.
+        """
+        for name, (_, reference) in self._references.items():
+            setattr(service, f"{name}_model", reference)
+        descriptors = [model.descriptor for model, _ in self._references.values()]
+        service.protos = tuple(one for one in descriptors if one is not None)  # type: ignore[attr-defined]
+        for name, member in list(vars(service).items()):
+            if isinstance(member, APIMethod) and member.route.split("/")[1] in self._left_out:
+                delattr(service, name)
+        return service
+
+    def load(self) -> dict[str, Bundle[Any, Any]]:
+        """Loads the models, each of which must reproduce its golden examples; by name.
+
+        Raises:
+            ModelRefusedError: Some must not be served; the message says why and what to do.
+        """
+        return _all_or_refuse(
+            {
+                name: partial(Bundle.load, model, reference.resolve())
+                for name, (model, reference) in self._references.items()
+            },
+            ModelRefusedError,
+        )
+
+
+def _all_or_refuse(
+    makers: Mapping[str, Callable[[], T]], refusal: type[BentoMLException]
+) -> dict[str, T]:
+    """Makes something for each model, by name, or refuses with the reason of each that failed.
+
+    A service starts with all of its models or not at all: which it has should not depend on what
+    happens to be in a store. Leaving some out has to be asked for, and the message says how.
+    """
+    made, problems = {}, []
+    for name, make in makers.items():
+        try:
+            made[name] = make()
+        except refusal as error:
+            problems.append(str(error))
+    if problems and made:
+        problems.append(f"{_SELECTION}={','.join(made)} serves the others alone.")
+    if problems:
+        raise refusal(" ".join(problems))
+    return made
+
+
+def _pinned(name: str) -> BentoModel:
     variable = _variable(name)
     tag = os.environ.get(variable) or _bento_environment().get(variable) or f"{name}:latest"
     try:
         return BentoModel(bentoml.models.get(tag).tag)
-    except NotFound as error:
+    except BentoMLException as error:
         raise BentoMLException(
-            f"The BentoML store has no model {tag}: train one with `python -m training {name}`, "
-            f"or name one of `bentoml models list` in {_variable(name)}."
+            f"The BentoML store has no model {tag}: train one with `python -m training {name}`, or "
+            f"name one of `bentoml models list` in {variable}."
         ) from error
-
-
-def pinned_models_environment(models: Sequence[BentoModel]) -> list[dict[str, str]]:
-    """Environment entries for `@bentoml.service(envs=…)` that pin the workers to these models."""
-    return [{"name": _variable(model.tag.name), "value": str(model.tag)} for model in models]
 
 
 @cache
@@ -57,91 +150,12 @@ def _bento_environment() -> dict[str, str]:
 
 
 def _variable(name: str) -> str:
-    return f"{name.upper().replace('-', '_')}_MODEL"
+    return f"{name.upper()}_MODEL"
 
 
-class Card(Protocol):
-    """What the server tells of a model; the card stored with it has these fields."""
-
-    framework: str
-    versions: dict[str, str]
-    data: Any
-    parameters: dict[str, Any]
-    performance: dict[str, dict[str, float]]
-
-
-class Predictor(Protocol):
-    """What the server needs of a predictor to describe it, and to answer whole columns."""
-
-    card: Any
-
-    @property
-    def record_type(self) -> type[BaseModel]:
-        """Type of one record."""
-        ...
-
-    @property
-    def prediction_type(self) -> type[BaseModel]:
-        """Type of one prediction."""
-        ...
-
-    @property
-    def labels(self) -> Mapping[str, Sequence[str]]:
-        """Field of a prediction that is a mapping → its keys, in the order of their columns."""
-        ...
-
-    def features_from_columns(self, columns: Mapping[str, Any]) -> NDArray[Any]:
-        """Returns what the model computes on, one row per record.
-
-        Args:
-            columns: Field of a record → its values in all of them, as an array; of a `Literal`
-                field, their positions among its values.
-        """
-        ...
-
-    def predict_features(self, features: NDArray[Any]) -> Mapping[str, NDArray[Any]]:
-        """Returns the fields of the predictions as arrays, one row per row of the features."""
-        ...
-
-
-@dataclass(frozen=True)
-class ServedModel:
-    """One model that a worker has loaded."""
-
-    tag: str
-    created: datetime
-    card: Card
-    predictor: Predictor
-
-    @property
-    def version(self) -> str:
-        """Version part of the tag."""
-        return self.tag.partition(":")[2]
-
-    @cached_property
-    def signature(self) -> Signature:
-        """What it takes and gives, column by column.
-
-        Raises:
-            TypeError: Its records or predictions are not made of columns.
-        """
-        predictor = self.predictor
-        return Signature.of(predictor.record_type, predictor.prediction_type, predictor.labels)
-
-    @classmethod
-    def of(cls, model: bentoml.Model, predictor: Predictor) -> Self:
-        """Describes a stored model and the predictor made from it."""
-        return cls(
-            tag=str(model.tag),
-            created=model.creation_time,
-            card=predictor.card,
-            predictor=predictor,
-        )
-
-
-def served_models() -> Mapping[str, ServedModel]:
+def served_models() -> Mapping[str, Bundle[Any, Any]]:
     """Returns the models of the running service instance, by name."""
-    models: Mapping[str, ServedModel] = bentoml.get_current_service().models
+    models: Mapping[str, Bundle[Any, Any]] = bentoml.get_current_service().models
     return models
 
 
@@ -185,6 +199,6 @@ def find_model(models: Mapping[str, V], name: str, version: str = "") -> V:
     return model
 
 
-def served_model(name: str, version: str = "") -> ServedModel:
+def served_model(name: str, version: str = "") -> Bundle[Any, Any]:
     """Looks up a model of the running service instance; see `find_model`."""
     return find_model(served_models(), name, version)

@@ -1,24 +1,34 @@
 """Settings of the server, read once from the environment."""
 
 import os
+import re
 import ssl
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
 from functools import lru_cache
-from typing import Self
+from typing import Annotated, Self
 
 from bentoml.exceptions import BentoMLConfigException
 from pydantic import (
     AliasChoices,
     Field,
     FilePath,
-    NonNegativeFloat,
-    PositiveFloat,
-    PositiveInt,
     ValidationError,
     model_validator,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "MODEL_SERVER_"
+_MODEL_SUFFIX = re.compile(r"_MODELS?$")
+# Likeness (1: equal) to one of our names from which a name is told to mean it, with our prefix …
+_CLOSE_SETTING = 0.7
+# … and from which a variable is refused that anybody's program may have.
+_CLOSE_MODEL, _CLOSE_PREFIX = 0.8, 0.9
+
+# More than anybody needs; what is beyond is a slip, and would only show in a worker.
+Rows = Annotated[int, Field(gt=0, le=100_000_000)]
+Bytes = Annotated[int, Field(gt=0, lt=2**31)]  # as gRPC has it
+Seconds = Annotated[float, Field(le=86_400, allow_inf_nan=False)]
 
 
 class Settings(BaseSettings):
@@ -28,27 +38,30 @@ class Settings(BaseSettings):
         env_prefix=PREFIX, frozen=True, extra="forbid", use_attribute_docstrings=True
     )
 
-    workers: PositiveInt = Field(
-        default=1, validation_alias=AliasChoices(f"{PREFIX}WORKERS", "WORKERS")
+    workers: int = Field(
+        default=1, gt=0, le=1_024, validation_alias=AliasChoices(f"{PREFIX}WORKERS", "WORKERS")
     )
     """Worker processes; one per core is enough. `WORKERS` sets it too."""
 
-    max_body_bytes: PositiveInt = 16 * 2**20
+    models: str = Field(default="", validation_alias=AliasChoices(f"{PREFIX}MODELS", "MODELS"))
+    """Names of the models to serve, separated by commas; all if empty. `MODELS` sets it too."""
+
+    max_body_bytes: Bytes = 16 * 2**20
     """Largest request body accepted, in bytes; a larger one is answered 413."""
 
-    max_rows: PositiveInt = 10_000
+    max_rows: Rows = 10_000
     """Most rows in one request; more are answered 413."""
 
-    max_queue_rows: PositiveInt = 100_000
+    max_queue_rows: Rows = 100_000
     """Most rows waiting for one API's model in one worker; a request beyond is answered 503."""
 
-    timeout_seconds: PositiveFloat = 30
+    timeout_seconds: Seconds = Field(default=30, gt=0)
     """Time after which a request is given up and answered 504."""
 
     access_log: bool = False
     """Whether every request is logged; it costs more than a batched prediction."""
 
-    drain_seconds: NonNegativeFloat = 3
+    drain_seconds: Seconds = Field(default=3, ge=0)
     """Time from SIGTERM, when readiness fails, to the closing of the socket."""
 
     fast_path: bool = True
@@ -112,22 +125,63 @@ def load_settings() -> Settings:
     """Returns the settings of this process.
 
     Raises:
-        BentoMLConfigException: A value is not allowed, or a variable with the prefix is unknown;
-            the message names each.
+        BentoMLConfigException: A value is not allowed, or a variable is none of ours but for its
+            name; the message names each, and the nearest that there is.
     """
-    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    known = sorted(f"{PREFIX}{name.upper()}" for name in Settings.model_fields)
     problems = [
-        f"{name} is unknown; known are {', '.join(sorted(known))}"
+        _unknown(name, known)
         for name in sorted(os.environ)
-        if name.startswith(PREFIX) and name not in known
+        if name.upper() not in known
+        and (name.startswith(PREFIX) or get_close_matches(name, known, cutoff=_CLOSE_PREFIX))
     ]
     try:
         settings = Settings()
     except ValidationError as error:
         problems += [_problem(details["loc"], details["msg"]) for details in error.errors()]
     if problems:
-        raise BentoMLConfigException("Invalid settings: " + "; ".join(problems) + ".")
+        raise BentoMLConfigException("Invalid settings: " + "; ".join(problems))
     return settings
+
+
+def refuse_misspelt(variables: Mapping[str, str]) -> None:
+    """Refuses a variable that was meant to choose a model, but is called otherwise.
+
+    Others end in `_MODEL` too and are none of our business (`OPENAI_MODEL`). One is ours if its
+    name is close to one that there is, or its value names a model of this service.
+
+    Args:
+        variables: Name of each model → the variable that chooses its version.
+
+    Raises:
+        BentoMLConfigException: There are such variables; the message names each, and the one that
+            was probably meant.
+    """
+    stems = {_MODEL_SUFFIX.sub("", variable): variable for variable in variables.values()}
+    problems = []
+    for name, value in sorted(os.environ.items()):
+        stem, found = _MODEL_SUFFIX.subn("", name.upper())
+        if not found or name in variables.values() or name.startswith(PREFIX):
+            continue
+        model = value.partition(":")[0]
+        if meant := _nearest(stem, stems, _CLOSE_MODEL) or variables.get(model):
+            problems.append(f"{name} is unknown; did you mean {meant}?")
+    if problems:
+        raise BentoMLConfigException(" ".join(problems))
+
+
+def _unknown(name: str, known: Collection[str]) -> str:
+    names = {variable.removeprefix(PREFIX): variable for variable in known} | {
+        variable: variable for variable in known
+    }
+    if meant := _nearest(name.removeprefix(PREFIX), names, _CLOSE_SETTING):
+        return f"{name} is unknown; did you mean {meant}?"
+    return f"{name} is unknown; known are {', '.join(known)}"
+
+
+def _nearest(name: str, known: Mapping[str, str], cutoff: float) -> str:
+    """What stands behind the name that is most like this one; nothing if none is."""
+    return "".join(known[close] for close in get_close_matches(name, known, n=1, cutoff=cutoff))
 
 
 def _problem(loc: tuple[int | str, ...], message: str) -> str:

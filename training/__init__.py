@@ -1,10 +1,11 @@
 """Training: data in, a measured model in BentoML's model store out.
 
-`python -m training` is the command line, `train` the same from Python. Nothing else writes the
-model store.
+`python -m training` is the command line, `train` and `import_model` the same from Python. Nothing
+else writes the model store.
 """
 
 from training.errors import TrainingError
-from training.pipeline import ModelName, train
+from training.importing import import_model
+from training.pipeline import train
 
-__all__ = ["ModelName", "TrainingError", "train"]
+__all__ = ["TrainingError", "import_model", "train"]

@@ -1,25 +1,32 @@
 """One training run: load, validate, fit, measure, report, store."""
 
-import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import bentoml
+import numpy as np
 
-from training import attrition, simulation, store, topics
-from training.data import load
+from framework.card import DataSummary, ModelRefusedError
+from framework.fitting import Examples
+from framework.model import Model
+from framework.tasks import Binary
+from training import data as tables
+from training import rows, store
+from training.data import Table
 from training.errors import TrainingError
-from training.report import render
+from training.evaluation import best_threshold
+from training.progress import bar
+from training.report import staged_report
+from training.result import measured
+from training.split import Split, split
 
-ModelName = Literal["attrition", "topics"]
 MAX_SEED = 2**31 - 1
+# Where nothing says from which probability on it is a yes.
+EVEN = 0.5
 
 
 def train(
-    name: ModelName,
+    model: Model[Any, Any],
     *,
     data: str | None = None,
     holdout: str | None = None,
@@ -27,12 +34,12 @@ def train(
     tag: str | None = None,
     report: Path | None = None,
 ) -> bentoml.Model:
-    """Trains one model and stores it, with its card and report, in BentoML's model store.
+    """Trains a model and stores it, with its card and report, in BentoML's model store.
 
     Args:
-        name: Which model.
-        data: Path or http(s) URL of a CSV or Parquet file; a simulation if not given.
-        holdout: The same for the final test of `topics`; a split of the data if not given.
+        model: The model.
+        data: Path or http(s) URL of a CSV or Parquet file; the model's own source if not given.
+        holdout: The same for the final test; a split of the data if not given.
         seed: Seed of the splits and the fit.
         tag: Version to store it under, or `name:version`; a new one if not given.
         report: Where the report is to be written besides the store.
@@ -45,45 +52,113 @@ def train(
     """
     if not 0 <= seed <= MAX_SEED:
         raise TrainingError(f"seed {seed} is out of range; allowed: 0 to {MAX_SEED}.")
-    if holdout is not None and (name != "topics" or data is None):
-        raise TrainingError("A holdout is for topics, together with the data to train on.")
-    new = store.new_tag(name, tag)
-    with _staged(report) as staged:
-        if name == "attrition":
-            table = simulation.attrition() if data is None else load(data)
-            trained = attrition.fit(table, seed=seed, tag=str(new))
-        else:
-            table = simulation.topics() if data is None else load(data)
-            held_out = None if holdout is None else load(holdout)
-            trained = topics.fit(table, held_out, seed=seed, tag=str(new))
-        page = render(str(new), trained)
-        if staged is not None:
-            staged.write_text(page, encoding="utf-8")
-        return store.save(new, trained.card, trained.files, page)
+    if holdout is not None and data is None:
+        raise TrainingError("A hold-out goes with the data to train on; give that too (--data).")
+    new = store.new_tag(model.name, tag)
+    with staged_report(report) as write:
+        table = table_of(model, data)
+        held_out = None if holdout is None else tables.load(holdout)
+        read = rows.read(model, table)
+        held = None if held_out is None else rows.read(model, held_out, classes=read.classes)
+        parts = split(model, read, held, source=table.source, seed=seed)
+        train_, test = parts.train.examples(model), parts.test.examples(model)
+        validation = None if parts.validation is None else parts.validation.examples(model)
+        try:
+            fitted = model.fit(train_, validation, seed, bar)
+        # What a model's own code, or the library below it, cannot fit is said in its words.
+        except (ModelRefusedError, ValueError) as error:
+            raise TrainingError(f"{table.source}: cannot be fitted: {error}") from error
+        threshold, chosen = _threshold(model, fitted.estimator, validation)
+        trained = measured(
+            model,
+            fitted,
+            test,
+            tag=str(new),
+            reference=train_,
+            is_learnt=True,
+            data=_summary(table, held_out, read, held, parts),
+            seed=seed,
+            threshold=threshold,
+            parameters={
+                "holdout": None if held_out is None else held_out.source,
+                "holdout_sha256": None if held_out is None else held_out.sha256,
+            },
+            notes=[*_notes(read, held_out, parts), *chosen],
+        )
+        return store.save(new, trained, write)
 
 
-@contextmanager
-def _staged(target: Path | None) -> Iterator[Path | None]:
-    """Gives a file beside `target` to write to, and puts it in its place if all went well.
+def table_of(model: Model[Any, Any], data: str | None) -> Table:
+    """Returns the table that a model is to be trained on: a file, or what it brings along.
 
-    It is made before the work begins, so that a folder that cannot be written is known early.
+    Raises:
+        TrainingError: There is neither, or the file cannot be read.
     """
-    if target is None:
-        yield None
-        return
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if target.is_dir():
-            raise IsADirectoryError(0, "it is a folder")
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    except OSError as error:
-        raise TrainingError(f"{target}: the report cannot be written: {error.strerror}.") from error
-    os.close(handle)
-    staged = Path(name)
-    # A temporary file is for its owner only; a report is for whoever may read its folder.
-    staged.chmod(0o644)
-    try:
-        yield staged
-        staged.replace(target)
-    finally:
-        staged.unlink(missing_ok=True)
+    if data is not None:
+        return tables.load(data)
+    if model.data is None:
+        raise TrainingError(f"{model.name} brings no data along; {_how_to_give_data(model)}.")
+    return tables.of_source(model.data)
+
+
+def require_data(models: list[Model[Any, Any]]) -> None:
+    """Makes sure that models can be trained without a file.
+
+    Raises:
+        TrainingError: Some bring no data along; the message names them and says what to give.
+    """
+    lacking = [model for model in models if model.data is None]
+    if lacking:
+        names = ", ".join(model.name for model in lacking)
+        bring = "brings" if len(lacking) == 1 else "bring"
+        raise TrainingError(f"{names} {bring} no data along; {_how_to_give_data(lacking[0])}.")
+
+
+def _how_to_give_data(model: Model[Any, Any]) -> str:
+    return f"give a file: `python -m training {model.name} --data FILE`"
+
+
+def _threshold(
+    model: Model[Any, Any], estimator: Any, validation: Examples | None
+) -> tuple[float | None, list[str]]:
+    """Returns the decision threshold of a binary model, and a sentence if it was chosen."""
+    if not isinstance(model.task, Binary):
+        return None, []
+    if model.task.threshold is not None or validation is None:
+        return EVEN if model.task.threshold is None else model.task.threshold, []
+    chosen = best_threshold(
+        validation.target.astype(np.bool_), model.scores(estimator, validation.features)
+    )
+    return chosen, ["The decision threshold was chosen on the validation rows."]
+
+
+def _summary(
+    table: Table, held_out: Table | None, read: rows.Rows, held: rows.Rows | None, parts: Split
+) -> DataSummary:
+    return DataSummary(
+        source=table.source,
+        kind=table.kind,
+        sha256=table.sha256,
+        rows=len(read),
+        distinct_rows=parts.distinct,
+        train_rows=len(parts.train),
+        # Cross-validation takes no rows away from training.
+        validation_rows=0 if parts.validation is None else len(parts.validation),
+        test_rows=len(parts.test),
+        holdout_rows=None if held is None else len(held),
+    )
+
+
+def _notes(read: rows.Rows, held_out: Table | None, parts: Split) -> list[str]:
+    notes = []
+    if held_out is not None:
+        notes.append(
+            f"Tested on {held_out.source} (SHA-256 {held_out.sha256[:12]}…); {parts.shared:,} of "
+            "the rows of the data were also there and were not trained on."
+        )
+    return [
+        *notes,
+        f"{len(read) - parts.distinct:,} exact duplicates were removed before splitting, so no "
+        "held-out row was seen in training. In this run the test rows served only for the "
+        "numbers above.",
+    ]

@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from sklearn.metrics import (
     average_precision_score,
     precision_recall_curve,
@@ -18,8 +19,9 @@ from sklearn.metrics import (
     roc_curve,
 )
 
-from training.evaluation import Evaluation
-from training.result import Ranking
+from framework.fitting import Ranking
+from training.evaluation.base import Flags
+from training.evaluation.classification import OneAgainstRest
 
 INK, MUTED, LINE, ACCENT = "#1f2937", "#6b7280", "#e5e7eb", "#2563eb"
 COLORS = [ACCENT, "#d97706", "#059669", "#dc2626", "#7c3aed", "#0891b2", "#be185d", "#4d7c0f"]
@@ -42,49 +44,47 @@ STYLE: Any = {
     "svg.hashsalt": "report",
 }
 BINS = 10
+# Features of a ranking that are shown, and dots of a cloud: more would be a smear.
+MOST_FEATURES = 15
+MOST_DOTS = 2_000
+
+Values = NDArray[np.float64]
 
 
-def roc(evaluation: Evaluation) -> str:
+def roc(curves: OneAgainstRest) -> str:
     """Draws the ROC curve, one per class that is told apart."""
 
     def draw(axes: Axes) -> None:
-        for position, (name, truth, scores) in enumerate(_one_against_rest(evaluation)):
+        for position, (name, truth, scores) in enumerate(curves):
             x, y, _ = roc_curve(truth, scores)
             label = f"{name}  {roc_auc_score(truth, scores):.3f}"
             axes.plot(x, y, color=COLORS[position % len(COLORS)], linewidth=1.6, label=label)
         axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=":")
         _unit_square(axes, "False positive rate", "True positive rate")
-        axes.legend(loc="lower right", title="area under curve", title_fontsize=8)
+        if curves:
+            axes.legend(loc="lower right", title="area under curve", title_fontsize=8)
 
     return _image(draw)
 
 
-def precision_recall(evaluation: Evaluation) -> str:
+def precision_recall(curves: OneAgainstRest) -> str:
     """Draws precision against recall, one curve per class that is told apart."""
 
     def draw(axes: Axes) -> None:
-        for position, (name, truth, scores) in enumerate(_one_against_rest(evaluation)):
+        for position, (name, truth, scores) in enumerate(curves):
             precision, recall, _ = precision_recall_curve(truth, scores)
             label = f"{name}  {average_precision_score(truth, scores):.3f}"
             color = COLORS[position % len(COLORS)]
             axes.step(recall, precision, where="post", color=color, linewidth=1.6, label=label)
         _unit_square(axes, "Recall", "Precision")
-        axes.legend(loc="lower left", title="average precision", title_fontsize=8)
+        if curves:
+            axes.legend(loc="lower left", title="average precision", title_fontsize=8)
 
     return _image(draw)
 
 
-def calibration(evaluation: Evaluation) -> str:
+def calibration(sure: Values, right: Flags, x_label: str, y_label: str) -> str:
     """Draws how often the model is right against how sure it is."""
-    if evaluation.positive is None:
-        sure = evaluation.probabilities.max(axis=1)
-        right = evaluation.predicted == evaluation.labels
-        labels = ("Confidence of the answer", "Share of right answers")
-    else:
-        sure = evaluation.probabilities[:, evaluation.positive]
-        right = evaluation.labels == evaluation.positive
-        name = evaluation.classes[evaluation.positive]
-        labels = (f"Predicted probability of “{name}”", f"Observed share of “{name}”")
 
     def draw(axes: Axes) -> None:
         bins = np.minimum((sure * BINS).astype(int), BINS - 1)
@@ -95,17 +95,17 @@ def calibration(evaluation: Evaluation) -> str:
         axes.bar((filled + 0.5) / BINS, share, width=0.9 / BINS, color=LINE, label="share of rows")
         axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=":", label="ideal")
         axes.plot(x, y, color=ACCENT, linewidth=1.6, marker="o", markersize=4, label="model")
-        _unit_square(axes, *labels)
+        _unit_square(axes, x_label, y_label)
         axes.legend(loc="best")
 
     return _image(draw)
 
 
-def confusion(evaluation: Evaluation) -> str:
+def confusion(classes: Sequence[str], labels: NDArray[np.intp], predicted: NDArray[np.intp]) -> str:
     """Draws which class is taken for which."""
-    size = len(evaluation.classes)
+    size = len(classes)
     counts = np.zeros((size, size), dtype=int)
-    np.add.at(counts, (evaluation.labels, evaluation.predicted), 1)
+    np.add.at(counts, (labels, predicted), 1)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
 
     def draw(axes: Axes) -> None:
@@ -118,9 +118,9 @@ def confusion(evaluation: Evaluation) -> str:
                 axes.text(column, row, text, ha="center", va="center", color=color)
         rotation = 30 if size > 2 else 0
         axes.set_xticks(
-            range(size), evaluation.classes, rotation=rotation, ha="right" if rotation else "center"
+            range(size), classes, rotation=rotation, ha="right" if rotation else "center"
         )
-        axes.set_yticks(range(size), evaluation.classes)
+        axes.set_yticks(range(size), classes)
         axes.set(xlabel="Predicted", ylabel="True")
         axes.grid(False)
         axes.tick_params(length=0)
@@ -128,15 +128,53 @@ def confusion(evaluation: Evaluation) -> str:
     return _image(draw)
 
 
+def agreement(truth: Values, predicted: Values, unit: str) -> str:
+    """Draws predicted against true values; on the line they are the same."""
+
+    def draw(axes: Axes) -> None:
+        _cloud(axes, truth, predicted)
+        ends = [min(truth.min(), predicted.min()), max(truth.max(), predicted.max())]
+        axes.plot(ends, ends, color=MUTED, linewidth=0.8, linestyle=":", label="ideal")
+        axes.set(xlabel=f"True value{unit}", ylabel=f"Predicted value{unit}")
+        axes.legend(loc="upper left")
+
+    return _image(draw)
+
+
+def residuals(truth: Values, predicted: Values, unit: str) -> str:
+    """Draws the errors against the predicted values: a pattern is something not yet learnt."""
+
+    def draw(axes: Axes) -> None:
+        _cloud(axes, predicted, predicted - truth)
+        axes.axhline(0, color=MUTED, linewidth=0.8, linestyle=":")
+        axes.set(xlabel=f"Predicted value{unit}", ylabel=f"Predicted minus true{unit}")
+
+    return _image(draw)
+
+
+def errors(truth: Values, predicted: Values, unit: str) -> str:
+    """Draws how often the errors are how large."""
+
+    def draw(axes: Axes) -> None:
+        axes.hist(predicted - truth, bins="auto", color=ACCENT, rwidth=0.92)
+        axes.axvline(0, color=MUTED, linewidth=0.8, linestyle=":")
+        axes.set(xlabel=f"Predicted minus true{unit}", ylabel="Rows")
+
+    return _image(draw)
+
+
 def ranking(items: Ranking, *, compact: bool) -> str:
     """Draws features with their weights, the largest on top."""
+    # What adds up to one are shares.
+    shares = abs(sum(value for _, value in items) - 1) < 1e-6
+    items = items[:MOST_FEATURES]
 
     def draw(axes: Axes) -> None:
         names, values = zip(*items[::-1], strict=True)
         axes.barh(names, values, color=ACCENT, height=0.62)
         limit = max(*values, 1e-9)
         for position, value in enumerate(values):
-            text = f"{value:.2f}" if compact else f"{value:.1%}"
+            text = f"{value:.1%}" if shares else f"{value:.3g}"
             axes.text(value + limit * 0.015, position, text, va="center", color=MUTED, fontsize=8)
         axes.set_xlim(0, limit * 1.15)
         axes.grid(False)
@@ -144,19 +182,15 @@ def ranking(items: Ranking, *, compact: bool) -> str:
         axes.spines["bottom"].set_visible(False)
         axes.tick_params(axis="y", length=0, labelcolor=INK)
 
-    return _image(draw, size=(3.6, 2.6) if compact else (7.6, 3.0))
+    height = 0.3 + (0.23 if compact else 0.3) * len(items)
+    return _image(draw, size=(3.6 if compact else 7.6, height))
 
 
-def _one_against_rest(evaluation: Evaluation) -> list[tuple[str, np.ndarray, np.ndarray]]:
-    positive = evaluation.positive
-    told_apart = range(len(evaluation.classes)) if positive is None else [positive]
-    result = []
-    for index in told_apart:
-        truth = evaluation.labels == index
-        # A class without held-out rows, or with nothing else, has no curve.
-        if 0 < truth.sum() < len(truth):
-            result.append((evaluation.classes[index], truth, evaluation.probabilities[:, index]))
-    return result
+def _cloud(axes: Axes, x: Values, y: Values) -> None:
+    """Draws a dot for each row, or for evenly chosen ones of very many."""
+    step = -(-len(x) // MOST_DOTS)
+    alpha = 0.8 if len(x) < 200 else 0.4
+    axes.scatter(x[::step], y[::step], s=12, color=ACCENT, alpha=alpha, linewidths=0)
 
 
 def _unit_square(axes: Axes, x: str, y: str) -> None:

@@ -1,26 +1,20 @@
 """The report of a training run: one HTML page that needs nothing but itself."""
 
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from training import plots
+from training.errors import TrainingError
 from training.result import Trained
 
 TEMPLATE = "report.html.jinja"
-# Metrics in the order in which they are read, with their headings.
-HEADINGS = {
-    "rows": "Rows",
-    "roc_auc": "ROC AUC",
-    "accuracy": "Accuracy",
-    "precision": "Precision",
-    "recall": "Recall",
-    "f1": "F1",
-    "macro_f1": "Macro F1",
-    "log_loss": "Log loss",
-    "brier": "Brier",
-}
 
 
 def render(tag: str, trained: Trained) -> str:
@@ -33,45 +27,67 @@ def render(tag: str, trained: Trained) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["metric"] = _metric
+    environment.filters["metric"] = metric
     overall = card.performance["overall"]
-    groups = {"Classes": card.classes}
+    groups: dict[str, list[str]] = {}
+    if parts := list(evaluation.parts()):
+        groups[evaluation.parts_title] = parts
     for name in evaluation.slices:
         if name in card.performance:
             groups.setdefault(f"By {name.partition('=')[0]}", []).append(name)
     return environment.get_template(TEMPLATE).render(
         tag=tag,
-        name=tag.partition(":")[0],
         trained_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         card=card,
+        evaluation=evaluation,
         notes=trained.notes,
-        overall={key: overall[key] for key in HEADINGS if key in overall},
-        headings=HEADINGS,
+        overall={key: overall[key] for key in evaluation.headings if key in overall},
         groups=groups,
-        class_shares=[
-            (name, int((evaluation.labels == index).sum()), len(evaluation.labels))
-            for index, name in enumerate(card.classes)
-        ],
-        averages=(
-            f"“{card.classes[evaluation.positive]}”"
-            if evaluation.positive is not None
-            else "all classes, weighted by their size"
-        ),
-        curves=[
-            ("ROC curve", plots.roc(evaluation)),
-            ("Precision and recall", plots.precision_recall(evaluation)),
-            ("Calibration", plots.calibration(evaluation)),
-            ("Confusion matrix", plots.confusion(evaluation)),
-        ],
-        rankings_title=trained.rankings_title,
+        plots=evaluation.plots(),
+        rankings_title=trained.fitted.rankings_title,
         rankings=[
             (group, plots.ranking(items, compact=bool(group)))
-            for group, items in trained.rankings.items()
+            for group, items in trained.fitted.rankings.items()
+            if items
         ],
     )
 
 
-def _metric(name: str, value: float | None) -> str:
+def metric(name: str, value: float | None) -> str:
+    """Returns a metric as it is shown: four digits that tell something."""
     if value is None:
         return "-"
-    return f"{value:,.0f}" if name == "rows" else f"{value:.4f}"
+    if name == "rows":
+        return f"{value:,.0f}"
+    return f"{value:.4f}" if abs(value) < 10 else f"{value:,.4g}"
+
+
+@contextmanager
+def staged_report(target: Path | None) -> Iterator[Callable[[str], object]]:
+    """Gives what writes a report beside `target`, and puts it in its place if all went well.
+
+    The file is made before the work begins, so that a folder that cannot be written is known
+    early. Without a target nothing is written.
+
+    Raises:
+        TrainingError: It cannot be written.
+    """
+    if target is None:
+        yield lambda page: None
+        return
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.is_dir():
+            raise IsADirectoryError(0, "it is a folder")
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    except OSError as error:
+        raise TrainingError(f"{target}: the report cannot be written: {error.strerror}.") from error
+    os.close(handle)
+    staged = Path(name)
+    # A temporary file is for its owner only; a report is for whoever may read its folder.
+    staged.chmod(0o644)
+    try:
+        yield partial(staged.write_text, encoding="utf-8")
+        staged.replace(target)
+    finally:
+        staged.unlink(missing_ok=True)

@@ -1,20 +1,27 @@
-"""What a trainer hands over to be reported and stored, and the steps both trainers share."""
+"""What a run hands over to be reported and stored, and how it is measured."""
 
+import json
 import platform
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
+import numpy as np
+from numpy.typing import NDArray
 
-from models.card import GoldenExample, ModelCard
-from models.predictor import Predictor
-from training.evaluation import Evaluation
+from framework.bundle import Bundle
+from framework.card import DataSummary, GoldenExample, ModelCard
+from framework.fitting import Examples, Fitted
+from framework.model import Model
+from training import profile
+from training.evaluation import Evaluation, evaluate
+from training.rows import plain
 
-Ranking = list[tuple[str, float]]
+# Golden examples with a missing value, at least, where there are such rows.
+GOLDEN_MISSING = 2
 
 
 @dataclass(frozen=True)
@@ -23,46 +30,77 @@ class Trained:
 
     Attributes:
         card: Its finished card.
-        files: File name → content of the framework's own files.
-        evaluation: The held-out rows and what the model said about them.
-        rankings_title: What `rankings` shows.
-        rankings: Group (a class, or empty) → features with their weight, largest first.
-        notes: Sentences about the data that the report should tell.
+        fitted: Its files, and what the fit has to tell.
+        evaluation: The held-out rows and what the model answered to them.
+        notes: Sentences about the data and the fit that the report should tell.
     """
 
     card: ModelCard
-    files: dict[str, bytes]
+    fitted: Fitted
     evaluation: Evaluation
-    rankings_title: str
-    rankings: dict[str, Ranking]
     notes: list[str]
 
 
 def measured(
-    fields: dict[str, Any],
-    load: Callable[[ModelCard], Predictor[Any, Any]],
-    evaluate: Callable[[Any], Evaluation],
-    record: Callable[[int], BaseModel],
-) -> tuple[ModelCard, Evaluation]:
-    """Measures a fitted model through its predictor, and completes its card.
+    model: Model[Any, Any],
+    fitted: Fitted,
+    test: Examples,
+    *,
+    tag: str,
+    reference: Examples,
+    is_learnt: bool,
+    data: DataSummary,
+    seed: int,
+    threshold: float | None,
+    parameters: dict[str, Any],
+    notes: Sequence[str],
+) -> Trained:
+    """Measures a fitted model by what will serve it, and completes its card.
 
     Args:
-        fields: The fields of the card, except those that are measured here.
-        load: Makes the predictor that will serve the model, from its stored form.
-        evaluate: Applies the predictor to the held-out rows.
-        record: Returns a held-out row as the record a client would send.
+        model: The model.
+        fitted: What was fitted, or brought along.
+        test: Rows to measure it on.
+        tag: Tag it will be stored under.
+        reference: Rows whose distributions the card keeps.
+        is_learnt: Whether these are the rows that it was fitted on.
+        data: Where the rows came from.
+        seed: Seed of the splits and the fit.
+        threshold: Decision threshold, if the task has one.
+        parameters: For the card, beside those of the fit.
+        notes: Sentences about the data.
+
+    Raises:
+        ValueError: The estimator cannot answer the rows.
     """
-    # A predictor wants a card, and the card wants what the predictor says: hence the draft.
-    predictor = load(ModelCard.model_construct(**fields))
-    evaluation = evaluate(predictor)
-    # Through JSON and back, as records reach the server.
-    sent = [record(row).model_dump(mode="json") for row in evaluation.varied_rows()]
-    predictions = predictor.predict([predictor.record_type.model_validate(one) for one in sent])
-    golden = [
-        GoldenExample(record=one, prediction=prediction.model_dump(mode="json"))
-        for one, prediction in zip(sent, predictions, strict=True)
-    ]
-    return ModelCard(**fields, performance=evaluation.performance(), golden=golden), evaluation
+    fields: dict[str, Any] = {
+        "framework": model.framework,
+        "versions": versions([model.framework, *model.libraries]),
+        "task": model.task.kind,
+        "target": model.target,
+        "outputs": list(model.answer.model_fields),
+        "units": model.task.units_of(model.answer),
+        "data": data,
+        "seed": seed,
+        "git_commit": git_commit(),
+        "features": model.feature_names,
+        "categories": {
+            name: [str(value) for value in values]
+            for name, values in model.encoder.categories.items()
+        },
+        "classes": list(test.classes),
+        "threshold": threshold,
+        "parameters": fitted.parameters | parameters,
+        "profile": profile.of_features(model, reference),
+        "target_profile": profile.of_target(model.target, reference),
+    }
+    # Answering wants a card, and the card wants what is answered: hence the draft.
+    draft = ModelCard.model_construct(**fields)
+    learnt = reference.target if is_learnt else None
+    evaluation = evaluate(model, draft, fitted.estimator, test, learnt)
+    golden = _golden(Bundle(model, tag, draft, fitted.estimator), test, evaluation.varied_rows())
+    card = ModelCard(**fields, performance=evaluation.performance(), golden=golden)
+    return Trained(card, fitted, evaluation, [*notes, *fitted.notes])
 
 
 def versions(distributions: Sequence[str]) -> dict[str, str]:
@@ -84,3 +122,25 @@ def git_commit() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return completed.stdout.strip() or None
+
+
+def _golden(bundle: Bundle[Any, Any], test: Examples, varied: list[int]) -> list[GoldenExample]:
+    incomplete = _incomplete(test.records)
+    wanted = max(0, GOLDEN_MISSING - int(incomplete[varied].sum()))
+    further = [row for row in np.flatnonzero(incomplete).tolist() if row not in varied]
+    # Through JSON and back, as records reach the server.
+    sent = [plain(test.records, row) for row in [*varied, *further[:wanted]]]
+    record = bundle.model.record
+    answers = bundle.predict([record.model_validate_json(json.dumps(one)) for one in sent])
+    return [
+        GoldenExample(record=one, prediction=answer.model_dump(mode="json"))
+        for one, answer in zip(sent, answers, strict=True)
+    ]
+
+
+def _incomplete(records: Any) -> NDArray[np.bool_]:
+    """Which records lack a value."""
+    incomplete: NDArray[np.bool_] = np.isnan(records.matrix).any(axis=1)
+    for texts in records.texts.values():
+        incomplete |= np.array([text is None for text in texts])
+    return incomplete

@@ -1,19 +1,22 @@
 """The only writer of BentoML's model store."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import bentoml
-from bentoml._internal.configuration.containers import BentoMLContainer
-from bentoml._internal.models import ModelStore
 from bentoml.exceptions import BentoMLException
 from bentoml.models import ModelContext
 
-from models.card import CARD_FILE, ModelCard
+from framework.adapters.bentoml import create_model_in, model_store_folder
+from framework.card import CARD_FILE
 from training.errors import TrainingError
+from training.report import render
+from training.result import Trained
 
 REPORT_FILE = "report.html"
+# Kinds of data → what the label of a stored model calls them.
+LABELS = {"simulated": "simulation", "file": "file", "builtin": "builtin"}
 
 
 def new_tag(name: str, wanted: str | None) -> bentoml.Tag:
@@ -21,7 +24,7 @@ def new_tag(name: str, wanted: str | None) -> bentoml.Tag:
 
     Args:
         name: Name of the model in the store.
-        wanted: A version, or the name and a version (`attrition:v3`).
+        wanted: A version, or the name and a version (`NAME:v3`).
 
     Raises:
         TrainingError: The tag is not valid for this model, or exists already.
@@ -43,27 +46,34 @@ def new_tag(name: str, wanted: str | None) -> bentoml.Tag:
     return tag
 
 
-def save(
-    tag: bentoml.Tag, card: ModelCard, files: Mapping[str, bytes], report: str
-) -> bentoml.Model:
+def save(tag: bentoml.Tag, trained: Trained, write: Callable[[str], object]) -> bentoml.Model:
     """Stores a finished model: everything is at hand, so nothing is left to fail half-way.
+
+    Args:
+        tag: Tag to store it under.
+        trained: The model.
+        write: Takes a copy of the report, beforehand.
 
     Raises:
         TrainingError: The store cannot be written; no part of the model stays in it.
     """
+    card = trained.card
+    page = render(str(tag), trained)
+    write(page)
     contents = {
-        **files,
+        **trained.fitted.files,
         CARD_FILE: (card.model_dump_json(indent=2) + "\n").encode(),
-        REPORT_FILE: report.encode(),
+        REPORT_FILE: page.encode(),
     }
-    home = Path(BentoMLContainer.model_store_dir.get())
+    home = model_store_folder()
     try:
         # BentoML copies file by file into the store; written elsewhere first and then renamed,
         # the entry appears whole or not at all, whatever ends this process.
         with tempfile.TemporaryDirectory(dir=home.parent, prefix="new-model-") as staging:
-            with bentoml.models.create(
+            with create_model_in(
+                Path(staging),
                 tag,
-                labels={"data": "simulation" if card.data.simulated else "file"},
+                labels={"data": LABELS[card.data.kind]},
                 metadata={
                     "data_sha256": card.data.sha256,
                     "metrics": {
@@ -74,7 +84,6 @@ def save(
                     framework_name=card.framework,
                     framework_versions={card.framework: card.versions[card.framework]},
                 ),
-                _model_store=ModelStore(staging),
             ) as model:
                 for name, content in contents.items():
                     Path(model.path_of(name)).write_bytes(content)

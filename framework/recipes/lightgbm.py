@@ -9,9 +9,11 @@ from pydantic import BaseModel
 
 from framework.answers import AnswerT
 from framework.bundle import Bundle, explained
-from framework.card import ModelCard
+from framework.card import ModelCard, ModelRefusedError
+from framework.fields import FieldError, FieldSpec
 from framework.fitting import Examples, Fitted, Progress
 from framework.model import Model
+from framework.recipes import lightgbm_file
 from framework.recipes.scorer import Scorer
 from framework.records import Records, RecordT
 from framework.tasks import Multiclass, MultiOutput, Scores
@@ -54,6 +56,9 @@ class LightGBM(Model[RecordT, AnswerT]):
         ordered: Fields of a `Literal` type whose values are in order, so that their codes are
             numbers to the trees; the others are categories.
         common: See `Model`.
+
+    Raises:
+        FieldError: The record has a text, or `ordered` names no field of a `Literal` type.
     """
 
     framework = "lightgbm"
@@ -70,6 +75,13 @@ class LightGBM(Model[RecordT, AnswerT]):
         **common: Any,
     ) -> None:
         super().__init__(**common)
+        if self.encoder.texts:
+            raise FieldError(
+                f"{self.name}: LightGBM takes no texts, but {', '.join(self.encoder.texts)} "
+                "is one: make it a Literal of its values, or use the recipe Pipeline."
+            )
+        if unknown := [name for name in ordered if name not in self.encoder.categories]:
+            raise FieldError(f"{self.name}: {', '.join(unknown)} is no field of a Literal type.")
         self.max_trees = max_trees
         self.patience = patience
         self.parameters = {
@@ -95,23 +107,37 @@ class LightGBM(Model[RecordT, AnswerT]):
         contents = [
             booster.model_to_string(num_iteration=booster.best_iteration) for booster in boosters
         ]
-        stored = [lightgbm.Booster(model_str=content) for content in contents]
         trees = [booster.best_iteration for booster in boosters]
-        return Fitted(
-            files={_file(at): content.encode() for at, content in enumerate(contents)},
-            estimator=[Scorer(booster) for booster in stored],
-            parameters={
+        return self._fitted(
+            [content.encode() for content in contents],
+            {
                 **parameters,
                 "max_trees": self.max_trees,
                 "early_stopping_rounds": self.patience,
                 "best_iteration": trees[0] if len(trees) == 1 else trees,
             },
-            rankings_title="Feature importance (share of gain)",
-            rankings={
-                name: self._importance(booster)
-                for name, booster in zip(self._outputs(), stored, strict=True)
-            },
             notes=["The number of trees was chosen on the validation rows."],
+        )
+
+    def adopt(self, contents: Sequence[bytes]) -> Fitted:
+        """See `Model`; the files are in LightGBM's own text format (`Booster.save_model`)."""
+        outputs = self._outputs()
+        if len(contents) != len(outputs):
+            raise ModelRefusedError(
+                f"{self.name}: {len(outputs)} files are wanted, one for each target "
+                f"({', '.join(outputs)}), but {len(contents)} given."
+                if len(outputs) > 1
+                else f"{self.name}: one file is wanted, but {len(contents)} given."
+            )
+        boosters = [lightgbm_file.read(self, content) for content in contents]
+        trees = [booster.current_iteration() for booster in boosters]
+        return self._fitted(
+            contents,
+            {
+                **lightgbm_file.parameters(boosters[0]),
+                "best_iteration": trees[0] if len(trees) == 1 else trees,
+            },
+            notes=[],
         )
 
     def load(self, path_of: Callable[[str], str], card: ModelCard) -> list[Scorer]:
@@ -136,19 +162,36 @@ class LightGBM(Model[RecordT, AnswerT]):
         Raises:
             NotImplementedError: The model has no explanation type, or more than one output.
         """
-        (scorer,) = bundle.estimator
-        if self.explanation is None or scorer.outputs > 1:
+        if self.explanation is None or isinstance(self.task, Multiclass | MultiOutput):
             return super().explain(bundle, records)
+        (scorer,) = bundle.estimator
         features = self.features(records)
-        names, derived = self.encoder.names, self.feature_names[len(self.encoder.columns) :]
+        fields, width = self.encoder.fields, len(self.encoder.columns)
         parts = []
         for row, record, shap in zip(
             features, records, scorer.contributions(features).tolist(), strict=True
         ):
-            values = [getattr(record, name) for name in names]
-            values += row[len(row) - len(derived) :].tolist()
-            parts.append(_explained([*names, *derived], values, shap))
+            values = [
+                value for field in fields for value in _values(field, getattr(record, field.name))
+            ]
+            parts.append(_explained(self.feature_names, [*values, *row[width:].tolist()], shap))
         return explained(list(bundle.predict(records)), self.explanation, parts)
+
+    def _fitted(
+        self, contents: Sequence[bytes], parameters: dict[str, Any], notes: list[str]
+    ) -> Fitted:
+        stored = [lightgbm.Booster(model_str=content.decode()) for content in contents]
+        return Fitted(
+            files={_file(at): content for at, content in enumerate(contents)},
+            estimator=[Scorer(booster) for booster in stored],
+            parameters=parameters,
+            rankings_title="Feature importance (share of gain)",
+            rankings={
+                name: self._importance(booster)
+                for name, booster in zip(self._outputs(), stored, strict=True)
+            },
+            notes=notes,
+        )
 
     def _boosted(
         self,
@@ -194,6 +237,13 @@ def _file(output: int) -> str:
 
 def _each_output(target: NDArray[Any]) -> list[NDArray[Any]]:
     return [target] if target.ndim == 1 else list(target.T)
+
+
+def _values(field: FieldSpec, value: Any) -> list[Any]:
+    """The values of a field, one for each column that it takes."""
+    if field.length is None:
+        return [value]
+    return [None] * field.length if value is None else list(value)
 
 
 def _explained(names: Sequence[str], values: Sequence[Any], shap: list[float]) -> dict[str, Any]:

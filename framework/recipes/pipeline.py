@@ -19,6 +19,9 @@ with without("pytest"):
     import skops.io
 
 MODEL_FILE = "model.skops"
+# Beside scikit-learn's own types: the type of an array's values, as imputers remember it, which
+# skops reads as it reads an empty array.
+TRUSTED = ["numpy.dtype"]
 TOP = 10
 """Features shown for each class."""
 
@@ -59,8 +62,8 @@ class Pipeline(Model[RecordT, AnswerT]):
         self.folds = folds
         self.scoring = scoring or _SCORING[self.task.kind]
 
-    def _feature_names(self) -> list[str]:
-        return [*super()._feature_names(), *self.encoder.texts]
+    def _feature_names(self, sample: Records[RecordT]) -> list[str]:
+        return [*super()._feature_names(sample), *self.encoder.texts]
 
     def features(self, records: Records[RecordT]) -> NDArray[Any]:
         """See `Model`; texts that are missing are empty."""
@@ -85,7 +88,9 @@ class Pipeline(Model[RecordT, AnswerT]):
         from framework.recipes import skops_archive
 
         target = train.target
-        if train.classes and not isinstance(self.task, Binary):
+        # scikit-learn sorts the classes; where theirs is another order, positions keep it.
+        named = isinstance(self.task, Multiclass) and list(train.classes) == sorted(train.classes)
+        if named:
             target = np.array(train.classes, dtype=object)[target]
         # More threads could add up numbers in another order, and so change the last bits.
         with threadpool_limits(1):
@@ -94,7 +99,7 @@ class Pipeline(Model[RecordT, AnswerT]):
         _forget_addresses(fitted)
         content = skops_archive.dumps(fitted)
         _require_known(skops.io.get_untrusted_types(data=content), self.name)
-        stored = skops.io.loads(content)
+        stored = skops.io.loads(content, trusted=TRUSTED)
         notes = []
         if self.search:
             were = "was" if len(self.search) == 1 else "were"
@@ -114,8 +119,44 @@ class Pipeline(Model[RecordT, AnswerT]):
                 "seed": seed,
             },
             rankings_title="Features that weigh most",
-            rankings=self._weights(stored),
+            rankings=self._weights(stored, train.classes),
             notes=notes,
+        )
+
+    def adopt(self, contents: Sequence[bytes]) -> Fitted:
+        """See `Model`; the file was written by `skops.io.dump`."""
+        from framework.recipes import skops_archive
+
+        if len(contents) != 1:
+            raise ModelRefusedError(f"{self.name}: one file is wanted, but {len(contents)} given.")
+        content = contents[0]
+        if not skops_archive.is_archive(content):
+            raise ModelRefusedError(
+                f"{self.name}: the file is no skops archive; write it by "
+                "`skops.io.dump(pipeline, 'model.skops')`."
+            )
+        _require_known(skops.io.get_untrusted_types(data=content), self.name)
+        estimator = skops.io.loads(content)
+        names = getattr(estimator, "feature_names_in_", None)
+        count = getattr(estimator, "n_features_in_", len(self.feature_names))
+        if names is None and count != len(self.feature_names):
+            names = [f"feature {at}" for at in range(count)]
+        if names is not None:
+            self.require_features(list(map(str, names)))
+        classes = self._classes_of(estimator)
+        _forget_addresses(estimator)
+        _forget_feature_names(estimator)
+        stored = skops_archive.dumps(estimator)
+        return Fitted(
+            files={MODEL_FILE: stored},
+            estimator=skops.io.loads(stored),
+            parameters={
+                **(self._describe(estimator) if self._describe else {}),
+                "pipeline": [type(step).__name__ for step in _steps(estimator)],
+            },
+            rankings_title="Features that weigh most",
+            rankings=self._weights(estimator, classes),
+            classes=classes,
         )
 
     def load(self, path_of: Callable[[str], str], card: ModelCard) -> Any:
@@ -152,7 +193,31 @@ class Pipeline(Model[RecordT, AnswerT]):
                     progress.update()
         return dict(candidates[int(totals.argmax())])
 
-    def _weights(self, pipeline: Any) -> dict[str, Ranking]:
+    def _classes_of(self, estimator: Any) -> tuple[str, ...]:
+        """Returns the classes of a fitted estimator by the names that the model gives them."""
+        if isinstance(self.task, Regression | MultiOutput):
+            return ()
+        if not hasattr(estimator, "predict_proba"):
+            raise ModelRefusedError(
+                f"{self.name}: the file's {type(estimator).__name__} gives no probabilities "
+                "(`predict_proba`), which a classifier here must."
+            )
+        found = [str(one) for one in estimator.classes_]
+        positions = [str(at) for at in range(len(found))]
+        names = self.task.classes
+        accepted = [positions, list(names)]
+        if isinstance(self.task, Binary):
+            accepted += [["False", "True"], [str(label) for label in self.task.labels]]
+        elif not names:
+            return tuple(found)
+        if found not in accepted or len(found) != len(names):
+            raise ModelRefusedError(
+                f"{self.name}: the file tells {', '.join(found)} apart, but the model's classes "
+                f"are {', '.join(names)}, in this order."
+            )
+        return tuple(names)
+
+    def _weights(self, pipeline: Any, classes: Sequence[str]) -> dict[str, Ranking]:
         """Returns the largest weights of a linear last step, for each class or output."""
         *before, last = _steps(pipeline)
         if not hasattr(last, "coef_") or not all(
@@ -168,7 +233,7 @@ class Pipeline(Model[RecordT, AnswerT]):
             if len(weights) == 1:
                 # Two classes share one row: towards the second, away from the first.
                 weights = np.vstack([-weights, weights])
-            groups, order = [str(one) for one in last.classes_], -weights
+            groups, order = list(classes), -weights
         else:
             groups = self.target if isinstance(self.task, MultiOutput) else [""]
             weights = np.abs(weights)
@@ -194,11 +259,11 @@ def load_pipeline(path: str) -> Any:
         ModelRefusedError: It holds others, whose loading could run code.
     """
     _require_known(skops.io.get_untrusted_types(file=path), path)
-    return skops.io.load(path)
+    return skops.io.load(path, trusted=TRUSTED)
 
 
-def _require_known(unknown: Sequence[str], what: str) -> None:
-    if unknown:
+def _require_known(untrusted: Sequence[str], what: str) -> None:
+    if unknown := [name for name in untrusted if name not in TRUSTED]:
         raise ModelRefusedError(
             f"{what}: the pipeline holds types that are not scikit-learn's own: "
             f"{', '.join(unknown)}; they are not loaded, because loading them could run code."
@@ -209,6 +274,12 @@ def _forget_addresses(pipeline: Any) -> None:
     """Removes what differs from run to run: a memory address that spares a repeated check."""
     for step in _steps(pipeline):
         vars(step).pop("_stop_words_id", None)
+
+
+def _forget_feature_names(pipeline: Any) -> None:
+    """Removes the names of a data frame's columns, which scikit-learn would miss in a matrix."""
+    for step in [pipeline, *_steps(pipeline)]:
+        vars(step).pop("feature_names_in_", None)
 
 
 def _short(name: str) -> str:

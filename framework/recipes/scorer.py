@@ -8,14 +8,7 @@ from typing import Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.imports import without
-
-# LightGBM imports both to accept their types, which nothing here passes: 60 MB in every worker.
-with without("pandas", "pyarrow"):
-    import lightgbm
-    from lightgbm.basic import _LIB  # type: ignore[attr-defined]
-
-_LIB.LGBM_GetLastError.restype = ctypes.c_char_p
+from framework.adapters.lightgbm import LIBRARY, Booster, booster_handle, require_success
 
 # Constants of LightGBM's C API (c_api.h): C_API_DTYPE_FLOAT64, C_API_PREDICT_NORMAL.
 _FLOAT64 = ctypes.c_int(1)
@@ -42,14 +35,15 @@ class Scorer:
         outputs: Numbers that it gives for each row: one, or one for each class.
     """
 
-    def __init__(self, booster: lightgbm.Booster) -> None:
+    def __init__(self, booster: Booster) -> None:
         self._booster = booster
+        self._handle = booster_handle(booster)
         self._columns: int = booster.num_feature()
         self.outputs: int = booster.num_model_per_iteration()
         self._single = ctypes.c_void_p()
-        _require_success(
-            _LIB.LGBM_BoosterPredictForMatSingleRowFastInit(
-                booster._handle,  # noqa: SLF001
+        require_success(
+            LIBRARY.LGBM_BoosterPredictForMatSingleRowFastInit(
+                self._handle,
                 _PREDICT_NORMAL,
                 _FIRST_TREE,
                 _TO_THE_LAST,
@@ -59,12 +53,12 @@ class Scorer:
                 ctypes.byref(self._single),
             )
         )
-        weakref.finalize(self, _LIB.LGBM_FastConfigFree, self._single)
+        weakref.finalize(self, LIBRARY.LGBM_FastConfigFree, self._single)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
         """Loads a booster from LightGBM's own text format."""
-        return cls(lightgbm.Booster(model_file=path))
+        return cls(Booster(model_file=path))
 
     def contributions(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Returns the exact tree SHAP values of every row, one per feature and the base value."""
@@ -90,10 +84,12 @@ class Scorer:
         data, out = ctypes.c_void_p(features.ctypes.data), ctypes.c_void_p(scores.ctypes.data)
         written = ctypes.byref(ctypes.c_int64())
         if rows == 1:
-            failed = _LIB.LGBM_BoosterPredictForMatSingleRowFast(self._single, data, written, out)
+            failed = LIBRARY.LGBM_BoosterPredictForMatSingleRowFast(
+                self._single, data, written, out
+            )
         else:
-            failed = _LIB.LGBM_BoosterPredictForMat(
-                self._booster._handle,  # noqa: SLF001
+            failed = LIBRARY.LGBM_BoosterPredictForMat(
+                self._handle,
                 data,
                 _FLOAT64,
                 ctypes.c_int32(rows),
@@ -106,10 +102,5 @@ class Scorer:
                 written,
                 out,
             )
-        _require_success(failed)
+        require_success(failed)
         return scores
-
-
-def _require_success(failed: int) -> None:
-    if failed:
-        raise RuntimeError(f"LightGBM: {_LIB.LGBM_GetLastError().decode()}")

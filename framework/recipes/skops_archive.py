@@ -9,7 +9,7 @@ import io
 import json
 from pathlib import PurePosixPath
 from typing import Any
-from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile, ZipInfo
 
 import skops.io
 
@@ -21,6 +21,15 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 def dumps(model: Any) -> bytes:
     """Returns the bytes of a skops file that depend on the model and the libraries only."""
     return canonical(skops.io.dumps(model))
+
+
+def is_archive(content: bytes) -> bool:
+    """Whether these are the bytes of a skops file."""
+    try:
+        with ZipFile(io.BytesIO(content)) as archive:
+            return SCHEMA in archive.namelist()
+    except BadZipFile:
+        return False
 
 
 def canonical(archive: bytes) -> bytes:

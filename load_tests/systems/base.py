@@ -31,9 +31,6 @@ class Launch:
     folder: Path
     """For the files that the start needs."""
 
-    store: Path
-    """Folder of BentoML's model store."""
-
     booster: str
     """Path of the primary model's LightGBM file; empty if it has none."""
 

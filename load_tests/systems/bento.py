@@ -2,6 +2,7 @@
 
 import sys
 
+from framework.adapters.bentoml import model_store_folder
 from load_tests.roles import PRIMARY
 from load_tests.systems.base import CONTRACT, Launch, System
 from load_tests.systems.typed import typed
@@ -23,7 +24,7 @@ def _environment(launch: Launch, **settings: str) -> dict[str, str]:
     # A BentoML server that starts wipes the metrics of any other one that shares its home.
     home = launch.folder / f"bentoml-{launch.port}"
     home.mkdir()
-    (home / "models").symlink_to(launch.store)
+    (home / "models").symlink_to(model_store_folder())
     own = {f"MODEL_SERVER_{name.upper()}": value for name, value in settings.items()}
     return {
         "BENTOML_HOME": str(home),

@@ -27,7 +27,7 @@ if _version_not_supported:
 
 
 class AttritionServiceStub:
-    """Who is about to leave, and why.
+    """Who is about to leave, and why: LightGBM on nine features of an employee.
     """
 
     def __init__(self, channel):
@@ -49,18 +49,18 @@ class AttritionServiceStub:
 
 
 class AttritionServiceServicer:
-    """Who is about to leave, and why.
+    """Who is about to leave, and why: LightGBM on nine features of an employee.
     """
 
     def Predict(self, request, context):
-        """Probability of leaving, one answer per employee, in order.
+        """The judgement on one employee. One for each record, in order.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Explain(self, request, context):
-        """Why: the contribution of every feature to the score, largest first; in the employees' order.
+        """Why one employee got their probability. One for each record, in order.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -88,7 +88,7 @@ def add_AttritionServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AttritionService:
-    """Who is about to leave, and why.
+    """Who is about to leave, and why: LightGBM on nine features of an employee.
     """
 
     @staticmethod

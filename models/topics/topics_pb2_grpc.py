@@ -27,7 +27,7 @@ if _version_not_supported:
 
 
 class TopicsServiceStub:
-    """What a project is about.
+    """What a machine-learning project is about: TF-IDF of words and word pairs, logistic regression.
     """
 
     def __init__(self, channel):
@@ -44,11 +44,11 @@ class TopicsServiceStub:
 
 
 class TopicsServiceServicer:
-    """What a project is about.
+    """What a machine-learning project is about: TF-IDF of words and word pairs, logistic regression.
     """
 
     def Predict(self, request, context):
-        """Topic of each text with the probability of every topic, in order.
+        """The topic of one text. One for each record, in order.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -71,7 +71,7 @@ def add_TopicsServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class TopicsService:
-    """What a project is about.
+    """What a machine-learning project is about: TF-IDF of words and word pairs, logistic regression.
     """
 
     @staticmethod

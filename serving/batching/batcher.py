@@ -12,12 +12,12 @@ import math
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
 from serving.batching.computation import Chunk, joined_answers
 from serving.batching.cost import CostModel
 from serving.batching.threads import Threads
+from serving.batching.ticket import Limits, Slice, Ticket
 from serving.errors import Code, ServingError
 from serving.metrics import BatchMetrics
 
@@ -27,37 +27,6 @@ INLINE_SECONDS = 0.010
 # Requests are admitted up to this share of their budget: the wait is an estimate, and a request
 # admitted at the edge would be refused after all, but late.
 ADMITTED_SHARE = 0.8
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Bounds of one batcher."""
-
-    max_batch_rows: int
-    max_queue_rows: int
-    max_latency: float
-    """Seconds from arrival to answer beyond which a request is refused instead of queued."""
-
-    timeout: float
-    """Seconds after which a request is given up, whatever has become of it."""
-
-
-class _Ticket:
-    """One request in the batcher."""
-
-    __slots__ = ("answers", "arrived", "future", "missing", "rows", "taken")
-
-    def __init__(self, rows: Chunk, future: "asyncio.Future[Any]", arrived: float) -> None:
-        self.rows = rows
-        self.future = future
-        self.arrived = arrived
-        self.taken = 0
-        self.missing = len(rows)
-        self.answers: list[Sequence[Any]] = []
-
-
-# A request's rows from one position up to another.
-_Slice = tuple[_Ticket, int, int]
 
 
 class Batcher:
@@ -88,9 +57,9 @@ class Batcher:
         self._threads = threads
         self._metrics = metrics
         self._cost = CostModel()
-        self._queue: OrderedDict[_Ticket, None] = OrderedDict()
-        self._suspects: deque[_Slice] = deque()
-        self._running: list[_Slice] = []
+        self._queue: OrderedDict[Ticket, None] = OrderedDict()
+        self._suspects: deque[Slice] = deque()
+        self._running: list[Slice] = []
         self._running_until = 0.0
         self._scheduled = False
         self._timer: asyncio.TimerHandle | None = None
@@ -115,7 +84,7 @@ class Batcher:
         if not len(rows):
             return []
         self._require_place(len(rows))
-        ticket: _Ticket = _Ticket(rows, self._loop.create_future(), time.monotonic())
+        ticket: Ticket = Ticket(rows, self._loop.create_future(), time.monotonic())
         self._queue[ticket] = None
         self.queued_rows += len(rows)
         self._schedule()
@@ -203,7 +172,7 @@ class Batcher:
 
     def _ended(
         self,
-        batch: list[_Slice],
+        batch: list[Slice],
         rows: int,
         done: "asyncio.Future[Any]",
         started: float,
@@ -223,13 +192,13 @@ class Batcher:
         if self._queue or self._suspects:
             self._schedule()
 
-    def _take_batch(self) -> list[_Slice]:
+    def _take_batch(self) -> list[Slice]:
         """Takes rows from the head of the queue, at most a batch full."""
         while self._suspects:
             suspect = self._suspects.popleft()
             if not suspect[0].future.done():
                 return [suspect]
-        batch: list[_Slice] = []
+        batch: list[Slice] = []
         room = self._limits.max_batch_rows
         now = time.monotonic()
         while self._queue and room:
@@ -254,7 +223,7 @@ class Batcher:
                 del self._queue[ticket]
         return batch
 
-    def _settle(self, batch: list[_Slice], answers: Sequence[Sequence[Any]]) -> None:
+    def _settle(self, batch: list[Slice], answers: Sequence[Sequence[Any]]) -> None:
         """Gives every caller its answers."""
         for (ticket, start, stop), own in zip(batch, answers, strict=True):
             if ticket.future.done():
@@ -267,19 +236,19 @@ class Batcher:
             if not ticket.missing:
                 ticket.future.set_result(joined_answers(ticket.answers))
 
-    def _fail(self, batch: list[_Slice], error: Exception) -> None:
+    def _fail(self, batch: list[Slice], error: Exception) -> None:
         """Finds the culprit: alone it gets the error, in company each is tried for itself."""
         if len(batch) == 1:
             self._reject(batch[0][0], error)
         else:
             self._suspects.extend(batch)
 
-    def _reject(self, ticket: _Ticket, error: Exception) -> None:
+    def _reject(self, ticket: Ticket, error: Exception) -> None:
         if not ticket.future.done():
             ticket.future.set_exception(error)
         self._drop(ticket)
 
-    def _drop(self, ticket: _Ticket) -> None:
+    def _drop(self, ticket: Ticket) -> None:
         """Frees the place of a request that is not to be computed any further."""
         if ticket in self._queue:
             del self._queue[ticket]

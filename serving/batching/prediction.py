@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, get_args, get_origin
 
 import pydantic
-from _bentoml_sdk.io_models import IORootModel
-from _bentoml_sdk.method import APIMethod
 
 from framework import Answers, Bundle, Records
+from framework.adapters.bentoml import APIMethod, IORootModel
 from framework.records import Encoder, EncodingError
 from serving.batching.batcher import Batcher
 from serving.batching.computation import Chunk
@@ -81,7 +80,7 @@ class Prediction:
         self.labels: Mapping[str, Sequence[str]] = {}
         if bundle is not None and self.row_type is bundle.model.record:
             self.encoder = bundle.model.encoder
-            self.labels = bundle.model.task.answer_labels(bundle.model.answer, bundle.card)
+            self.labels = bundle.labels
 
     @property
     def busy(self) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from pydantic import BaseModel
 
 from framework import Answers, FieldError
 from framework.answers import answer_fields
@@ -91,8 +92,7 @@ def is_written_plainly(answer_type: Any) -> bool:
         or decorators.computed_fields
         or answer_type.model_config.get("ser_json_inf_nan")
         or any(
-            info.serialization_alias or info.exclude
-            for info in answer_type.model_fields.values()
+            info.serialization_alias or info.exclude for info in answer_type.model_fields.values()
         )
     )
 
@@ -103,14 +103,11 @@ def require_finite(answers: Answers[Any]) -> None:
     Raises:
         ValueError: One is; the message names its field and row.
     """
-    fields = {field.name: field for field in answer_fields(answers.answer_type)}
+    answer_type: type[BaseModel] = answers.answer_type
+    fields = {field.name: field for field in answer_fields(answer_type)}
     for name, column in answers.columns.items():
         # A sum is finite if all are, and quickly made; it may also overflow.
-        if (
-            column.dtype.kind != "f"
-            or fields[name].nullable
-            or math.isfinite(column.sum())
-        ):
+        if column.dtype.kind != "f" or fields[name].nullable or math.isfinite(column.sum()):
             continue
         finite = np.isfinite(column.reshape(len(column), -1)).all(axis=1)
         if not finite.all():

@@ -63,4 +63,6 @@ class MessageCodec:
             made = answers.dicts()
         else:
             made = self._prediction.answers.serializer.to_python(list(answers))
-        return self._response_type(**{self._answers: self._prepare(made) if self._prepare else made})
+        return self._response_type(
+            **{self._answers: self._prepare(made) if self._prepare else made}
+        )

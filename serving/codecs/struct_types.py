@@ -1,24 +1,43 @@
 """msgspec types derived from pydantic ones: what can be decoded fast, and surely alike.
 
 Msgspec accepts nothing here that pydantic would refuse, and gives it the same values; a property
-test holds the two to it. Whatever msgspec refuses is pydantic's to judge.
+test holds the two to it. Whatever msgspec refuses is pydantic's to judge: a field's alias, an
+unknown field, a number that is not finite and a text that is a number among them.
 """
 
+import sys
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import annotated_types
 import msgspec
 from msgspec import Meta
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from framework import FieldError, Records
 from framework.fields import FieldSpec, fields_of, has_own_rules
 from framework.records import Encoder
 
 # What msgspec raises for content that it refuses.
-_REFUSED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+_REFUSED = (msgspec.MsgspecError, UnicodeError, RecursionError)
 _TYPES: dict[str, Any] = {"float": float, "int": int, "bool": bool, "text": str}
+# What a type's configuration may say without a consequence for what it accepts, or with one that
+# is told here.
+_HARMLESS = {
+    "arbitrary_types_allowed",
+    "extra",
+    "frozen",
+    "hide_input_in_errors",
+    "json_schema_extra",
+    "populate_by_name",
+    "protected_namespaces",
+    "strict",
+    "title",
+    "use_attribute_docstrings",
+    "validate_assignment",
+    "validate_by_alias",
+    "validate_by_name",
+}
 
 
 class FastDecoder:
@@ -34,21 +53,28 @@ class FastDecoder:
     """
 
     def __init__(self, encoder: Encoder[Any], request: type[BaseModel] | None, field: str) -> None:
-        record = encoder.record_type
-        if has_own_rules(record) or (request is not None and has_own_rules(request)):
-            raise FieldError(f"{record.__name__} has rules of its own.")
+        record: type[BaseModel] = encoder.record_type
+        for one in (record, request):
+            if one is not None:
+                _require_plain(one)
         self._encoder = encoder
-        row = _struct(record)
-        rows: Any = list[row]  # type: ignore[valid-type]
-        self._rows_type = rows
         self._field = field
-        if request is not None:
-            rows = _request(request, field, rows)
-        self._from_json = msgspec.json.Decoder(rows).decode
+        try:
+            rows: Any = list[_struct(record)]  # type: ignore[misc]
+            whole = rows
+            if request is not None:
+                rows = _limited(rows, _row_limits(request, field))
+                whole = msgspec.defstruct(
+                    request.__name__, [(field, rows)], forbid_unknown_fields=True
+                )
+            self._rows_type = rows
+            self._from_json = msgspec.json.Decoder(whole).decode
+        except (ValueError, OverflowError) as error:
+            raise FieldError(f"{record.__name__}: {error}") from error
         self._is_list = request is None
-        config = record.model_config
+        strict = bool(record.model_config.get("strict"))
         self._checks = [
-            (index, TypeAdapter(list[spec.annotation], config={"strict": bool(config.get("strict"))}))  # type: ignore[name-defined]
+            (index, TypeAdapter(_list_of(spec), config=ConfigDict(strict=strict)))
             for index, spec in enumerate(fields_of(record))
             if not spec.plain
         ]
@@ -71,11 +97,22 @@ class FastDecoder:
     def _encoded(self, rows: Sequence[msgspec.Struct]) -> Records[Any] | None:
         values = [msgspec.structs.astuple(row) for row in rows]
         for index, adapter in self._checks:
+            column = [row[index] for row in values]
             try:
-                adapter.validate_python([row[index] for row in values])
+                if adapter.validate_python(column) != column:
+                    return None
             except ValidationError:
                 return None
         return self._encoder.encode(values)
+
+
+def _require_plain(declared: type[BaseModel]) -> None:
+    if has_own_rules(declared) or declared.model_config.keys() - _HARMLESS:
+        raise FieldError(f"{declared.__name__} has rules of its own.")
+
+
+def _list_of(spec: FieldSpec) -> Any:
+    return list[spec.annotation]  # type: ignore[name-defined]
 
 
 def answer_struct(names: Sequence[str]) -> type[msgspec.Struct]:
@@ -84,14 +121,13 @@ def answer_struct(names: Sequence[str]) -> type[msgspec.Struct]:
 
 
 def _struct(record: type[BaseModel]) -> type[msgspec.Struct]:
-    extra = record.model_config.get("extra") or "ignore"
-    fields: list[Any] = [_field(record, spec) for spec in fields_of(record)]
+    fields: list[Any] = [_field(spec) for spec in fields_of(record)]
     return msgspec.defstruct(
-        record.__name__, fields, forbid_unknown_fields=extra == "forbid", kw_only=True, gc=False
+        record.__name__, fields, forbid_unknown_fields=True, kw_only=True, gc=False
     )
 
 
-def _field(record: type[BaseModel], spec: FieldSpec) -> tuple[Any, ...]:
+def _field(spec: FieldSpec) -> tuple[Any, ...]:
     of = _type(spec)
     if spec.required:
         return (spec.name, of)
@@ -103,10 +139,8 @@ def _field(record: type[BaseModel], spec: FieldSpec) -> tuple[Any, ...]:
 
 
 def _type(spec: FieldSpec) -> Any:
-    of: Any
-    if spec.categories:
-        of = Literal[spec.categories]
-    else:
+    of: Any = Literal[spec.categories]
+    if not spec.categories:
         of = _limited(_TYPES[spec.kind], _limits(spec))
     if spec.length is not None:
         of = Annotated[list[of], Meta(min_length=spec.length, max_length=spec.length)]
@@ -115,13 +149,18 @@ def _type(spec: FieldSpec) -> Any:
 
 def _limits(spec: FieldSpec) -> dict[str, Any]:
     limits: dict[str, Any] = dict(spec.bounds)
-    if spec.kind == "int" and any(limit != int(limit) for limit in limits.values()):
-        raise FieldError(f"{spec.name}: a whole number has a fraction for a limit.")
-    if spec.kind == "int":
-        limits = {name: int(limit) for name, limit in limits.items()}
-    shortest, longest = spec.lengths
     if spec.kind == "text":
+        shortest, longest = spec.lengths
         limits |= {"min_length": shortest, "max_length": longest}
+    elif spec.kind == "int":
+        # Whole numbers, if perhaps as floats: pydantic takes no others.
+        limits = {name: int(limit) for name, limit in limits.items()}
+    elif spec.kind == "float":
+        # Not-a-number is within no limits; infinity is within all but these.
+        if "gt" not in limits:
+            limits["ge"] = max(limits.get("ge", -sys.float_info.max), -sys.float_info.max)
+        if "lt" not in limits:
+            limits["le"] = min(limits.get("le", sys.float_info.max), sys.float_info.max)
     return {name: limit for name, limit in limits.items() if limit is not None}
 
 
@@ -129,20 +168,16 @@ def _limited(of: Any, limits: dict[str, Any]) -> Any:
     return Annotated[of, Meta(**limits)] if limits else of
 
 
-def _request(request: type[BaseModel], field: str, rows: Any) -> type[msgspec.Struct]:
+def _row_limits(request: type[BaseModel], field: str) -> dict[str, Any]:
     limits: dict[str, Any] = {}
-    for rule in request.model_fields[field].metadata:
+    info = request.model_fields[field]
+    for rule in info.metadata:
         if isinstance(rule, annotated_types.MinLen):
             limits["min_length"] = rule.min_length
         elif isinstance(rule, annotated_types.MaxLen):
             limits["max_length"] = rule.max_length
         else:
             raise FieldError(f"{request.__name__}.{field} has rules of its own.")
-    extra = request.model_config.get("extra") or "ignore"
-    return msgspec.defstruct(
-        request.__name__,
-        [(field, _limited(rows, limits))],
-        forbid_unknown_fields=extra == "forbid",
-    )
-
-
+    if info.validation_alias or not info.is_required():
+        raise FieldError(f"{request.__name__}.{field} may go by another name, or be left out.")
+    return limits

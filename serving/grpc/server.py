@@ -1,11 +1,9 @@
 """The gRPC server of one worker: its port, its health, its end."""
 
 import asyncio
-import socket
 from collections.abc import Sequence
 
 import grpc
-from bentoml.exceptions import BentoMLConfigException
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -15,6 +13,7 @@ from serving.errors import Code, ServingError
 from serving.grpc.calls import Call, Calls
 from serving.grpc.typed import RpcService
 from serving.metrics import Metrics
+from serving.ports import address
 from serving.settings import Settings
 
 UNMATCHED = "unmatched"
@@ -77,15 +76,15 @@ class RpcServer:
         """Listens, and reports every service healthy.
 
         Raises:
-            RuntimeError: The port cannot be listened on; see `require_free_port`.
+            RuntimeError: The port cannot be listened on; see `require_free_ports`.
         """
         settings = self._settings
-        address = f"{_bracketed(settings.grpc_host)}:{settings.grpc_port}"
+        listening = address(settings.grpc_host, settings.grpc_port)
         if settings.tls_key and settings.tls_certificate:
             pair = (settings.tls_key.read_bytes(), settings.tls_certificate.read_bytes())
-            self._server.add_secure_port(address, grpc.ssl_server_credentials([pair]))
+            self._server.add_secure_port(listening, grpc.ssl_server_credentials([pair]))
         else:
-            self._server.add_insecure_port(address)
+            self._server.add_insecure_port(listening)
         for name in self._names:
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         await self._server.start()
@@ -126,32 +125,3 @@ async def _refuse_unknown(request: bytes, call: Call) -> Message:
     raise ServingError(
         Code.METHOD_NOT_ALLOWED, "There is no such method; reflection lists the services."
     )
-
-
-def require_free_port(settings: Settings) -> None:
-    """Makes sure that nobody listens on the gRPC port; to be called before there are workers.
-
-    The workers share the port, and each would fail again and again where another program has it;
-    worse, a second server of the same user would share it too.
-
-    Raises:
-        BentoMLConfigException: Somebody listens, or the address is not one of this machine.
-    """
-    if not settings.grpc_port:
-        return
-    host, port = settings.grpc_host, settings.grpc_port
-    try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind) as probe:
-            # Connections of a server that has just ended are no obstacle; one that runs is.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-    except OSError as error:
-        raise BentoMLConfigException(
-            f"gRPC cannot listen on {_bracketed(host)}:{port} ({error.strerror}): choose another "
-            "port with GRPC_PORT, or switch gRPC off with GRPC_PORT=0."
-        ) from None
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pydantic
-from _bentoml_sdk.method import APIMethod
 from bentoml.exceptions import BentoMLConfigException
 from google.protobuf.descriptor import FileDescriptor, MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
 
+from framework.adapters.bentoml import APIMethod
 from serving.batching.prediction import Prediction, is_batchable_list
 from serving.codecs.messages import MessageCodec
 from serving.grpc.calls import Call, Handler

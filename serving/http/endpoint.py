@@ -33,8 +33,10 @@ MANY_ROWS = 64
 class HttpCodec(Protocol):
     """The form in which an endpoint's requests come and its answers go."""
 
-    content_types: tuple[bytes, ...]
-    """Those it reads; a request without any is taken for the first."""
+    @property
+    def content_types(self) -> tuple[bytes, ...]:
+        """Those it reads; a request without any is taken for the first."""
+        ...
 
     def read(self, body: bytes, headers: dict[bytes, bytes]) -> tuple[Chunk, Any]:
         """Returns the rows of a request, and what `write` must know of it.

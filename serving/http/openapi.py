@@ -9,13 +9,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import bentoml
-from _bentoml_sdk.io_models import IODescriptor, IOMixin, IORootModel
-from _bentoml_sdk.method import APIMethod
-from bentoml._internal.utils.uri import join_paths
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.routing import BaseRoute
 
+from framework.adapters.bentoml import APIMethod, IOMixin, IORootModel, join_paths
 from serving.errors import Code, ErrorBody
 
 _PREDICTION_ERRORS = (
@@ -83,7 +81,7 @@ def error_responses(*codes: Code) -> dict[int | str, dict[str, Any]]:
     return responses
 
 
-def declared_type(spec: type[IODescriptor]) -> Any:
+def declared_type(spec: type[IOMixin]) -> Any:
     """Returns the type that a service's author declared, of the descriptor BentoML made of it."""
     if issubclass(spec, IORootModel):
         return spec.model_fields["root"].annotation

@@ -13,11 +13,13 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from pydantic import AwareDatetime, BaseModel, Field
 
+from framework import Bundle, ModelCard
+from framework.card import CategoryProfile, DataKind, NumberProfile
 from serving.errors import Code, ServingError
 from serving.http.openapi import error_responses, openapi_document
 from serving.open_inference.routes import add_routes as add_inference_routes
 from serving.open_inference.routes import described_routes
-from serving.served import ServedModel, find, served_model, served_models
+from serving.served import find, served_model, served_models
 
 _ASSETS = Path(fastapi_offline.__file__).parent / "static"
 # The pages' own assets are enough for them; a browser asked to load anything else refuses.
@@ -27,32 +29,58 @@ _CONTENT_SECURITY_POLICY = (
 )
 
 
+class Splits(BaseModel):
+    """How the rows of the training data were used."""
+
+    rows: int = Field(description="Rows read.")
+    distinct_rows: int = Field(description="Rows left after removing exact duplicates.")
+    train_rows: int
+    validation_rows: int
+    test_rows: int
+
+
 class ModelInfo(BaseModel):
     """One served model: what it is, what made it, what it takes and gives."""
 
     name: str
     tag: str = Field(description="Exact tag in the BentoML store.")
-    created: AwareDatetime
+    created: AwareDatetime | None
+    description: str
+    task: str = Field(description="`binary`, `multiclass`, `regression` or `multi_output`.")
+    target: list[str] = Field(description="What it learnt to tell, as the data call it.")
+    classes: list[str] = Field(description="Names of the classes; none of a number.")
+    threshold: float | None = Field(description="Decision threshold on the probability, if any.")
+    units: dict[str, str] = Field(description="Field of an answer → its unit.")
     framework: str
     versions: dict[str, str] = Field(description="Library → version used for training.")
+    git_commit: str | None = Field(description="Commit of the training code, if known.")
     data_sha256: str = Field(description="Hash of the training data as read.")
+    data_kind: DataKind = Field(description="Simulated, read from a file, or built into a library.")
     data_simulated: bool = Field(description="True when the rows were generated, not observed.")
+    data: Splits
+    profile: dict[str, NumberProfile | CategoryProfile] = Field(
+        description="Distribution of every feature in the training rows."
+    )
     input_schema: dict[str, Any] = Field(description="JSON schema of one record.")
     output_schema: dict[str, Any] = Field(description="JSON schema of one prediction.")
 
     @classmethod
-    def of(cls, name: str, model: ServedModel) -> "ModelInfo":
+    def of(cls, name: str, bundle: Bundle[Any, Any]) -> "ModelInfo":
         """Describes a served model."""
+        card, model = bundle.card, bundle.model
+        told = set(ModelInfo.model_fields) & set(ModelCard.model_fields) - {"data"}
         return cls(
             name=name,
-            tag=model.tag,
-            created=model.created,
-            framework=model.card.framework,
-            versions=model.card.versions,
-            data_sha256=model.card.data.sha256,
-            data_simulated=model.card.data.simulated,
-            input_schema=model.predictor.record_type.model_json_schema(),
-            output_schema=model.predictor.prediction_type.model_json_schema(),
+            tag=bundle.tag,
+            created=bundle.created,
+            description=model.description,
+            data_sha256=card.data.sha256,
+            data_kind=card.data.kind,
+            data_simulated=card.data.simulated,
+            data=Splits.model_validate(card.data, from_attributes=True),
+            input_schema=model.record.model_json_schema(),
+            output_schema=model.answer.model_json_schema(),
+            **{field: getattr(card, field) for field in told},
         )
 
 

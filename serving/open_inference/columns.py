@@ -20,9 +20,7 @@ from serving.open_inference.tensors import BYTES, DTYPES, Tensor, TensorError, a
 Problem = dict[str, Any]
 
 
-def read_columns(
-    signature: Signature, tensors: Sequence[Tensor], max_rows: int
-) -> dict[str, Any]:
+def read_columns(signature: Signature, tensors: Sequence[Tensor], max_rows: int) -> dict[str, Any]:
     """Returns the columns of a request by field name, all of one length.
 
     Fields of texts of a `Literal` type come as the positions of their values; missing values are

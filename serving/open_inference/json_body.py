@@ -52,7 +52,7 @@ class InferenceRequest(_Message):
 
     id: str | None = Field(default=None, description="Comes back with the answer.")
     parameters: Parameters = {}
-    inputs: list[InputTensor] = Field(min_length=1)
+    inputs: list[InputTensor]
     outputs: list[RequestedOutput] = Field(default=[], description="If empty, all.")
 
 

@@ -158,9 +158,8 @@ def describe(name: str, bundle: Bundle[Any, Any]) -> ModelMetadata:
         ServingError: `not_found`: its records or answers are not made of columns.
     """
     model = bundle.model
-    labels = model.task.answer_labels(model.answer, bundle.card)
     try:
-        signature = Signature.of(model.record, model.answer, labels)
+        signature = Signature.of(model.record, model.answer, bundle.labels)
     except FieldError:
         raise _no_tensors() from None
     return ModelMetadata(
@@ -173,7 +172,9 @@ def describe(name: str, bundle: Bundle[Any, Any]) -> ModelMetadata:
 
 
 def _no_tensors() -> ServingError:
-    return ServingError(Code.NOT_FOUND, "This model is not served over the Open Inference Protocol.")
+    return ServingError(
+        Code.NOT_FOUND, "This model is not served over the Open Inference Protocol."
+    )
 
 
 def _tensors(columns: Sequence[InputColumn | OutputColumn]) -> list[TensorMetadata]:

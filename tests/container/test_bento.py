@@ -8,7 +8,7 @@ import pytest
 import requests
 import yaml
 
-from tests.conftest import ROOT
+from deploy.processes import ROOT
 from tests.container.conftest import Measured, deploy, reported
 from tests.processes import Server
 

@@ -16,8 +16,8 @@ import yaml
 from deploy.bento import MEGABYTE
 from deploy.engine import Engine
 from deploy.image import image_size
+from deploy.processes import ROOT
 from deploy.running import Container
-from tests.conftest import ROOT
 from tests.container.conftest import CANARY, IMAGE_NAME, Measured
 from tests.container.test_bento import pinned
 

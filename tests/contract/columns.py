@@ -4,9 +4,11 @@ What no tensor can say (a null among raw numbers, say) cannot be sent: the test 
 """
 
 import json
+import math
 import struct
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import grpc
@@ -14,22 +16,24 @@ import numpy as np
 import pytest
 import requests
 
+from framework import Model
+from framework.fields import FieldSpec
 from serving.errors import ErrorDetail
 from serving.open_inference import inference_pb2 as pb
 from serving.open_inference.inference_pb2_grpc import GRPCInferenceServiceStub
 from serving.open_inference.tensors import BYTES, DTYPES, encode
-from tests.contract.cases import EMPLOYEE
-from tests.contract.surfaces import RefusedError, refused_call
+from tests.contract.surfaces import RefusedError, asked, refused_call
 
 TIMEOUT = 30
-_MODELS = {"predict_attrition": ("attrition", "employees"), "predict_topics": ("topics", "texts")}
-_SPELT = {
-    "average_montly_hours": "average_monthly_hours",
-    "Work_accident": "work_accident",
-    "sales": "department",
+_KINDS: dict[str, Any] = {BYTES: str, "INT64": int, "FP64": (int, float), "BOOL": bool}
+"""Datatype → what a raw tensor of it can be made of."""
+
+_CONTENTS = {
+    BYTES: "bytes_contents",
+    "INT64": "int64_contents",
+    "FP64": "fp64_contents",
+    "BOOL": "bool_contents",
 }
-_TYPES = {name: type(value) for name, value in EMPLOYEE.items()} | {"text": str}
-_DATATYPES = {str: BYTES, int: "INT64", float: "FP64"}
 
 Outputs = dict[str, tuple[list[Any], list[int], dict[str, Any]]]
 """Name → values, shape, parameters."""
@@ -37,11 +41,45 @@ Outputs = dict[str, tuple[list[Any], list[int], dict[str, Any]]]
 
 @dataclass
 class Column:
-    """One field of all records."""
+    """One field of all records.
+
+    Attributes:
+        name: Its name.
+        datatype: The tensor's.
+        values: As the records have them, missing ones as `None`.
+        length: Number of values in each, if they are lists.
+        nullable: Whether values may be missing.
+    """
 
     name: str
     datatype: str
     values: list[Any]
+    length: int | None = None
+    nullable: bool = False
+
+    @property
+    def shape(self) -> list[int]:
+        """Shape of the tensor."""
+        return [len(self.values)] if self.length is None else [len(self.values), self.length]
+
+    @property
+    def nested(self) -> list[Any]:
+        """The values as JSON has them; skips the test if the lists are no tensor."""
+        if self.length is None:
+            return self.values
+        missing = [math.nan] * self.length
+        lists = [missing if one is None and self.nullable else one for one in self.values]
+        if not all(isinstance(one, list) and len(one) == self.length for one in lists):
+            pytest.skip(f"no tensor of shape [N, {self.length}] can hold {self.values}")
+        return lists
+
+    @property
+    def flat(self) -> list[Any]:
+        """The values one after the other, missing ones as a tensor that has no null says it."""
+        if self.length is not None:
+            return list(chain.from_iterable(self.nested))
+        missing = "" if self.datatype == BYTES else math.nan
+        return [missing if one is None and self.nullable else one for one in self.values]
 
 
 class ColumnSurface(ABC):
@@ -49,14 +87,14 @@ class ColumnSurface(ABC):
 
     def call(self, api: str, records: list[Any]) -> list[dict[str, Any]]:
         """See `Surface`."""
-        if api not in _MODELS:
+        verb, model = asked(api)
+        if verb != "predict":
             pytest.skip("Open Inference knows one method a model")
-        model, field = _MODELS[api]
-        columns = _columns(records, {"attrition": EMPLOYEE, "topics": {"text": ""}}[model])
+        columns = _columns(model, records)
         try:
-            outputs = self.infer(model, columns)
+            outputs = self.infer(model.name, columns)
         except RefusedError as refused:
-            raise _as_for_rows(refused, field, records) from None
+            raise _as_for_rows(refused, model, records) from None
         return _records(outputs)
 
     @abstractmethod
@@ -80,8 +118,8 @@ class JsonColumns(ColumnSurface):
             {
                 "name": one.name,
                 "datatype": one.datatype,
-                "shape": [len(one.values)],
-                "data": one.values,
+                "shape": one.shape,
+                "data": one.nested,
             }
             for one in columns
         ]
@@ -115,7 +153,7 @@ class BinaryColumns(ColumnSurface):
             {
                 "name": one.name,
                 "datatype": one.datatype,
-                "shape": [len(one.values), 1],
+                "shape": [len(one.values), one.length or 1],
                 "parameters": {"binary_data_size": len(buffer)},
             }
             for one, buffer in zip(columns, buffers, strict=True)
@@ -161,9 +199,7 @@ class GrpcColumns(ColumnSurface):
         """See `ColumnSurface`."""
         request = pb.ModelInferRequest(model_name=model, id="7")
         for one in columns:
-            tensor = request.inputs.add(
-                name=one.name, datatype=one.datatype, shape=[len(one.values)]
-            )
+            tensor = request.inputs.add(name=one.name, datatype=one.datatype, shape=one.shape)
             if self.raw:
                 request.raw_input_contents.append(_raw(one))
             else:
@@ -189,39 +225,56 @@ class GrpcColumns(ColumnSurface):
         return outputs
 
 
-def _columns(records: list[Any], template: dict[str, Any]) -> list[Column]:
-    """Takes records apart; every field that any of them has, or a valid one, becomes a column."""
+def _columns(model: Model[Any, Any], records: list[Any]) -> list[Column]:
+    """Takes records apart; every field that any of them has becomes a column."""
     if not all(isinstance(record, dict) for record in records):
         pytest.skip("a row that is no object has no columns")
-    names = dict.fromkeys(name for record in records or [template] for name in record)
-    columns = []
-    for name in names:
-        kind = _TYPES.get(_SPELT.get(name, name), int)
-        values = [record.get(name, kind()) for record in records]
-        columns.append(Column(name, _DATATYPES[kind], values))
-    return columns
+    names = dict.fromkeys(name for record in records or model.sample for name in record)
+    known = {name: field for field in model.encoder.fields for name in field.names}
+    return [_column(name, known.get(name), records) for name in names]
+
+
+def _column(name: str, field: FieldSpec | None, records: list[Any]) -> Column:
+    if field is None:
+        return Column(name, "INT64", [record.get(name, 0) for record in records])
+    kind: Any = field.kind
+    if kind == "category":
+        kind = "text" if type(field.categories[0]) is str else "int"
+    datatype = {"text": BYTES, "int": "INT64", "float": "FP64", "bool": "BOOL"}[kind]
+    if field.nullable and datatype != BYTES:
+        datatype = "FP64"
+    blank = {"text": "", "int": 0, "float": 0.0, "bool": False}[kind]
+    # A record that lacks what another has: a tensor must say something.
+    default = blank if field.required else field.default
+    values = [record.get(name, default) for record in records]
+    if kind == "bool" and field.nullable:
+        values = [float(one) if type(one) is bool else one for one in values]
+    return Column(name, datatype, values, field.length, field.nullable)
 
 
 def _raw(column: Column) -> bytes:
     """One column as bytes."""
-    kinds = {BYTES: str, "INT64": int, "FP64": (int, float)}[column.datatype]
-    if not all(isinstance(value, kinds) and value is not True for value in column.values):  # type: ignore[arg-type]
-        pytest.skip(f"no {column.datatype} tensor can hold {column.values}")
-    if column.datatype == BYTES:
-        return encode(np.array(column.values, dtype=object), BYTES)
+    datatype, values = column.datatype, column.flat
+    fits = all(
+        isinstance(one, _KINDS[datatype]) and (one is not True or datatype == "BOOL")
+        for one in values
+    )
+    if not fits:
+        pytest.skip(f"no {datatype} tensor can hold {values}")
+    if datatype == BYTES:
+        return encode(np.array(values, dtype=object), BYTES)
     try:
-        return encode(np.array(column.values, dtype=DTYPES[column.datatype]), column.datatype)
+        return encode(np.array(values, dtype=DTYPES[datatype]), datatype)
     except OverflowError as error:
         pytest.skip(str(error))
 
 
 def _fill(contents: pb.InferTensorContents, column: Column) -> None:
-    field = {BYTES: "bytes_contents", "INT64": "int64_contents", "FP64": "fp64_contents"}
-    values = column.values
+    values = column.flat
     _raw(column)
     if column.datatype == BYTES:
         values = [value.encode() for value in values]
-    getattr(contents, field[column.datatype]).extend(values)
+    getattr(contents, _CONTENTS[column.datatype]).extend(values)
 
 
 def _unraw(raw: bytes, datatype: str) -> list[Any]:
@@ -243,9 +296,9 @@ def _records(outputs: Outputs) -> list[dict[str, Any]]:
         if len(shape) == 1:
             fields[name] = values
             continue
-        labels = parameters["labels"].split(",")
-        rows = np.reshape(np.array(values), shape).tolist()
-        fields[name] = [dict(zip(labels, row, strict=True)) for row in rows]
+        fields[name] = rows = np.reshape(np.array(values), shape).tolist()
+        if labels := parameters.get("labels"):
+            fields[name] = [dict(zip(labels.split(","), row, strict=True)) for row in rows]
     return [dict(zip(fields, row, strict=True)) for row in zip(*fields.values(), strict=True)]
 
 
@@ -256,17 +309,18 @@ def _http_refusal(response: requests.Response) -> RefusedError:
     return RefusedError(answer["code"], answer["error"], detail)
 
 
-def _as_for_rows(refused: RefusedError, field: str, records: list[Any]) -> RefusedError:
+def _as_for_rows(refused: RefusedError, model: Model[Any, Any], records: list[Any]) -> RefusedError:
     """The same refusal with the places that it would name had the records come as rows."""
     if not refused.detail:
         return refused
     message = str(refused)
     detail = []
     for one in refused.detail:
-        column = str(one.loc[1])
-        loc: list[str | int] = [field]
+        column, *place = one.loc[1:]
+        loc: list[str | int] = [model.rows]
         if records:
-            loc += [one.loc[2] if len(one.loc) > 2 else _odd_row(records, column), column]
+            row, *rest = place or [_odd_row(model, records, str(column))]
+            loc += [row, column, *rest]
         detail.append(ErrorDetail(loc=loc, msg=one.msg, type=one.type))
     own = ".".join(str(part) for part in refused.detail[0].loc)
     assert message.startswith(f"{own}: ")
@@ -274,7 +328,7 @@ def _as_for_rows(refused: RefusedError, field: str, records: list[Any]) -> Refus
     return RefusedError(refused.code, message.replace(own, there, 1), detail)
 
 
-def _odd_row(records: list[dict[str, Any]], column: str) -> int:
+def _odd_row(model: Model[Any, Any], records: list[dict[str, Any]], column: str) -> int:
     """The first record that alone has, or alone lacks, a field that was refused as a whole."""
-    known = column in _TYPES
-    return next(row for row, record in enumerate(records) if (column in record) != known)
+    is_known = column in model.encoder.names
+    return next(row for row, record in enumerate(records) if (column in record) != is_known)

@@ -1,24 +1,29 @@
 """The surfaces of the server behind one interface, so that one suite can test them all.
 
-A further surface joins by implementing `Surface` and being listed in the fixture.
+A further surface joins by implementing `Surface` and being listed in `tests.contract.fixtures`.
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 
 import grpc
 import pydantic
 import pytest
 import requests
+from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor
 from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
 from grpc_status import rpc_status
 
-from models.attrition import attrition_pb2
-from models.topics import topics_pb2
+from framework import Model
+from framework.discovery import find_model, model_names
 from serving.errors import ErrorDetail, ServingError
 from serving.http.openapi import declared_type
+
+_BOOL = FieldDescriptor.TYPE_BOOL
 
 
 class RefusedError(Exception):
@@ -34,12 +39,20 @@ class Surface(Protocol):
     """One way to reach the served models."""
 
     def call(self, api: str, records: list[Any]) -> list[dict[str, Any]]:
-        """Sends records to an API (`predict_attrition`, …) and returns its answers.
+        """Sends records to an API (`predict_<model>`, …) and returns its answers.
 
         Raises:
             RefusedError: The request was refused.
         """
         ...
+
+
+@cache
+def asked(api: str) -> tuple[str, Model[Any, Any]]:
+    """Returns the verb of an API's name, and its model."""
+    verb, _, name = api.partition("_")
+    package = "models" if name in model_names() else "tests.models"
+    return verb, find_model(name, package)
 
 
 @dataclass
@@ -70,17 +83,16 @@ class HttpSurface:
 
     def call(self, api: str, records: list[Any]) -> list[dict[str, Any]]:
         """See `Surface`."""
-        route, field = {
-            "predict_attrition": ("/attrition/predict", "employees"),
-            "explain_attrition": ("/attrition/explain", "employees"),
-            "predict_topics": ("/topics/predict", "texts"),
-        }[api]
+        verb, model = asked(api)
         # `json=` would refuse NaN on the client's side; a careless client sends it.
         body = pydantic.TypeAdapter(Any, config={"ser_json_inf_nan": "constants"}).dump_json(
-            {field: records}
+            {model.rows: records}
         )
         response = requests.post(
-            self.url + route, body, headers={"Content-Type": "application/json"}, timeout=30
+            f"{self.url}/{model.name}/{verb}",
+            body,
+            headers={"Content-Type": "application/json"},
+            timeout=30,
         )
         answer = response.json()
         if response.ok:
@@ -99,17 +111,12 @@ class GrpcSurface:
 
     def call(self, api: str, records: list[Any]) -> list[dict[str, Any]]:
         """See `Surface`; skips the test if no message can say what the records say."""
-        attrition = attrition_pb2.DESCRIPTOR.services_by_name["AttritionService"]
-        topics = topics_pb2.DESCRIPTOR.services_by_name["TopicsService"]
-        method = {
-            "predict_attrition": attrition.methods_by_name["Predict"],
-            "explain_attrition": attrition.methods_by_name["Explain"],
-            "predict_topics": topics.methods_by_name["Predict"],
-        }[api]
+        method = _method(api)
+        (rows,) = method.input_type.fields
         request_type = GetMessageClass(method.input_type)
         try:
-            request = request_type(**{method.input_type.fields[0].name: records})
-            unsaid = any(isinstance(value, bool) for row in records for value in row.values())
+            request = request_type(**{rows.name: records})
+            unsaid = any(_is_unsaid(rows, record) for record in records)
         except (TypeError, ValueError):
             unsaid = True
         if unsaid:
@@ -124,8 +131,28 @@ class GrpcSurface:
                 response = call(request, timeout=30)
             except grpc.RpcError as error:
                 raise refused_call(error) from None
-        answers = getattr(response, method.output_type.fields[0].name)
-        return [_as_json(answer) for answer in answers]
+        return [plain(answer) for answer in getattr(response, method.output_type.fields[0].name)]
+
+
+def _method(api: str) -> MethodDescriptor:
+    verb, model = asked(api)
+    assert model.descriptor is not None, f"`make protos` has made no stubs of {model.name}"
+    (service,) = model.descriptor.services_by_name.values()
+    return service.methods_by_name[verb.title()]
+
+
+def _is_unsaid(rows: FieldDescriptor, record: dict[str, Any]) -> bool:
+    """Whether a truth value stands where none may, or something else where one should.
+
+    Python's messages take one for the other; other languages' do not.
+    """
+    fields: Any = rows.message_type
+    return any(
+        (type(one) is bool) != (fields.fields_by_name[name].type == _BOOL)
+        for name, value in record.items()
+        for one in (value if isinstance(value, list) else [value])
+        if one is not None
+    )
 
 
 def trailers(call: Any) -> dict[str, Any]:
@@ -153,12 +180,19 @@ def refused_call(error: grpc.RpcError) -> RefusedError:
     return RefusedError(info.reason, status.message, details)
 
 
-def _as_json(answer: Any) -> dict[str, Any]:
+def plain(message: Message) -> Any:
     """Returns an answer as HTTP gives it; a map, having no order, in that of its keys."""
-    content = MessageToDict(
-        answer, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
-    )
-    return {
-        name: dict(sorted(value.items())) if isinstance(value, dict) else value
-        for name, value in content.items()
-    }
+    if message.DESCRIPTOR.full_name == "google.protobuf.Value":
+        return MessageToDict(message)
+    return {field.name: _field(message, field) for field in message.DESCRIPTOR.fields}
+
+
+def _field(message: Message, field: Any) -> Any:
+    value = getattr(message, field.name)
+    if field.message_type is not None and field.message_type.GetOptions().map_entry:
+        return dict(sorted(value.items()))
+    if field.is_repeated:
+        return [plain(one) if field.message_type else one for one in value]
+    if field.has_presence and not message.HasField(field.name):
+        return None
+    return plain(value) if field.message_type else value

@@ -1,87 +1,121 @@
-"""What every surface promises, tested alike on each."""
+"""What every surface promises of every model, tested alike on each.
 
-import math
+The requests are made from the record types, the answers from the stored files by the libraries
+themselves. What is particular to a model is tested in its own folder.
+"""
+
+import random
 from typing import Any
 
-import lightgbm
-import numpy as np
+import bentoml
 import pytest
 
-from tests.contract.cases import EMPLOYEE, EMPLOYEES, REFUSED, TEXTS, Refused
-from tests.contract.conftest import encode
+from framework import MAX_ROWS, Model
+from framework.discovery import find_models
+from tests.contract.cases import Refused, apis, edge_records, random_records
+from tests.contract.expected import close, expected_answers
+from tests.contract.fixtures import is_proof
 from tests.contract.surfaces import RefusedError, Surface
 
 TOLERANCE = 1e-9
+CONTRACT_MODELS = {**find_models("tests.models"), **find_models()}
+"""A served model hides the proof of the same name."""
 
 
-@pytest.mark.parametrize("count", [1, 2, len(EMPLOYEES)])
-def test_attrition_equals_the_frameworks_own_prediction(
-    surface: Surface, booster: lightgbm.Booster, threshold: float, count: int
+@pytest.fixture
+def stored(model: Model[Any, Any], request: pytest.FixtureRequest) -> bentoml.Model:
+    """The stored model behind the test's."""
+    models = request.getfixturevalue("proof_models" if is_proof(model) else "stored_models")
+    found: bentoml.Model = models[model.name]
+    return found
+
+
+def predict(surface: Surface, model: Model[Any, Any], records: list[Any]) -> list[dict[str, Any]]:
+    """The answers to records."""
+    return surface.call(f"predict_{model.name}", records)
+
+
+@pytest.mark.parametrize("count", [1, 2, None], ids=["one", "two", "all"])
+def test_answers_are_the_librarys_own(
+    surface: Surface, model: Model[Any, Any], stored: bentoml.Model, count: int | None
 ) -> None:
-    answers = surface.call("predict_attrition", EMPLOYEES[:count])
+    records = edge_records(model)[:count]
 
-    expected = booster.predict(encode(EMPLOYEES[:count]))
-    np.testing.assert_allclose([a["probability"] for a in answers], expected, atol=TOLERANCE)
-    assert [a["leaves"] for a in answers] == [bool(p >= threshold) for p in expected]
-    assert all(answer.keys() == {"probability", "leaves"} for answer in answers)
+    answers = predict(surface, model, records)
 
-
-def test_topics_equal_the_frameworks_own_prediction(surface: Surface, pipeline: Any) -> None:
-    answers = surface.call("predict_topics", TEXTS)
-
-    expected = pipeline.predict_proba([record["text"] for record in TEXTS])
-    for answer, row in zip(answers, expected, strict=True):
-        assert list(answer["probabilities"]) == list(pipeline.classes_)
-        np.testing.assert_allclose(list(answer["probabilities"].values()), row, atol=TOLERANCE)
-        assert answer["topic"] == pipeline.classes_[row.argmax()]
-        assert answer["probability"] == answer["probabilities"][answer["topic"]]
+    expected = expected_answers(model, stored, records)
+    assert close(answers, expected, TOLERANCE)
+    assert all(list(answer) == list(model.answer.model_fields) for answer in answers)
 
 
-def test_explanations_add_up_to_the_score_exactly(
-    surface: Surface, booster: lightgbm.Booster
+def test_a_thousand_rows_are_answered_in_order(
+    surface: Surface, model: Model[Any, Any], stored: bentoml.Model
 ) -> None:
-    answers = surface.call("explain_attrition", EMPLOYEES)
+    records = random_records(model, 1_000)
 
-    raw_scores = booster.predict(encode(EMPLOYEES), raw_score=True)
-    for answer, employee, raw_score in zip(answers, EMPLOYEES, raw_scores, strict=True):
-        contributions = answer["contributions"]
-        total = answer["base_value"]
-        for item in contributions:
-            total += item["contribution"]
-        assert total == answer["raw_score"]
-        assert math.isclose(total, raw_score, abs_tol=TOLERANCE)
-        assert math.isclose(
-            answer["probability"], 1 / (1 + math.exp(-raw_score)), abs_tol=TOLERANCE
-        )
-        sizes = [abs(item["contribution"]) for item in contributions]
-        assert sizes == sorted(sizes, reverse=True)
-        assert {item["feature"]: item["value"] for item in contributions} == employee
+    answers = predict(surface, model, records)
+
+    assert close(answers, expected_answers(model, stored, records), TOLERANCE)
+    for row in (0, 1, 499, 998, 999):
+        assert close(predict(surface, model, [records[row]]), [answers[row]], TOLERANCE)
 
 
-def test_the_data_sets_own_spellings_are_accepted(surface: Surface) -> None:
-    spelt = {"average_monthly_hours": "average_montly_hours", "work_accident": "Work_accident"}
-    spelt["department"] = "sales"
-    original = {spelt.get(name, name): value for name, value in EMPLOYEE.items()}
+def test_an_answer_does_not_depend_on_the_other_rows(
+    surface: Surface, model: Model[Any, Any]
+) -> None:
+    records = edge_records(model)
+    order = random.Random(0).sample(range(len(records)), len(records))
 
-    assert surface.call("predict_attrition", [original]) == surface.call(
-        "predict_attrition", [EMPLOYEE]
-    )
+    answers = predict(surface, model, records)
+    shuffled = predict(surface, model, [records[row] for row in order])
+
+    assert close(shuffled, [answers[row] for row in order], TOLERANCE)
 
 
-def test_a_large_request_is_answered_in_order(surface: Surface) -> None:
-    employees = [
-        {**EMPLOYEE, "average_monthly_hours": 96 + row % 215, "number_project": row % 7}
-        for row in range(1_000)
+def test_a_field_may_go_by_any_of_its_names(surface: Surface, model: Model[Any, Any]) -> None:
+    aliases = {field.name: field.names[-1] for field in model.encoder.fields}
+    if list(aliases) == list(aliases.values()):
+        pytest.skip(f"no field of {model.name} has another name")
+    (record, *_) = model.sample
+    spelt = {aliases[name]: value for name, value in record.items()}
+
+    assert predict(surface, model, [spelt]) == predict(surface, model, [dict(record)])
+
+
+def test_a_field_that_is_left_out_has_its_default(surface: Surface, model: Model[Any, Any]) -> None:
+    defaults = {field.name: field.default for field in model.encoder.fields if not field.required}
+    if not defaults:
+        pytest.skip(f"every field of {model.name} must be given")
+    given = [{**record, **defaults} for record in edge_records(model)]
+    left_out = [
+        {name: value for name, value in record.items() if name not in defaults} for record in given
     ]
 
-    answers = surface.call("predict_attrition", employees)
-
-    for row in (0, 1, 499, 998, 999):
-        assert surface.call("predict_attrition", [employees[row]]) == [answers[row]]
+    assert predict(surface, model, left_out) == predict(surface, model, given)
 
 
-@pytest.mark.parametrize("case", REFUSED, ids=lambda case: case.name)
-def test_invalid_input_is_refused_with_its_place(surface: Surface, case: Refused) -> None:
+def test_explanations_are_of_the_answers_they_explain(
+    surface: Surface, model: Model[Any, Any]
+) -> None:
+    if model.explanation is None:
+        pytest.skip(f"{model.name} does not explain its answers")
+    records = edge_records(model)
+
+    answers = predict(surface, model, records)
+    explanations = surface.call(f"explain_{model.name}", records)
+
+    shared = model.answer.model_fields.keys() & model.explanation.model_fields.keys()
+    assert shared
+    for answer, explanation in zip(answers, explanations, strict=True):
+        assert list(explanation) == list(model.explanation.model_fields)
+        assert {name: explanation[name] for name in shared} == {
+            name: answer[name] for name in shared
+        }
+
+
+def test_invalid_input_is_refused_with_its_place(
+    surface: Surface, case: Refused, model: Any
+) -> None:
     with pytest.raises(RefusedError) as refused:
         surface.call(case.api, case.records)
 
@@ -90,8 +124,11 @@ def test_invalid_input_is_refused_with_its_place(surface: Surface, case: Refused
     assert str(refused.value).startswith(".".join(str(part) for part in case.loc) + ": ")
 
 
-def test_too_many_rows_are_refused_for_their_number(surface: Surface) -> None:
-    with pytest.raises(RefusedError) as refused:
-        surface.call("predict_attrition", [EMPLOYEE] * 10_001)
+def test_too_many_rows_are_refused_for_their_number(
+    surface: Surface, model: Model[Any, Any]
+) -> None:
+    for api in apis(model)[:1]:
+        with pytest.raises(RefusedError) as refused:
+            surface.call(api, [dict(model.sample[0])] * (MAX_ROWS + 1))
 
-    assert refused.value.code == "payload_too_large"
+        assert refused.value.code == "payload_too_large"

@@ -5,7 +5,8 @@ import asyncio
 import bentoml
 from pydantic import BaseModel
 
-from serving import ModelService, load_settings, require_free_port
+from serving import ModelService, load_settings
+from serving.grpc.server import require_free_port
 from tests.server import toy_pb2
 
 SETTINGS = load_settings()

@@ -36,14 +36,15 @@ def test_it_is_the_library_that_lightgbm_asks_for() -> None:
 
 
 def test_the_test_run_ends_with_the_sentence(tmp_path: Path) -> None:
-    (tmp_path / "sitecustomize.py").write_text(
+    # A plugin of this kind is loaded behind those that pytest must see first.
+    (tmp_path / "lacking.py").write_text(
         "import framework.openmp\nframework.openmp.LIBRARY = 'libnowhere.so.1'\n"
     )
 
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "--collect-only", "-q", "tests/unit/framework"],
         cwd=ROOT,
-        env={"PYTHONPATH": f"{tmp_path}:{ROOT}", "PATH": ""},
+        env={"PYTHONPATH": f"{tmp_path}:{ROOT}", "PATH": "", "PYTEST_PLUGINS": "lacking"},
         capture_output=True,
         text=True,
         timeout=60,

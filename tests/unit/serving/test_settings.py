@@ -6,7 +6,7 @@ import pytest
 from bentoml.exceptions import BentoMLConfigException
 from pydantic import ValidationError
 
-from serving.settings import Settings, load_settings
+from serving.settings import Settings, load_settings, refuse_misspelt
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +57,25 @@ def test_the_environment_sets_a_field(
         ({"MODEL_SERVER_TIMEOUT_SECONDS": "0"}, "MODEL_SERVER_TIMEOUT_SECONDS: "),
         ({"MODEL_SERVER_DRAIN_SECONDS": "-1"}, "MODEL_SERVER_DRAIN_SECONDS: "),
         ({"MODEL_SERVER_FAST_PATH": "maybe"}, "MODEL_SERVER_FAST_PATH: "),
+        ({"MODEL_SERVER_TIMEOUT_SECONDS": "inf"}, "MODEL_SERVER_TIMEOUT_SECONDS: Input should be"),
+        ({"MODEL_SERVER_DRAIN_SECONDS": "nan"}, "MODEL_SERVER_DRAIN_SECONDS: Input should be a f"),
+        ({"MODEL_SERVER_DRAIN_SECONDS": "1e9"}, "MODEL_SERVER_DRAIN_SECONDS: Input should be less"),
+        ({"MODEL_SERVER_MAX_BODY_BYTES": "2147483648"}, "MAX_BODY_BYTES: Input should be less tha"),
+        ({"MODEL_SERVER_MAX_QUEUE_ROWS": "1000000000"}, "MAX_QUEUE_ROWS: Input should be less tha"),
+        ({"WORKERS": "10000"}, "WORKERS: Input should be less than or equal to 1024"),
         ({"MODEL_SERVER_PORT": "1"}, "MODEL_SERVER_PORT is unknown; known are MODEL_SERVER_"),
+        (
+            {"MODEL_SERVER_MAX_BODY": "1"},
+            r"MAX_BODY is unknown; did you mean MODEL_SERVER_MAX_BODY_BYTES\?",
+        ),
+        (
+            {"MODEL_SERVER_MODEL": "a"},
+            r"MODEL_SERVER_MODEL is unknown; did you mean MODEL_SERVER_MODELS\?",
+        ),
+        (
+            {"MODEL_SEVER_WORKERS": "2"},
+            r"MODEL_SEVER_WORKERS is unknown; did you mean MODEL_SERVER_WORKERS\?",
+        ),
         ({"GRPC_PORT": "65536"}, "GRPC_PORT: Input should be less than or equal to 65535"),
         ({"MODEL_SERVER_TLS_KEY": "/no/such"}, "MODEL_SERVER_TLS_KEY: Path does not point to a"),
         (
@@ -96,3 +114,46 @@ def test_all_problems_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(ValidationError):
         load_settings().workers = 2  # type: ignore[misc]
+
+
+VARIABLES = {"cats": "CATS_MODEL", "wild_dogs": "WILD_DOGS_MODEL"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "meant"),
+    [
+        ("CAT_MODEL", "anything", "CATS_MODEL"),
+        ("CATS_MODELS", "anything", "CATS_MODEL"),
+        ("cats_model", "anything", "CATS_MODEL"),
+        ("WILDDOGS_MODEL", "", "WILD_DOGS_MODEL"),
+        ("ANIMAL_MODEL", "wild_dogs:v3", "WILD_DOGS_MODEL"),
+        ("ANIMAL_MODEL", "cats", "CATS_MODEL"),
+    ],
+)
+def test_a_misspelt_variable_of_a_model_is_refused_with_the_nearest(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, meant: str
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(BentoMLConfigException) as refusal:
+        refuse_misspelt(VARIABLES)
+    assert str(refusal.value) == f"{name} is unknown; did you mean {meant}?"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CATS_MODEL", "cats:v1"),
+        ("MODEL_SERVER_MODELS", "cats"),
+        ("OPENAI_MODEL", "gpt-4"),
+        ("EMBEDDING_MODEL", "intfloat/e5:v1"),
+        ("LANGCHAIN_MODEL", ""),
+        ("CATS", "cats:v1"),
+    ],
+)
+def test_other_variables_are_none_of_our_business(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    refuse_misspelt(VARIABLES)

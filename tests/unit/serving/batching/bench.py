@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,12 +51,12 @@ class Model:
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def __call__(self, rows: list[Any]) -> list[Any]:
+    async def __call__(self, rows: Sequence[Any]) -> list[Any]:
         """Answers each row with its double; fails for a batch with a negative one."""
-        self.batches.append(rows)
+        self.batches.append(list(rows))
         await self.gate.wait()
         if any(row < 0 for row in rows):
-            raise ValueError(f"negative: {rows}")
+            raise ValueError(f"negative: {list(rows)}")
         return [2 * row for row in rows]
 
     @property

@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from serving import batcher as batcher_module
+from serving.batching import batcher as batcher_module
 from serving.batching.batcher import Batcher, Limits
 from serving.batching.computation import computation
 from serving.metrics import BatchMetrics

@@ -41,6 +41,7 @@ NOT_ANSWERS: dict[str, Callable[[list[Any]], Any]] = {
     "too many": lambda rows: [*rows, 0],
     "a number": lambda rows: 7.0,
     "a dictionary": dict.fromkeys,
+    "a set": set,
     "an iterator": iter,
     "a scalar array": lambda rows: np.float64(1),
 }

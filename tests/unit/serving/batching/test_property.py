@@ -2,16 +2,19 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
+from pydantic import BaseModel
 
-from serving import batcher as batcher_module
+from framework import Answers, Records
+from framework.records import Encoder
+from serving.batching import batcher as batcher_module
 from serving.batching.batcher import Batcher, Limits
 from serving.batching.computation import Chunk, computation
 from serving.errors import Code
@@ -19,6 +22,24 @@ from serving.metrics import BatchMetrics
 from tests.unit.serving.batching.bench import Outcome, is_error, run, threads, ticks, until
 
 Row = tuple[int, int]
+Form = Literal["rows", "records", "records and objects"]
+"""How an API's rows travel: as a list, as `Records` that get `Answers`, or that get a list."""
+
+
+class Place(BaseModel):
+    """A row as a record."""
+
+    request: int
+    row: int
+
+
+class Said(BaseModel):
+    """The answer to a record."""
+
+    text: str
+
+
+ENCODER = Encoder(Place)
 
 
 @dataclass(frozen=True)
@@ -30,14 +51,12 @@ class Asked:
         pause: Turns of the loop before it is sent.
         failing: Positions of rows the model cannot answer.
         cancelled_after: Turns of the loop after which the caller leaves; None if it stays.
-        columnar: Whether it brings a feature matrix instead of rows.
     """
 
     size: int
     pause: int
     failing: frozenset[int]
     cancelled_after: int | None
-    columnar: bool
 
 
 REQUESTS = st.builds(
@@ -48,7 +67,6 @@ REQUESTS = st.builds(
         st.just(frozenset[int]()), st.just(frozenset[int]()), st.frozensets(st.integers(0, 11))
     ),
     cancelled_after=st.one_of(st.none(), st.none(), st.integers(0, 8)),
-    columnar=st.booleans(),
 )
 
 
@@ -65,43 +83,60 @@ class Call:
 class Recorder:
     """A model that fails for chosen rows, however they come, and records how it is used."""
 
-    def __init__(self, asked: list[Asked], duration: int) -> None:
+    def __init__(self, asked: list[Asked], duration: int, form: Form) -> None:
         self.calls: list[Call] = []
         self.gone: set[int] = set()
         self.batcher: Batcher | None = None
         self._asked = asked
         self._duration = duration
+        self._form = form
 
     def compute(self, chunks: list[Chunk]) -> Any:
         """Records a batch and answers it."""
         self._record(chunks)
-        return computation(self._predict, self._predict_features)(chunks)
+        return computation(self._predict)(chunks)
 
     async def compute_async(self, chunks: list[Chunk]) -> Any:
         """The same, after some turns of the loop."""
         self._record(chunks)
-        return await computation(self._predict_async, self._predict_features)(chunks)
+        return await computation(self._predict_async)(chunks)
 
     def _record(self, chunks: list[Chunk]) -> None:
         assert self.batcher is not None
-        rows: list[Row] = [tuple(row) for chunk in chunks for row in chunk]
+        rows = [row for chunk in chunks for row in plain(chunk)]
         failed = any(row in self._asked[request].failing for request, row in rows)
         late = {row for row in rows if row[0] in self.gone}
         self.calls.append(Call(rows, failed, self.batcher.queued_rows, late))
 
-    def _predict(self, rows: list[Row]) -> list[str]:
-        if any(row in self._asked[request].failing for request, row in rows):
+    def _predict(self, rows: Chunk) -> Sequence[Any]:
+        assert isinstance(rows, Records) == (self._form != "rows")
+        if any(row in self._asked[request].failing for request, row in plain(rows)):
             raise ValueError("a row that cannot be answered")
-        return [answer(row) for row in rows]
+        texts = [answer(row) for row in plain(rows)]
+        match self._form:
+            case "rows":
+                return texts
+            case "records":
+                return Answers(Said, {"text": np.array(texts, dtype=object)})
+            case _:
+                return [Said(text=text) for text in texts]
 
-    async def _predict_async(self, rows: list[Row]) -> list[str]:
+    async def _predict_async(self, rows: Chunk) -> Sequence[Any]:
         try:
             return self._predict(rows)
         finally:
             await ticks(self._duration)
 
-    def _predict_features(self, features: NDArray[Any]) -> dict[str, NDArray[Any]]:
-        return {"answer": np.array(self._predict([tuple(row) for row in features.tolist()]))}
+
+def plain(rows: Chunk) -> list[Row]:
+    """Rows of either form as pairs."""
+    return [(row.request, row.row) if isinstance(row, Place) else row for row in rows]
+
+
+def made(number: int, size: int, form: Form) -> Chunk:
+    """The rows of a request."""
+    rows = [(number, row) for row in range(size)]
+    return rows if form == "rows" else ENCODER.encode(rows)
 
 
 def answer(row: Row) -> str:
@@ -112,27 +147,30 @@ def answer(row: Row) -> str:
 @pytest.mark.parametrize("mode", ["async", "inline", "thread"])
 @settings(max_examples=400, deadline=None)
 @given(
+    form=st.sampled_from(get_args(Form)),
     asked=st.lists(REQUESTS, min_size=1, max_size=15),
     max_batch_rows=st.integers(1, 9),
     max_queue_rows=st.integers(12, 40),
     duration=st.integers(0, 6),
 )
 def test_everybody_gets_their_own(
-    mode: str, asked: list[Asked], max_batch_rows: int, max_queue_rows: int, duration: int
+    mode: str,
+    form: Form,
+    asked: list[Asked],
+    max_batch_rows: int,
+    max_queue_rows: int,
+    duration: int,
 ) -> None:
     limits = Limits(max_batch_rows, max_queue_rows, max_latency=60, timeout=60)
-    recorder, metrics = Recorder(asked, duration), BatchMetrics()
+    recorder, metrics = Recorder(asked, duration, form), BatchMetrics()
     compute = recorder.compute_async if mode == "async" else recorder.compute
     outcomes: list[Outcome] = []
 
     async def call(number: int, request: Asked) -> list[str]:
         assert recorder.batcher is not None
-        rows = [(number, row) for row in range(request.size)]
         try:
-            if request.columnar:
-                columns = await recorder.batcher.submit(np.array(rows))
-                return cast(list[str], columns["answer"].tolist())
-            return cast(list[str], await recorder.batcher.submit(rows))
+            answers = await recorder.batcher.submit(made(number, request.size, form))
+            return [one.text if isinstance(one, Said) else one for one in answers]
         except asyncio.CancelledError:
             recorder.gone.add(number)
             raise

@@ -15,6 +15,7 @@ from serving.batching.batcher import Batcher, Limits
 from serving.batching.computation import computation
 from serving.batching.prediction import Prediction
 from serving.batching.threads import Threads
+from serving.codecs.json import JsonCodec
 from serving.http.asgi import Message
 from serving.http.endpoint import Endpoint
 from serving.metrics import BatchMetrics, RouteMetrics
@@ -41,7 +42,8 @@ async def endpoint(
         BatchMetrics(),
     )
     settings, metrics = Settings(), RouteMetrics((), changed=lambda: None)
-    yield Endpoint(Prediction(api, batcher, "", settings.max_rows), settings, metrics)
+    prediction = Prediction(api, batcher, "", settings.max_rows)
+    yield Endpoint(prediction, JsonCodec(prediction), settings, metrics)
     threads.close()
 
 

@@ -1,0 +1,102 @@
+"""BentoML's insides: its declared APIs, its configuration, its store."""
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import bentoml
+import click
+from _bentoml_sdk.io_models import IOMixin, IORootModel
+from _bentoml_sdk.method import APIMethod
+from bentoml._internal.bento.bento import BentoInfo
+from bentoml._internal.configuration.containers import BentoMLContainer
+from bentoml._internal.models import ModelStore
+from bentoml._internal.resource import system_resources
+from bentoml._internal.utils.uri import join_paths
+
+__all__ = [
+    "WORKER_MODULE",
+    "APIMethod",
+    "IOMixin",
+    "IORootModel",
+    "available_cores",
+    "create_model_in",
+    "docker_base_image",
+    "join_paths",
+    "model_store_folder",
+    "service_configuration",
+    "starting_server",
+    "tracing_is_exported",
+    "use_metrics_folder",
+]
+
+WORKER_MODULE = "_bentoml_impl.worker.service"
+"""What the command line of a BentoML worker contains."""
+
+
+def service_configuration(name: str) -> dict[str, Any]:
+    """Returns the configuration of a service: the defaults, the file's and the decorator's."""
+    configuration: dict[str, Any] = BentoMLContainer.config.services.get()[name]
+    return configuration
+
+
+def available_cores() -> int:
+    """Returns the cores that BentoML's `workers="cpu_count"` stands for."""
+    return int(system_resources()["cpu"])
+
+
+def tracing_is_exported() -> bool:
+    """Whether the configuration sends spans anywhere."""
+    return bool(BentoMLContainer.config.tracing.exporter_type.get())
+
+
+def starting_server() -> tuple[str, int] | None:
+    """Returns host and port of the server that this process is about to start.
+
+    To be asked when the configuration has been applied, which `bentoml serve` does just before.
+
+    Returns:
+        None in every other process: a worker, a build, a program that starts a server itself.
+    """
+    context = click.get_current_context(silent=True)
+    if context is None or context.command.name != "serve":
+        return None
+    given, configured = context.params, BentoMLContainer.http
+    # An option that is not given is None.
+    host, port = given["host"], given["port"]
+    return (
+        configured.host.get() if host is None else host,
+        configured.port.get() if port is None else port,
+    )
+
+
+def use_metrics_folder(folder: Path) -> None:
+    """Makes a server that this process starts later share its workers' metrics in a folder.
+
+    BentoML empties it at the start, and hands it on as `PROMETHEUS_MULTIPROC_DIR`.
+    """
+    BentoMLContainer.prometheus_multiproc_dir.set(str(folder))
+
+
+def model_store_folder() -> Path:
+    """Returns the folder of the model store."""
+    return Path(BentoMLContainer.model_store_dir.get())
+
+
+def create_model_in(
+    folder: Path, tag: bentoml.Tag, **options: Any
+) -> AbstractContextManager[bentoml.Model]:
+    """Creates a model in another folder than the model store's.
+
+    Args:
+        folder: A folder of the same layout; may be empty.
+        tag: Tag of the model.
+        options: As for `bentoml.models.create`.
+    """
+    return bentoml.models.create(tag, _model_store=ModelStore(folder), **options)
+
+
+def docker_base_image(bento: bentoml.Bento) -> str:
+    """Returns the image that a Bento's own image is built upon."""
+    assert isinstance(bento.info, BentoInfo), "a template of its own makes it this kind"
+    return str(bento.info.docker.base_image)

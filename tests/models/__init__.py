@@ -1,0 +1,1 @@
+"""Models of data sets that scikit-learn ships: the proof that a model is one short folder."""

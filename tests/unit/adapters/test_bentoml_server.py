@@ -1,0 +1,160 @@
+"""What only a worker needs of BentoML's insides does what it is relied upon for."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from typing import Any
+
+import bentoml
+import pytest
+from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
+
+from deploy.processes import ROOT
+from framework.adapters.bentoml_server import (
+    BentoAppFactory,
+    RequestMetricsMiddleware,
+    TimeoutMiddleware,
+    duration_buckets,
+)
+from tests.unit.adapters.service import SERVICE
+
+
+@pytest.fixture
+def factory() -> BentoAppFactory:
+    """The factory of the service's application, as a worker makes it."""
+    SERVICE.inject_config()
+    return BentoAppFactory(SERVICE, is_main=True)
+
+
+def test_app_factory_has_the_instance_while_its_application_runs(
+    factory: BentoAppFactory,
+) -> None:
+    async def run() -> None:
+        app = factory()
+        assert factory.service_instance is None
+        async with app.router.lifespan_context(app):
+            assert isinstance(factory.service_instance, SERVICE.inner)
+            assert bentoml.get_current_service() is factory.service_instance
+        assert factory.service_instance is None
+
+    asyncio.run(run())
+
+
+def test_app_factory_wraps_its_application_in_what_middlewares_names() -> None:
+    class Bare(BentoAppFactory):
+        @property
+        def middlewares(self) -> list[Any]:
+            return list(super().middlewares[:1])
+
+    SERVICE.inject_config()
+
+    app = Bare(SERVICE, is_main=True)()
+
+    assert [middleware.cls for middleware in app.user_middleware] == [RequestMetricsMiddleware]
+
+
+@pytest.mark.parametrize(
+    "known", [RequestMetricsMiddleware, TimeoutMiddleware, OpenTelemetryMiddleware]
+)
+def test_each_middleware_that_is_told_apart_is_among_the_factorys(
+    factory: BentoAppFactory, known: type
+) -> None:
+    assert [middleware.cls for middleware in factory.middlewares].count(known) == 1
+
+
+def test_the_last_middleware_of_the_factory_gives_methods_their_context(
+    factory: BentoAppFactory,
+) -> None:
+    last = factory.middlewares[-1]
+    assert last.kwargs == {"context": SERVICE.context}
+    assert [one.kwargs for one in factory.middlewares].count(last.kwargs) == 1
+
+
+def test_duration_buckets_ascend_to_infinity() -> None:
+    bounds = duration_buckets()
+    assert list(bounds) == sorted({*bounds})
+    assert bounds[-1] == float("inf")
+    assert len(bounds) > 5
+
+
+# In a process of its own: BentoML's series are declared once in a process.
+COUNT = """
+from bentoml import server_context
+from framework.adapters.bentoml_server import BentoAppFactory, metrics_client, request_series
+from tests.unit.adapters.service import SERVICE
+
+SERVICE.inject_config()
+factory = BentoAppFactory(SERVICE, is_main=True)
+client, requests = metrics_client(), request_series()
+client.Counter("own", "A counter of ours.", ["l"]).labels(l="x").inc(3)
+service = {
+    "service_name": server_context.bento_name,
+    "service_version": server_context.bento_version,
+    "runner_name": server_context.service_name,
+}
+endpoint = {"endpoint": "/declared", **service}
+requests.in_progress.labels(**endpoint).set(4)
+requests.total.labels(**endpoint, http_response_code=200).inc(5)
+requests.duration.labels(**endpoint, http_response_code=200).observe(0.25)
+requests.last_timestamp.labels(**service).set_to_current_time()
+factory.batch_size_series.labels(
+    runner_name=server_context.service_name,
+    worker_index=server_context.worker_index,
+    method_name="declared",
+    service_version=server_context.bento_version,
+    service_name=server_context.bento_name,
+).observe(2)
+print(client.generate_latest().decode())
+"""
+
+
+@pytest.fixture(scope="module")
+def exposed(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What `/metrics` tells after each of BentoML's series has been written once."""
+    shared = tmp_path_factory.mktemp("metrics")
+    environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(shared)}
+    done = subprocess.run(
+        [sys.executable, "-c", COUNT],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert not done.returncode, done.stderr
+    return done.stdout
+
+
+def series(exposed: str, name: str) -> list[str]:
+    """The samples of one name."""
+    return [line for line in exposed.splitlines() if line.startswith(f"{name}{{")]
+
+
+def test_metrics_client_makes_metrics_that_the_metrics_page_shows(exposed: str) -> None:
+    assert series(exposed, "own_total") == ['own_total{l="x"} 3.0']
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("bentoml_service_request_in_progress", "4.0"),
+        ("bentoml_service_request_total", "5.0"),
+        ("bentoml_service_request_duration_seconds_sum", "0.25"),
+    ],
+)
+def test_request_series_are_the_ones_bentoml_documents(exposed: str, name: str, value: str) -> None:
+    (sample,) = series(exposed, name)
+    assert 'endpoint="/declared"' in sample
+    assert sample.endswith(f" {value}")
+
+
+def test_request_series_tell_when_the_last_request_came(exposed: str) -> None:
+    (sample,) = series(exposed, "bentoml_service_last_request_timestamp_seconds")
+    assert float(sample.split()[-1]) > 1e9
+
+
+def test_batch_size_series_is_the_one_bentoml_documents(exposed: str) -> None:
+    (sample,) = series(exposed, "bentoml_service_adaptive_batch_size_sum")
+    assert 'method_name="declared"' in sample
+    assert sample.endswith(" 2.0")

@@ -1,0 +1,147 @@
+"""The rows of a table in a model's terms: valid records, and what is true of them."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from framework.fields import fields_of
+from framework.fitting import Examples
+from framework.model import Model
+from framework.records import Records
+from training import targets, validation
+from training.data import Table
+
+Positions = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of one table.
+
+    Attributes:
+        records: The records.
+        target: What is true of them; see `Examples`.
+        classes: Names of the classes, in the order of their positions; empty for numbers.
+    """
+
+    records: Records[Any]
+    target: NDArray[Any]
+    classes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def take(self, positions: Positions) -> "Rows":
+        """Returns some of the rows, in the order given."""
+        records = self.records
+        texts = {name: [values[at] for at in positions] for name, values in records.texts.items()}
+        kept = None if records.rows is None else [records.rows[at] for at in positions]
+        return Rows(
+            Records(records.encoder, records.matrix[positions], texts, kept),
+            self.target[positions],
+            self.classes,
+        )
+
+    def distinct(self) -> "Rows":
+        """Returns the rows without exact duplicates, the first of each kept."""
+        targets_ = _bytes(self.target.reshape(len(self), -1))
+        first: dict[Any, int] = {}
+        for at, key in enumerate(zip(self.keys(), targets_, strict=True)):
+            first.setdefault(key, at)
+        return self.take(np.fromiter(first.values(), dtype=np.intp))
+
+    def without(self, others: "Rows") -> "Rows":
+        """Returns the rows whose records, whatever is true of them, are not among others."""
+        known = set(others.keys())
+        kept = [at for at, key in enumerate(self.keys()) if key not in known]
+        return self.take(np.array(kept, dtype=np.intp))
+
+    def keys(self) -> list[Any]:
+        """Returns something for each record that is equal for equal records only."""
+        texts = self.records.texts.values()
+        return list(zip(_bytes(self.records.matrix), *texts, strict=True))
+
+    def examples(self, model: Model[Any, Any]) -> Examples:
+        """Returns the rows as a model is fitted on them."""
+        return Examples(self.records, model.features(self.records), self.target, self.classes)
+
+
+def read(
+    model: Model[Any, Any],
+    table: Table,
+    *,
+    target: Sequence[str] = (),
+    classes: Sequence[str] = (),
+) -> Rows:
+    """Reads the rows of a table.
+
+    Args:
+        model: Whose records they are.
+        table: The table.
+        target: Names of its target columns; the model's own if not given.
+        classes: The classes that may occur; those of the task, or all that do, if not given.
+
+    Raises:
+        TrainingError: Columns or values are missing or wrong; the message names them.
+    """
+    names = list(target) or model.target
+    classes = classes or getattr(model.task, "classes", ())
+    columns = validation.read(
+        table, [*fields_of(model.table), *targets.target_fields(model, names, classes)]
+    )
+    learnt = {name: columns.pop(name) for name in names}
+    values, classes = targets.encoded(model, learnt, names, classes)
+    return Rows(_records(model, table, columns), values, classes)
+
+
+def _records(model: Model[Any, Any], table: Table, columns: validation.Columns) -> Records[Any]:
+    converted = dict(model.from_table(columns))
+    made_of = " + ".join(columns)
+    if model.table is not model.record:
+        validation.require_values(table, converted, model.encoder.fields, made_of)
+    records = model.encoder.from_columns(converted)
+    if model.encoder.keeps_rows or not all(field.plain for field in model.encoder.fields):
+        return _judged(model, table, records)
+    return records
+
+
+def _judged(model: Model[Any, Any], table: Table, records: Records[Any]) -> Records[Any]:
+    """Has pydantic judge the records, where they have rules of which only it knows."""
+    rows: list[Any] = []
+    refused: dict[str, list[int]] = {}
+    for at in range(len(records)):
+        try:
+            rows.append(model.record.model_validate_json(json.dumps(plain(records, at))))
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            place = ".".join(str(part) for part in first["loc"]) or "record"
+            refused.setdefault(f"column {place}: {first['msg']}", []).append(at)
+    validation.refuse(table, [f"{fault}: {_places(table, at)}." for fault, at in refused.items()])
+    return model.encoder.from_records(rows) if model.encoder.keeps_rows else records
+
+
+def plain(records: Records[Any], at: int) -> dict[str, Any]:
+    """Returns a record as a client would send it, in words of JSON."""
+    if records.rows is not None:
+        found: dict[str, Any] = records.rows[at].model_dump(mode="json")
+        return found
+    texts = {name: values[at] for name, values in records.texts.items()}
+    return records.encoder.decoded(records.matrix[at].tolist(), texts)
+
+
+def _places(table: Table, positions: Sequence[int]) -> str:
+    shown = positions[: validation.SHOWN]
+    unit = table.unit if len(positions) == 1 else f"{table.unit}s"
+    more = len(positions) - len(shown)
+    places = ", ".join(map(str, table.places(shown)))
+    return f"{unit} {places}" + (f" and {more:,} more" if more else "")
+
+
+def _bytes(matrix: NDArray[Any]) -> Iterable[bytes]:
+    # Adding nothing makes one zero of the two that there are.
+    return (row.tobytes() for row in np.ascontiguousarray(matrix + 0))
