@@ -5,16 +5,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from deploy.processes import (
-    ROOT,
-    START_DEADLINE_SECONDS,
-    Child,
-    free_port,
-    is_ready,
-    wait_until,
-)
-
-__all__ = ["ROOT", "START_DEADLINE_SECONDS", "Server", "free_port", "is_ready", "wait_until"]
+from deploy.processes import ROOT, START_DEADLINE_SECONDS, Child, free_port, is_ready
 
 
 class Server(Child):

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pydantic import BaseModel
 
 from framework import Binary, Model, Multiclass
 from framework.answers import answer_fields
@@ -58,5 +59,6 @@ def _target(model: Model[Any, Any], order: pd.Series, rng: random.Random, place:
 
 def _class_names(model: Model[Any, Any]) -> tuple[str, ...]:
     """Names of classes for a model that takes them from its data."""
-    is_number = any(field.kind == "int" for field in answer_fields(model.answer))
+    answer: type[BaseModel] = model.answer
+    is_number = any(field.kind == "int" for field in answer_fields(answer))
     return ("1", "2", "3") if is_number else ("first", "second", "third")

@@ -13,8 +13,9 @@ import pytest
 from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.message_factory import GetMessageClass
 
+from deploy.processes import free_port
 from framework.discovery import find_models
-from tests.processes import Server, free_port
+from tests.processes import Server
 from tests.server.test_start import start_refused
 from tests.tools import require_tool
 

@@ -18,11 +18,12 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 )
 from pydantic import JsonValue
 
+from deploy.processes import ROOT, wait_until
 from framework import ModelCard
 from framework.card import CARD_FILE, GoldenExample
 from framework.discovery import find_models
 from tests.plugin import pins
-from tests.processes import ROOT, Server, wait_until
+from tests.processes import Server
 
 MODELS = find_models()
 PROOF, PROOF_MODELS = "tests.models.service:ProofServer", find_models("tests.models")

@@ -5,8 +5,8 @@ import subprocess
 
 import pytest
 
+from deploy.processes import ROOT
 from framework.discovery import model_names
-from tests.processes import ROOT
 
 # What may tell of particular models: documents, examples, stored results, and other models.
 EXEMPT = ("docs/", "examples/", "load_tests/results/", "tests/models/")

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from deploy.processes import ROOT
 from framework.adapters.lightgbm import LIBRARY, Booster, booster_handle, require_success
-from tests.processes import ROOT
 
 # A tree of one split, in LightGBM's own text format, is made by training on these.
 TRAIN = """

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from deploy.processes import ROOT
 from framework import MAX_ROWS, Binary, FieldError, Model, Regression
 from framework.discovery import ModelNotFoundError, find_model, find_models, model_names
 from framework.recipes.lightgbm import LightGBM
 from framework.recipes.pipeline import Pipeline
-from tests.processes import ROOT
 
 
 class Parcel(BaseModel):
