@@ -8,11 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from deploy.processes import ROOT, START_DEADLINE_SECONDS, free_port, is_ready, wait_until
 from tests.console import commands, run
 from tests.copies import make_copy, reader_environment
 from tests.server.test_readme import assert_like
 
+pytestmark = pytest.mark.copy
 PAGE = ROOT / "docs" / "add-a-model.md"
 SERVE = "make serve"
 _FILE = re.compile(r"^`([^`\n]+)`:\n\n```python\n(.*?)```", re.DOTALL | re.MULTILINE)

@@ -11,6 +11,7 @@ from framework.discovery import model_names
 from tests.console import run
 from tests.copies import make_copy, reader_environment
 
+pytestmark = pytest.mark.copy
 NAME = "made_here"
 PYTHON = ".venv/bin/python"
 

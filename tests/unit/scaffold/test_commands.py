@@ -78,6 +78,7 @@ def test_a_new_model_takes_every_row_of_its_table(kind: str, table: Path, place:
     )
 
 
+@pytest.mark.copy
 def test_what_is_written_passes_the_checks(
     table: Path, place: Path, pytestconfig: pytest.Config
 ) -> None:
