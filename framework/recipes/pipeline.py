@@ -195,7 +195,8 @@ class Pipeline(Model[RecordT, AnswerT]):
 
     def _classes_of(self, estimator: Any) -> tuple[str, ...]:
         """Returns the classes of a fitted estimator by the names that the model gives them."""
-        if isinstance(self.task, Regression | MultiOutput):
+        task = self.task
+        if not isinstance(task, Binary | Multiclass):
             return ()
         if not hasattr(estimator, "predict_proba"):
             raise ModelRefusedError(
@@ -204,10 +205,10 @@ class Pipeline(Model[RecordT, AnswerT]):
             )
         found = [str(one) for one in estimator.classes_]
         positions = [str(at) for at in range(len(found))]
-        names = self.task.classes
+        names = task.classes
         accepted = [positions, list(names)]
-        if isinstance(self.task, Binary):
-            accepted += [["False", "True"], [str(label) for label in self.task.labels]]
+        if isinstance(task, Binary):
+            accepted += [["False", "True"], [str(label) for label in task.labels]]
         elif not names:
             return tuple(found)
         if found not in accepted or len(found) != len(names):

@@ -16,14 +16,18 @@ import pytest
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
     ProtoReflectionDescriptorDatabase,
 )
+from pydantic import JsonValue
 
 from deploy.processes import ROOT, wait_until
 from framework import ModelCard
 from framework.card import CARD_FILE, GoldenExample
 from framework.discovery import find_models
+from tests.plugin import pins
 from tests.processes import Server
 
 MODELS = find_models()
+PROOF, PROOF_MODELS = "tests.models.service:ProofServer", find_models("tests.models")
+NO_OPENMP = "LightGBM needs the OpenMP runtime libgomp.so.1: apt-get install libgomp1"
 Change = Callable[[ModelCard], ModelCard]
 
 
@@ -72,7 +76,7 @@ def test_a_model_that_does_not_reproduce_its_golden_examples_is_refused(
 ) -> None:
     def spoil(card: ModelCard) -> ModelCard:
         first, *rest = card.golden
-        prediction = dict.fromkeys(first.prediction, "something else")
+        prediction: dict[str, JsonValue] = dict.fromkeys(first.prediction, "something else")
         return card.model_copy(
             update={"golden": [GoldenExample(record=first.record, prediction=prediction), *rest]}
         )
@@ -185,44 +189,50 @@ def _counts_models(server: Server) -> bool:
 
 
 @pytest.fixture
-def split(stored_models: dict[str, bentoml.Model]) -> tuple[str, list[str]]:
-    """One of the models, and the others."""
-    first, *others = stored_models
-    if not others:
-        pytest.skip("there is one model only")
-    return first, others
+def proof_store(proof_models: dict[str, bentoml.Model], store: Path) -> dict[str, str]:
+    """The environment of a server of the proof models, with a copy of the store."""
+    return {"BENTOML_HOME": str(store), **pins(proof_models)}
 
 
 def test_a_model_without_a_card_is_refused_and_the_others_can_be_served(
-    store: Path, stored_models: dict[str, bentoml.Model], split: tuple[str, list[str]]
+    proof_store: dict[str, str], proof_models: dict[str, bentoml.Model]
 ) -> None:
-    left_out, others = split
+    left_out, *others = proof_models
     # As `bentoml.lightgbm.save_model` would have stored it.
-    _card(store, stored_models[left_out]).unlink()
-    home, selection = {"BENTOML_HOME": str(store)}, ",".join(others)
-
-    output = start_refused(home)
-
-    assert f"Model {stored_models[left_out].tag} has no {CARD_FILE}" in output
-    assert output.endswith(f"MODELS={selection} serves the others alone.")
-    with Server.start(environment={**home, "MODELS": selection}, workers=2) as server:
-        _assert_serves(server, others, left_out)
-
-
-def test_a_missing_model_is_refused_and_the_others_can_be_served(
-    store: Path, split: tuple[str, list[str]]
-) -> None:
-    left_out, others = split
-    shutil.rmtree(store / "models" / left_out)
+    _card(Path(proof_store["BENTOML_HOME"]), proof_models[left_out]).unlink()
     selection = ",".join(others)
-    environment = {"BENTOML_HOME": str(store), f"{left_out.upper()}_MODEL": ""}
 
-    output = start_refused(environment)
+    output = start_refused(proof_store, target=PROOF)
 
-    assert f"The BentoML store has no model {left_out}:latest" in output
+    assert f"Model {proof_models[left_out].tag} has no {CARD_FILE}" in output
     assert output.endswith(f"MODELS={selection} serves the others alone.")
-    with Server.start(environment={**environment, "MODEL_SERVER_MODELS": selection}) as server:
+    with Server.start(PROOF, environment={**proof_store, "MODELS": selection}) as server:
         _assert_serves(server, others, left_out)
+
+
+def test_missing_models_are_refused_and_the_others_can_be_served(
+    proof_store: dict[str, str], proof_models: dict[str, bentoml.Model]
+) -> None:
+    one, other, *left = proof_models
+    for name in (one, other):
+        shutil.rmtree(Path(proof_store["BENTOML_HOME"]) / "models" / name)
+    selection = ",".join(left)
+
+    output = start_refused(proof_store, target=PROOF)
+    served = subprocess.run(
+        [sys.executable, "-c", "from tests.models import service; print(service.MODELS.names)"],
+        cwd=ROOT,
+        env={**os.environ, **proof_store, "MODELS": selection},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+    for name in (one, other):
+        assert f"The BentoML store has no model {proof_models[name].tag}" in output
+    assert output.endswith(f"MODELS={selection} serves the others alone.")
+    assert served.stdout.strip() == str(left)
 
 
 def _assert_serves(server: Server, served: list[str], left_out: str) -> None:
@@ -231,12 +241,12 @@ def _assert_serves(server: Server, served: list[str], left_out: str) -> None:
         assert [model["name"] for model in client.get("/models").json()] == served
         paths = client.get("/docs.json").json()["paths"]
         for name in served:
-            model = MODELS[name]
+            model = PROOF_MODELS[name]
             body = {model.rows: model.sample}
             assert client.post(f"/{name}/predict", json=body).status_code == 200
             assert client.get(f"/v2/models/{name}").status_code == 200
             assert f"/{name}/predict" in paths
-        body = {MODELS[left_out].rows: MODELS[left_out].sample}
+        body = {PROOF_MODELS[left_out].rows: PROOF_MODELS[left_out].sample}
         assert client.post(f"/{left_out}/predict", json=body).status_code == 404
         assert client.get(f"/models/{left_out}").status_code == 404
         assert client.get(f"/v2/models/{left_out}").status_code == 404
@@ -244,28 +254,26 @@ def _assert_serves(server: Server, served: list[str], left_out: str) -> None:
     with grpc.insecure_channel(server.grpc) as channel:
         services = ProtoReflectionDescriptorDatabase(channel).get_services()
     packages = {service.partition(".")[0] for service in services}
-    assert packages.issuperset(name for name in served if MODELS[name].descriptor)
+    assert packages.issuperset(name for name in served if PROOF_MODELS[name].descriptor)
     assert left_out not in packages
 
 
-def test_the_served_model_can_be_chosen_by_tag(
-    stored_models: dict[str, bentoml.Model], store: Path, spoilt: bentoml.Model
-) -> None:
+def test_the_served_model_can_be_chosen_by_tag(store: Path, spoilt: bentoml.Model) -> None:
     newer = store / "models" / spoilt.tag.name / "newer"
     shutil.copytree(store / "models" / spoilt.tag.path(), newer)
     about = newer / "model.yaml"
     about.write_text(about.read_text().replace(str(spoilt.tag.version), "newer"))
     (store / "models" / spoilt.tag.latest_path()).write_text("newer")
 
-    for tag in (str(spoilt.tag), f"{spoilt.tag.name}:newer"):
-        variable = f"{spoilt.tag.name.upper()}_MODEL"
-        environment = {"BENTOML_HOME": str(store), variable: tag}
-        with Server.start(environment=environment) as server:
-            served = httpx.get(f"{server.url}/models/{spoilt.tag.name}").json()
-            assert served["tag"] == tag
+    pinned = {f"{spoilt.tag.name.upper()}_MODEL": str(spoilt.tag)}
+    with Server.start(environment={"BENTOML_HOME": str(store), **pinned}) as server:
+        served = httpx.get(f"{server.url}/models/{spoilt.tag.name}").json()
+        assert served["tag"] == str(spoilt.tag)
 
 
-def test_a_machine_without_openmp_is_told_in_one_sentence(tmp_path: Path) -> None:
+@pytest.fixture
+def without_openmp(tmp_path: Path) -> str:
+    """A `PYTHONPATH` with which the OpenMP runtime cannot be loaded, and modules that need it."""
     (tmp_path / "sitecustomize.py").write_text(
         "import ctypes\n"
         "class CDLL(ctypes.CDLL):\n"
@@ -281,8 +289,28 @@ def test_a_machine_without_openmp_is_told_in_one_sentence(tmp_path: Path) -> Non
         "@bentoml.service\n"
         "class Boosted: ...\n"
     )
-    path = {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    return f"{tmp_path}:{ROOT}"
 
-    output = start_refused(path, target="boosted:Boosted")
 
-    assert "LightGBM needs the OpenMP runtime libgomp.so.1: apt-get install libgomp1" in output
+def test_a_machine_without_openmp_is_told_in_one_sentence(without_openmp: str) -> None:
+    output = start_refused({"PYTHONPATH": without_openmp}, target="boosted:Boosted")
+
+    assert output.endswith(NO_OPENMP)
+
+
+def test_training_on_a_machine_without_openmp_is_told_in_one_sentence(without_openmp: str) -> None:
+    boosted = next((name for name, model in MODELS.items() if model.framework == "lightgbm"), "")
+    if not boosted:
+        pytest.skip("no model is made of LightGBM")
+    refused = subprocess.run(
+        [sys.executable, "-m", "training", boosted],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": without_openmp},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert refused.returncode == 1
+    assert refused.stdout + refused.stderr == f"{NO_OPENMP}\n"

@@ -7,6 +7,8 @@ one.
 import random
 from typing import Any
 
+import pytest
+
 from framework import Bundle
 from models.attrition import Attrition, Employee
 from models.attrition.tests.cases import EMPLOYEE, EMPLOYEES
@@ -51,6 +53,42 @@ def test_dissatisfaction_of_an_overworked_employee_raises_the_risk(
     assert unhappy.probability > happy.probability
 
 
+@pytest.mark.parametrize(
+    ("leaves", "changes"),
+    [
+        (
+            True,
+            {
+                "satisfaction_level": 0.1,
+                "number_project": 7,
+                "average_monthly_hours": 290,
+                "last_evaluation": 0.9,
+                "time_spend_company": 4,
+            },
+        ),
+        (
+            True,
+            {
+                "satisfaction_level": 0.4,
+                "number_project": 2,
+                "average_monthly_hours": 140,
+                "last_evaluation": 0.5,
+                "time_spend_company": 3,
+            },
+        ),
+        (
+            False,
+            {
+                "satisfaction_level": 0.8,
+                "number_project": 4,
+                "average_monthly_hours": 200,
+                "last_evaluation": 0.7,
+                "time_spend_company": 3,
+            },
+        ),
+    ],
+    ids=["overworked", "under-used", "content"],
+)
 def test_clear_cases_are_judged_right(
     attrition: Bundle[Employee, Attrition], leaves: bool, changes: dict[str, Any]
 ) -> None:

@@ -7,6 +7,7 @@ one.
 import random
 
 import numpy as np
+import pytest
 
 from framework import Bundle
 from models.topics import Text, Topic
@@ -31,6 +32,16 @@ def test_a_texts_topic_does_not_depend_on_the_others(topics: Bundle[Text, Topic]
     )
 
 
+@pytest.mark.parametrize(
+    ("topic", "text"),
+    [
+        ("computer-vision", "Object detection and image segmentation with convolutional networks"),
+        ("natural-language-processing", "Transformers and BERT for text classification"),
+        ("graph-learning", "Graph neural networks for node embeddings"),
+        ("reinforcement-learning", "Deep reinforcement learning agent with policy gradients"),
+        ("time-series", "Time series forecasting of stock prices"),
+    ],
+)
 def test_clear_texts_get_their_topic(topics: Bundle[Text, Topic], topic: str, text: str) -> None:
     assert topics.predict([Text(text=text)])[0].topic == topic
 
