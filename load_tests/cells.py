@@ -64,6 +64,11 @@ def planned(plan: Plan, assigned: Mapping[str, list[str]] = ASSIGNED) -> Plan:
     }
 
 
+def cell(role: str, connections: int, workers: int = 1) -> Cell:
+    """Returns the cell of a role's scenario; where no model plays the role, one never measured."""
+    return Cell(next(iter(named(role)), role), connections, workers)
+
+
 def chosen(
     plan: Plan, serving: Mapping[str, Container[str]], scenarios: Container[str]
 ) -> dict[Cell, list[str]]:

@@ -1,8 +1,7 @@
 """Measures this server of two checkouts, side by side.
 
-Each trains the models on the same data into a store of its own, and serves them by its own code;
-the same load goes to both in turn, round after round. What counts is new / old within a round: a
-redesign should not be slower.
+Each trains on the same data into a store of its own, and serves by its own code; the same load goes
+to both in turn. What counts is new / old within a round: a redesign should not be slower.
 """
 
 import argparse
@@ -30,7 +29,8 @@ from load_tests.systems.bento import SERVER
 from load_tests.terminal import progress
 
 LOADS = (("table-1", 32), ("table-1", 1), ("table-100", 32), ("table-1000", 32), ("text-1", 32))
-Rates = dict[str, dict[str, list[float]]]  # load → side → requests a second in each round
+# Load → side → requests a second in each round.
+Rates = dict[str, dict[str, list[float]]]
 
 
 class Side(Process):
@@ -46,8 +46,8 @@ class Side(Process):
         self.url = f"http://{HOST}:{self.port}"
 
 
+# Puts a server under load; returns requests a second, and how many failed.
 Load = Callable[[Side], tuple[float, int]]
-"""Puts a server under load; returns requests a second, and how many failed."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -77,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     sides[name].require_running()
                     rates.setdefault(what, {}).setdefault(name, []).append(rate)
                     failures += [f"{name}, {what}: {failed} requests failed"] * bool(failed)
-    Console().print(_table(rates), *failures, sep="\n")
+    Console().print(table(rates), *failures, sep="\n")
     return 1 if failures else 0
 
 
@@ -138,13 +138,14 @@ def _typed(path: str, message: bytes, place: Path, seconds: int, side: Side) -> 
     return called.rate, called.failed
 
 
-def _table(rates: Rates) -> Table:
-    table = Table("load", "old, requests/s", "new, requests/s", "new / old: median (range)")
+def table(rates: Rates) -> Table:
+    """Returns what was measured; each ratio is taken within a round."""
+    found = Table("load", "old, requests/s", "new, requests/s", "new / old: median (range)")
     for what, sides in rates.items():
         ratios = [new / old for old, new in zip(sides["old"], sides["new"], strict=True)]
         shown = (Spread.of(sides[name]).show(0) for name in ("old", "new"))
-        table.add_row(what, *shown, Spread.of(ratios).show(2))
-    return table
+        found.add_row(what, *shown, Spread.of(ratios).show(2))
+    return found
 
 
 if __name__ == "__main__":

@@ -47,6 +47,11 @@ def named(role: str, assigned: Mapping[str, list[str]] = ASSIGNED) -> list[str]:
     return [f"{name}-{rows}" for name in assigned[part]]
 
 
+def title(role: str) -> str:
+    """Returns the title of a role's scenario; where no model plays the role, its name."""
+    return next((SCENARIOS[name].title for name in named(role)), role)
+
+
 def requests(scenario: Scenario, data: Data) -> list[Rows]:
     """Returns the rows of every request of a scenario."""
     return blocks(data.rows, scenario.rows, scenario.bodies)

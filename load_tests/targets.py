@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from load_tests.cells import Cell
+from load_tests.cells import Cell, cell
 from load_tests.results import Measurement, Results, Spread, percentile, rate
-from load_tests.scenarios import SCENARIOS, named
+from load_tests.scenarios import title
 
 MOST_GROWTH = 0.05
 MOST_MIB = 220
@@ -31,18 +31,7 @@ class Target:
 _Value = Callable[[Measurement], float]
 _P50, _P99 = percentile("p50"), percentile("p99")
 
-
-def _cell(role: str, connections: int, workers: int = 1) -> Cell:
-    """The cell of a role's scenario (`table-1`); of a role that no model plays, one without any."""
-    return Cell(next(iter(named(role)), role), connections, workers)
-
-
-def _title(role: str) -> str:
-    """What a role's scenario is called."""
-    return SCENARIOS[names[0]].title if (names := named(role)) else role
-
-
-_ONE_ROW = _cell("table-1", 32)
+_ONE_ROW = cell("table-1", 32)
 
 
 def targets(results: Results) -> list[Target]:
@@ -59,30 +48,30 @@ def targets(results: Results) -> list[Target]:
 
 
 def _rates(results: Results) -> list[Target]:
-    one, text = _title("table-1"), _title("text-1")
+    one, text = title("table-1"), title("text-1")
     wanted = [
         (one, "fastapi-tuned", _ONE_ROW, 3.5),
-        (f"{one}, 2 workers", "fastapi-tuned", _cell("table-1", 32, 2), 2.8),
+        (f"{one}, 2 workers", "fastapi-tuned", cell("table-1", 32, 2), 2.8),
         (one, "fastapi-guide", _ONE_ROW, 30),
         (one, "bentoml-stock", _ONE_ROW, 15),
         (one, "empty", _ONE_ROW, 0.45),
-        (text, "fastapi-tuned", _cell("text-1", 32), 4),
-        (_title("table-1000"), "fastapi-tuned", _cell("table-1000", 32), 1.2),
+        (text, "fastapi-tuned", cell("text-1", 32), 4),
+        (title("table-1000"), "fastapi-tuned", cell("table-1000", 32), 1.2),
     ]
     return [
         _ratio(
             results,
             f"{what}: requests/s, server / {other}",
-            ("server", cell, rate),
-            (other, cell, rate),
+            ("server", where, rate),
+            (other, where, rate),
             at_least=least,
         )
-        for what, other, cell, least in wanted
+        for what, other, where, least in wanted
     ]
 
 
 def _latencies(results: Results) -> list[Target]:
-    alone, many = _cell("table-1", 1), _cell("table-1", 128)
+    alone, many = cell("table-1", 1), cell("table-1", 128)
     return [
         _ratio(
             results,

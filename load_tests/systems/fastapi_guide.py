@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framework import MultiOutput
-from load_tests.roles import PRIMARY
+from load_tests.roles import PRIMARY, AnyModel
 from load_tests.systems.base import ROWS_VARIABLE, Dialect, System, uvicorn
 
 if TYPE_CHECKING:
@@ -41,10 +41,13 @@ def _encode(rows: list[dict[str, Any]]) -> str:
     return json.dumps(row)
 
 
-# The guides' way is for one number or category a field, and one target.
-_SUITS = not isinstance(PRIMARY.task, MultiOutput) and all(
-    one.width == 1 and one.length is None for one in PRIMARY.encoder.fields
-)
+def suits(model: AnyModel) -> bool:
+    """Whether the guides' way is one: a number or category in each field, and one target."""
+    return not isinstance(model.task, MultiOutput) and all(
+        one.width == 1 and one.length is None for one in model.encoder.fields
+    )
+
+
 _DIALECT = Dialect(
     "/predict", _encode, lambda reference, rows, answer: reference.check_guide(rows, answer)
 )
@@ -54,5 +57,5 @@ SYSTEM = System(
     "scikit-learn estimator on a one-row DataFrame in every request",
     command=uvicorn("load_tests.systems.fastapi_guide:make_app", "--factory"),
     environment=lambda launch: {ROWS_VARIABLE: str(launch.rows)},
-    dialects={PRIMARY.name: _DIALECT} if _SUITS else {},
+    dialects={PRIMARY.name: _DIALECT} if suits(PRIMARY) else {},
 )

@@ -29,11 +29,12 @@ def make_app() -> "FastAPI":
     app = FastAPI()
     for name, model in MODELS.items():
         stored = bentoml.models.get(os.environ[f"{name.upper()}_MODEL"])
-        _add(app, CONTRACT[name].path, Bundle.load(model, stored))
+        add(app, CONTRACT[name].path, Bundle.load(model, stored))
     return app
 
 
-def _add(app: "FastAPI", path: str, bundle: "Bundle[Any, Any]") -> None:
+def add(app: "FastAPI", path: str, bundle: "Bundle[Any, Any]") -> None:
+    """Adds the route of one model."""
     model = bundle.model
     written_out = _written_out(list(model.answer.model_fields))
 

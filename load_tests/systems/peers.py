@@ -16,7 +16,7 @@ from deploy.processes import ROOT, free_port
 from framework import MultiOutput
 from framework.recipes.lightgbm import LightGBM
 from load_tests.peers import schema
-from load_tests.roles import PRIMARY
+from load_tests.roles import PRIMARY, AnyModel
 from load_tests.systems.base import CONTRACT, Dialect, GrpcDialect, Launch, System
 
 _FOLDER = ROOT / "load_tests" / "peers"
@@ -103,15 +103,15 @@ def _check(reference: Any, rows: list[dict[str, Any]], answer: Any) -> None:
 
 def _environment(launch: Launch) -> dict[str, str]:
     path = launch.folder / "schema.json"
-    path.write_text(json.dumps(_description()), encoding="utf-8")
+    path.write_text(json.dumps(description(PRIMARY)), encoding="utf-8")
     return {"LOAD_TESTS_BOOSTER": launch.booster, schema.VARIABLE: str(path)}
 
 
-def _description() -> dict[str, Any]:
-    """What `load_tests.peers.schema` must know of the primary model."""
+def description(model: AnyModel) -> dict[str, Any]:
+    """Returns what `load_tests.peers.schema` must know of a model."""
     return {
-        "path": CONTRACT[PRIMARY.name].path,
-        "rows": PRIMARY.rows,
+        "path": f"/{model.name}/predict",
+        "rows": model.rows,
         "fields": [
             {
                 "name": one.name,
@@ -120,16 +120,20 @@ def _description() -> dict[str, Any]:
                 "categories": one.categories,
                 "bounds": dict(one.bounds),
             }
-            for one in PRIMARY.encoder.fields
+            for one in model.encoder.fields
         ],
     }
 
 
-_SERVED = (
-    isinstance(PRIMARY, LightGBM)
-    and not isinstance(PRIMARY.task, MultiOutput)
-    and PRIMARY.feature_names == PRIMARY.encoder.names
-)
+def can_serve(model: AnyModel) -> bool:
+    """Whether a model is one LightGBM booster on the very fields of its records."""
+    return (
+        isinstance(model, LightGBM)
+        and not isinstance(model.task, MultiOutput)
+        and model.feature_names == model.encoder.names
+    )
+
+
 _PLAIN = Dialect(CONTRACT[PRIMARY.name].path, CONTRACT[PRIMARY.name].encode, _check)
 _INFERENCE = Dialect(
     f"/v2/models/{PRIMARY.name}/infer",
@@ -141,7 +145,7 @@ _CALLED = GrpcDialect("/inference.GRPCInferenceService/ModelInfer", _tensor_mess
 
 
 def _only(dialect: Dialect) -> dict[str, Dialect]:
-    return {PRIMARY.name: dialect} if _SERVED else {}
+    return {PRIMARY.name: dialect} if can_serve(PRIMARY) else {}
 
 
 PEERS = {
@@ -153,7 +157,7 @@ PEERS = {
             command=_mlserver,
             environment=_environment,
             dialects=_only(_INFERENCE),
-            grpc=_CALLED if _SERVED else None,
+            grpc=_CALLED if can_serve(PRIMARY) else None,
         ),
         System(
             name="litserve",

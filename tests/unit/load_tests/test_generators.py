@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from load_tests import h2load, matrix, open_loop, wrk
-from load_tests.cells import FULL, QUICK, Cell, chosen
+from load_tests import compare, h2load, matrix, open_loop, wrk
+from load_tests.cells import FULL, QUICK, Cell, Plan, cell, chosen, planned
 from load_tests.plots import draw
 from load_tests.report import render
 from load_tests.results import Measurement, Results, rate
+from load_tests.scenarios import ONE, title
 from load_tests.targets import targets
 from load_tests.watch import buckets
 
-CELL = Cell("turnover-1", 32, 1)
+CELL = cell("table-1", 32)
 
 
 def measured(system: str, number: int, rps: float, status: int = 0) -> Measurement:
@@ -59,21 +60,29 @@ def test_ratios_are_taken_within_a_round() -> None:
     assert ratio is not None
     assert (ratio.median, ratio.low, ratio.high) == (3, 2, 4)
     verdicts = {one.measure: one.verdict for one in targets(results)}
-    assert verdicts["turnover, one row: requests/s, server / fastapi-tuned"] == "MISSED"
-    assert verdicts["turnover, one row: requests/s, server / empty"] == "not measured"
+    row = title("table-1")
+    assert verdicts[f"{row}: requests/s, server / fastapi-tuned"] == "MISSED"
+    assert verdicts[f"{row}: requests/s, server / empty"] == "not measured"
+
+
+def test_two_checkouts_are_compared_within_each_round() -> None:
+    table = compare.table({"a load": {"new": [20.0, 30.0, 90.0], "old": [10.0, 60.0, 30.0]}})
+    shown = [next(iter(column.cells)) for column in table.columns]
+    assert shown == ["a load", "30 (10 to 60)", "30 (20 to 90)", "2.00 (0.50 to 3.00)"]
 
 
 def test_a_bad_answer_is_a_failure_of_the_run() -> None:
     results = Results()
     results.measurements.append(measured("server", 1, 100.0, status=3))
-    assert results.failures() == ["server, turnover-1 @32, 1 worker, round 1: 3 status"]
+    assert results.failures() == [f"server, {CELL}, round 1: 3 status"]
+    assert str(Cell("some-1", 32, 2)) == "some-1 @32, 2 workers"
 
 
 def test_a_page_and_its_plots_have_one_name(tmp_path: Path) -> None:
     results = Results()
     for connections in (1, 32):
-        cell = Cell("turnover-1", connections, 1)
-        results.measurements.append(replace(measured("server", 1, 100.0), cell=cell))
+        found = replace(measured("server", 1, 100.0), cell=Cell(ONE.name, connections, 1))
+        results.measurements.append(found)
     page = tmp_path / "another.md"
     page.write_text(
         render(results, {"date": "today"}, matrix.QUICK, draw(results, page)), encoding="utf-8"
@@ -84,11 +93,21 @@ def test_a_page_and_its_plots_have_one_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("plan", [FULL, QUICK])
-def test_every_plan_measures_what_the_targets_need(plan: dict[Cell, tuple[str, ...]]) -> None:
-    assert {"empty", "fastapi-guide", "fastapi-tuned", "bentoml-stock", "server"} <= set(plan[CELL])
-    part = chosen(plan, {"server"}, {"topics-1"})
-    assert all(names == ["server"] for names in part.values())
-    assert {cell.scenario for cell in part} == {"topics-1"}
+def test_every_plan_measures_what_the_targets_need(plan: Plan) -> None:
+    wanted = {"empty", "fastapi-guide", "fastapi-tuned", "bentoml-stock", "server"}
+    assert wanted <= set(plan[Cell("table-1", 32, 1)])
+    assert set(plan[Cell("text-1", 32, 1)]) >= {"fastapi-tuned", "server"}
+
+
+def test_a_part_of_a_plan_has_what_was_asked_for_and_is_served() -> None:
+    plan = planned(FULL, {"table": ["grapes"], "text": ["mail"], "other": ["sums", "more"]})
+    others = {cell.scenario for cell in plan} - {"grapes-1", "grapes-100", "grapes-1000", "mail-1"}
+    assert others == {"sums-1", "more-1"}
+    serving = {"server": ["grapes", "mail"], "empty": ["grapes"]}
+    part = chosen(plan, serving, ["grapes-1", "mail-1"])
+    assert part[Cell("mail-1", 1, 1)] == ["server"]
+    assert part[Cell("grapes-1", 1, 1)] == ["empty", "server"]
+    assert {cell.scenario for cell in part} == {"grapes-1", "mail-1"}
 
 
 def test_buckets_are_differences_of_cumulative_counts() -> None:
