@@ -51,12 +51,16 @@ train: .venv/.train ## Train every model anew (ARGS, for example ARGS="--seed 1"
 	@$(BIN)/python -m training all $(ARGS)
 
 .PHONY: test
-test: .venv/.dev ## Run every test that needs no container (ARGS, for example ARGS="-k schema")
-	@$(BIN)/python -m pytest -m "not container and not kserve" $(ARGS)
+test: .venv/.dev ## Run every test that needs no container and no copy (ARGS, for example ARGS="-k schema")
+	@$(BIN)/python -m pytest -m "not container and not copy and not kserve" $(ARGS)
 
 .PHONY: test-clients
 test-clients: .venv/.dev ## Run the clients of others that need an environment of their own
 	@$(BIN)/python -m pytest -m kserve $(ARGS)
+
+.PHONY: test-copy
+test-copy: .venv/.dev ## Add, take out and train models in copies of the repository, as its pages say
+	@$(BIN)/python -m pytest -m copy $(ARGS)
 
 .PHONY: test-container
 test-container: .venv/.dev ## Build, run, roll and inspect the real image (ARGS, as for test)
@@ -71,7 +75,7 @@ check: .venv/.dev ## Lint, check formatting, types, imports, stubs and scripts; 
 	bash -n .ci/run
 	bash -n deploy/container/base-image
 	$(BIN)/lint-imports
-	@$(BIN)/python -m framework protos --check
+	@$(BIN)/python -m framework protos --check --package models --package tests.models
 
 .PHONY: format
 format: .venv/.dev ## Format the code and apply the safe fixes
@@ -80,7 +84,7 @@ format: .venv/.dev ## Format the code and apply the safe fixes
 
 .PHONY: protos
 protos: .venv/.dev ## Generate the models' .proto files from their types, and all gRPC stubs
-	@$(BIN)/python -m framework protos
+	@$(BIN)/python -m framework protos --package models --package tests.models
 
 .PHONY: new
 new: .venv/.dev ## Make a model of a table (NAME=…, DATA=FILE, TARGET=COLUMN; ARGS for more)

@@ -5,14 +5,7 @@ import bentoml
 from models import attrition, topics
 from models.attrition import Attrition, AttritionExplanation, Employee
 from models.topics import Text, Topic
-from serving import (
-    BATCHED,
-    ModelService,
-    PlainService,
-    ServedModels,
-    load_settings,
-    resources_app,
-)
+from serving import BATCHED, ModelService, PlainService, ServedModels, load_settings, resources_app
 
 SETTINGS = load_settings()
 MODELS = ServedModels.select(attrition.MODEL, topics.MODEL)

@@ -1,4 +1,4 @@
-"""The command line of the framework: `python -m framework new`, `remove` and `protos`."""
+"""The command line of the framework: `python -m framework new`, `add`, `remove`, `protos`."""
 
 import argparse
 import sys
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from framework import protos
-from framework.discovery import find_models
+from framework.discovery import find_model, find_models
 from framework.fields import FieldError
 
 
@@ -32,6 +32,18 @@ def _new(asked: argparse.Namespace) -> str:
 
     draft = new(asked.name, asked.data, asked.target, drop=asked.drop, rows=asked.rows)
     return shown(draft, asked.data)
+
+
+def _add(asked: argparse.Namespace) -> str:
+    from framework.scaffold import add
+
+    model = find_model(asked.name)
+    add(model)
+    explained = f" and explain_{model.name}" if model.explanation else ""
+    return (
+        f"Wrote models/{model.name}/{model.name}.proto with its stubs, and predict_{model.name}"
+        f"{explained} in service.py."
+    )
 
 
 def _remove(asked: argparse.Namespace) -> str:
@@ -68,6 +80,10 @@ def _parser() -> argparse.ArgumentParser:
         "--rows", default="records", metavar="NAME", help="what requests call their records"
     )
     new.set_defaults(run=_new)
+
+    add = commands.add_parser("add", help="serve a model whose folder was written by hand")
+    add.add_argument("name")
+    add.set_defaults(run=_add)
 
     remove = commands.add_parser("remove", help="take a model away")
     remove.add_argument("name")

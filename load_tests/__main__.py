@@ -38,14 +38,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     # Ended from outside, it must still end what it has started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    rows = data.read(options.data, options.texts)
+    environment.require_tools()
+    rows = data.read_all(options.data)
     reference = Reference(rows)
     results = Results()
     effort = _effort(options)
     plan = cells.chosen(
-        cells.QUICK if options.quick else cells.FULL, set(options.systems), set(options.scenarios)
+        cells.planned(cells.QUICK if options.quick else cells.FULL),
+        {name: SYSTEMS[name].dialects for name in options.systems},
+        options.scenarios,
     )
-    stated = environment.describe(reference, rows.sources)
+    stated = environment.describe(reference, rows)
     total = matrix.steps(plan, effort) + FURTHER_STEPS + effort.steady_rounds + 4 * effort.rounds
     with folder() as files, terminal.progress(total) as progress:
         workload = Workload(rows, reference, files)
@@ -95,11 +98,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m load_tests",
         description="Measures this server and others, side by side, on the models of the store.",
-        epilog="Without --data the rows are simulated, and the report says so. Other model "
-        f"servers, each installed on first use: {', '.join(cells.PEERS)}.",
+        epilog="Without --data a model gets the rows it comes with, and the report says so. Other "
+        f"model servers, each installed on first use: {', '.join(cells.PEERS)}.",
     )
-    parser.add_argument("--data", metavar="PATH", help="turnover data to send")
-    parser.add_argument("--texts", metavar="PATH", help="projects to send; default: beside --data")
+    data.add_option(parser, "rows to send")
     parser.add_argument("--quick", action="store_true", help="under two minutes, to the terminal")
     parser.add_argument(
         "--systems", type=_names(SYSTEMS), default=list(OWN), metavar="A,B", help="default: own"

@@ -1,6 +1,10 @@
 """Which systems are measured in which situation: not every combination says something."""
 
-from dataclasses import dataclass
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, replace
+
+from load_tests.roles import ASSIGNED
+from load_tests.scenarios import named
 
 _ALL = ("empty", "fastapi-guide", "fastapi-tuned", "bentoml-stock", "bentoml-lean", "server")
 _CONTRACT = ("fastapi-tuned", "bentoml-stock", "bentoml-lean", "server")
@@ -10,7 +14,7 @@ PEERS = ("mlserver", "litserve", "rayserve")
 
 @dataclass(frozen=True)
 class Cell:
-    """One situation."""
+    """One situation; in a plan its scenario names a role (`table-1`), in results a model."""
 
     scenario: str
     connections: int
@@ -21,40 +25,59 @@ class Cell:
         return f"{self.scenario} @{self.connections}, {self.workers} worker{plural}"
 
 
-FULL: dict[Cell, tuple[str, ...]] = {
-    Cell("turnover-1", 1, 1): ("empty", *_CONTRACT, *PEERS),
-    Cell("turnover-1", 32, 1): (*_ALL, *PEERS),
-    Cell("turnover-1", 128, 1): ("empty", *_CONTRACT, *PEERS),
-    Cell("topics-1", 1, 1): _PAIR,
-    Cell("topics-1", 32, 1): _CONTRACT,
-    Cell("topics-1", 128, 1): _PAIR,
-    Cell("turnover-100", 1, 1): _PAIR,
-    Cell("turnover-100", 32, 1): (*_CONTRACT, *PEERS),
-    Cell("turnover-1000", 1, 1): _PAIR,
-    Cell("turnover-1000", 32, 1): (*_CONTRACT, *PEERS),
-    Cell("turnover-1", 32, 2): _ALL,
-    Cell("turnover-1", 128, 2): _CONTRACT,
-    Cell("topics-1", 32, 2): ("fastapi-tuned", "bentoml-lean", "server"),
-    Cell("turnover-100", 32, 2): _PAIR,
-    Cell("turnover-1000", 32, 2): _PAIR,
+Plan = Mapping[Cell, tuple[str, ...]]
+FULL: Plan = {
+    Cell("table-1", 1, 1): ("empty", *_CONTRACT, *PEERS),
+    Cell("table-1", 32, 1): (*_ALL, *PEERS),
+    Cell("table-1", 128, 1): ("empty", *_CONTRACT, *PEERS),
+    Cell("text-1", 1, 1): _PAIR,
+    Cell("text-1", 32, 1): _CONTRACT,
+    Cell("text-1", 128, 1): _PAIR,
+    Cell("table-100", 1, 1): _PAIR,
+    Cell("table-100", 32, 1): (*_CONTRACT, *PEERS),
+    Cell("table-1000", 1, 1): _PAIR,
+    Cell("table-1000", 32, 1): (*_CONTRACT, *PEERS),
+    Cell("other-1", 32, 1): _PAIR,
+    Cell("table-1", 32, 2): _ALL,
+    Cell("table-1", 128, 2): _CONTRACT,
+    Cell("text-1", 32, 2): ("fastapi-tuned", "bentoml-lean", "server"),
+    Cell("table-100", 32, 2): _PAIR,
+    Cell("table-1000", 32, 2): _PAIR,
 }
-QUICK: dict[Cell, tuple[str, ...]] = {
-    Cell("turnover-1", 1, 1): _PAIR,
+QUICK: Plan = {
+    Cell("table-1", 1, 1): _PAIR,
     # No target is about `bentoml-lean`, and each system takes its time to start.
-    Cell("turnover-1", 32, 1): tuple(name for name in _ALL if name != "bentoml-lean"),
-    Cell("turnover-1", 128, 1): ("server",),
-    Cell("topics-1", 32, 1): _PAIR,
-    Cell("turnover-1000", 32, 1): _PAIR,
-    Cell("turnover-1", 32, 2): _PAIR,
+    Cell("table-1", 32, 1): tuple(name for name in _ALL if name != "bentoml-lean"),
+    Cell("table-1", 128, 1): ("server",),
+    Cell("text-1", 32, 1): _PAIR,
+    Cell("table-1000", 32, 1): _PAIR,
+    Cell("table-1", 32, 2): _PAIR,
 }
+
+
+def planned(plan: Plan, assigned: Mapping[str, list[str]] = ASSIGNED) -> Plan:
+    """Returns a plan with the models in the place of their roles; roles without one fall away."""
+    return {
+        replace(cell, scenario=scenario): systems
+        for cell, systems in plan.items()
+        for scenario in named(cell.scenario, assigned)
+    }
 
 
 def chosen(
-    plan: dict[Cell, tuple[str, ...]], systems: set[str], scenarios: set[str]
+    plan: Plan, serving: Mapping[str, Container[str]], scenarios: Container[str]
 ) -> dict[Cell, list[str]]:
-    """Returns the part of a plan that was asked for."""
-    return {
-        cell: named
-        for cell, names in plan.items()
-        if cell.scenario in scenarios and (named := [name for name in names if name in systems])
-    }
+    """Returns the part of a plan that was asked for.
+
+    Args:
+        plan: With models, not roles.
+        serving: System → the models that it serves.
+        scenarios: Those that were asked for.
+    """
+    found = {}
+    for cell, systems in plan.items():
+        model = cell.scenario.rpartition("-")[0]
+        names = [name for name in systems if name in serving and model in serving[name]]
+        if names and cell.scenario in scenarios:
+            found[cell] = names
+    return found

@@ -1,101 +1,120 @@
-"""The rows that are sent: real ones where their files are given, else simulated ones."""
+"""The rows that are sent: from a file where one is given, else those the model comes with."""
 
-import csv
-from collections.abc import Mapping, Sequence
+import argparse
+import random
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from models.attrition.schema import Employee
-from models.topics.features import project_text
-from models.topics.schema import Text
-from training import simulation
-from training.data import Table, load
+from load_tests.roles import MODELS, PRIMARY, AnyModel
+from training import rows
+from training.data import load, of_source
+from training.errors import TrainingError
 
-TOPICS_FILE = "ml_projects.csv"
 SEED = 7
 
 
 @dataclass(frozen=True)
 class Data:
-    """What is sent, as clients would write it, and where it came from."""
+    """What is sent to one model.
 
-    employees: list[dict[str, Any]]
-    left: list[int]
-    texts: list[dict[str, Any]]
-    sources: dict[str, str]
-
-
-def read(attrition: str | None, topics: str | None) -> Data:
-    """Reads the rows to send.
-
-    Args:
-        attrition: Path of the turnover data; simulated rows if not given.
-        topics: Path of the projects; if not given, `ml_projects.csv` beside the turnover data
-            where it is there, else simulated ones.
+    Attributes:
+        rows: Records, as clients would write them in JSON.
+        target: What is true of each: the position of a class, a number, or several numbers.
+        source: Where they came from, for people.
     """
-    if attrition and not topics and Path(attrition).with_name(TOPICS_FILE).is_file():
-        topics = str(Path(attrition).with_name(TOPICS_FILE))
-    people = load(attrition) if attrition else simulation.attrition()
-    projects = load(topics) if topics else simulation.topics()
-    cells = people.frame.to_dict("records")
-    return Data(
-        employees=[employee(row) for row in cells],
-        left=[int(row["left"]) for row in cells],
-        texts=[
-            {"text": project_text(str(row["title"]), str(row["description"]))}
-            for row in projects.frame.to_dict("records")
-        ],
-        sources={"attrition": _described(people), "topics": _described(projects)},
+
+    rows: list[dict[str, Any]]
+    target: list[Any]
+    source: str
+
+
+def files(arguments: Iterable[str]) -> dict[str, str]:
+    """Reads `NAME=PATH`, or a bare `PATH` for the primary model; returns name → path.
+
+    Raises:
+        ValueError: There is no model of that name.
+    """
+    found = {}
+    for argument in arguments:
+        name, equals, path = argument.partition("=")
+        if not equals or "/" in name:
+            name, path = PRIMARY.name, argument
+        if name not in MODELS:
+            raise ValueError(f"there is no model {name!r}; there are: {', '.join(MODELS)}")
+        found[name] = path
+    return found
+
+
+class FilesOption(argparse.Action):
+    """An option that collects the files given for models; see `files`."""
+
+    def __call__(self, _: Any, namespace: Any, value: Any, __: str | None = None) -> None:
+        """Adds one."""
+        try:
+            added = files([value])
+        except ValueError as error:
+            raise argparse.ArgumentError(self, str(error)) from None
+        setattr(namespace, self.dest, {**getattr(namespace, self.dest), **added})
+
+
+def add_option(parser: argparse.ArgumentParser, purpose: str) -> None:
+    """Adds `--data` to a command line."""
+    parser.add_argument(
+        "--data",
+        action=FilesOption,
+        default={},
+        metavar="[NAME=]PATH",
+        help=f"{purpose}, by default of {PRIMARY.name}; may be given for each model",
     )
 
 
-def employee(cells: Mapping[Any, Any]) -> dict[str, Any]:
-    """Turns the cells of a CSV row into the JSON object of an employee, in our own spelling."""
-    spelt = {
-        "average_monthly_hours": "average_montly_hours",
-        "work_accident": "Work_accident",
-        "department": "sales",
-    }
-    row: dict[str, Any] = {}
-    for name, field in Employee.model_fields.items():
-        value = cells[name] if name in cells else cells[spelt[name]]
-        kind = field.annotation
-        row[name] = kind(value) if kind in (int, float) else value
-    Employee.model_validate(row)
-    return row
+def read_all(paths: Mapping[str, str]) -> dict[str, Data]:
+    """Reads the rows of every model, from the files given for some; see `read`.
+
+    Raises:
+        SystemExit: A model has no rows, or none that can be used.
+    """
+    try:
+        return {name: read(model, paths.get(name)) for name, model in MODELS.items()}
+    except TrainingError as error:
+        raise SystemExit(str(error)) from None
+
+
+def read(model: AnyModel, path: str | None = None) -> Data:
+    """Reads the rows to send to a model.
+
+    Args:
+        model: Which.
+        path: Of a training table of the model; if not given, its own rows are taken.
+
+    Raises:
+        TrainingError: There is neither, or the table is not what the model is trained on.
+    """
+    if path:
+        table = load(path)
+    elif model.data:
+        table = of_source(model.data)
+    else:
+        raise TrainingError(
+            f"The model {model.name} comes without rows: give a table of them, by "
+            f"`--data {model.name}=PATH`."
+        )
+    found = rows.read(model, table)
+    name = Path(table.source).name if path else table.source
+    return Data(
+        rows=[rows.plain(found.records, at) for at in range(len(found))],
+        target=found.target.tolist(),
+        source=f"{name} ({table.kind}), {len(found):,} rows, SHA-256 {table.sha256[:12]}…",
+    )
 
 
 def blocks(rows: Sequence[dict[str, Any]], size: int, count: int) -> list[list[dict[str, Any]]]:
     """Returns `count` different lists of `size` rows, going round the data in a shuffled order."""
-    import random
-
     order = list(range(len(rows)))
     random.Random(SEED).shuffle(order)  # noqa: S311 - an order, not a secret
     return [
         [rows[order[(start * size + offset) % len(order)]] for offset in range(size)]
         for start in range(count)
     ]
-
-
-def write(data: Data, path: Path) -> None:
-    """Writes employees and whether they left, for systems that fit a model of their own."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [*Employee.model_fields, "left"])
-        writer.writeheader()
-        for row, left in zip(data.employees, data.left, strict=True):
-            writer.writerow({**row, "left": left})
-
-
-def valid_text(row: dict[str, Any]) -> bool:
-    """Whether the topics model takes this text."""
-    try:
-        Text.model_validate(row)
-    except ValueError:
-        return False
-    return True
-
-
-def _described(table: Table) -> str:
-    kind = "simulated rows" if table.simulated else Path(table.source).name
-    return f"{kind}, {len(table.frame):,} rows, SHA-256 {table.sha256[:12]}…"

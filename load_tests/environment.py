@@ -2,9 +2,12 @@
 
 import os
 import platform
+import re
 import shlex
+import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +15,7 @@ from pathlib import Path
 import psutil
 
 from deploy.processes import ROOT
+from load_tests.data import Data
 from load_tests.reference import Reference
 
 LIBRARIES = (
@@ -19,8 +23,22 @@ LIBRARIES = (
     *("lightgbm", "scikit-learn", "numpy", "pandas"),
 )
 
+# Load generator → the package that has it.
+TOOLS = {"wrk": "wrk", "h2load": "nghttp2-client"}
 
-def describe(reference: Reference, sources: dict[str, str]) -> dict[str, str]:
+
+def require_tools() -> None:
+    """Makes sure that the load generators are installed.
+
+    Raises:
+        SystemExit: One is not; the message says how to install it.
+    """
+    if missing := [name for name in TOOLS if shutil.which(name) is None]:
+        packages = " ".join(TOOLS[name] for name in missing)
+        raise SystemExit(f"{' and '.join(missing)} not found: apt-get install {packages}")
+
+
+def describe(reference: Reference, data: Mapping[str, Data]) -> dict[str, str]:
     """Returns what to state, name → value."""
     memory = psutil.virtual_memory().total / 2**30
     return {
@@ -33,15 +51,14 @@ def describe(reference: Reference, sources: dict[str, str]) -> dict[str, str]:
         "Python": platform.python_version(),
         "libraries": ", ".join(f"{name} {version(name)}" for name in LIBRARIES),
         "wrk": _first_line(["wrk", "-v"]),
-        "models": f"{reference.attrition_model.tag}, {reference.topics_model.tag}",
-        "turnover rows": sources["attrition"],
-        "topics rows": sources["topics"],
+        "models": ", ".join(reference.tags.values()),
+        **{f"{name} rows": one.source for name, one in data.items()},
     }
 
 
 def _without_folders(arguments: list[str]) -> list[str]:
     """A page to be published should not show where on a disk somebody keeps their data."""
-    return [Path(one).name if Path(one).is_absolute() else one for one in arguments]
+    return [re.sub(r"(^|=)/(.*/)?", r"\1", one) for one in arguments]
 
 
 def _cpu() -> str:

@@ -12,7 +12,7 @@ from load_tests.matrix import Effort, Progress
 from load_tests.open_loop import Opened
 from load_tests.results import Results
 from load_tests.running import Running, Workload, started
-from load_tests.scenarios import SCENARIOS
+from load_tests.scenarios import ONE
 from load_tests.systems import OWN
 from load_tests.watch import buckets, metrics, watching
 
@@ -23,7 +23,6 @@ WATCH_SECONDS = 5.0
 MIB = 2**20
 # What may wait at any moment: the arrivals of this time.
 QUEUE_SECONDS = 0.01
-_SCENARIO = SCENARIOS["turnover-1"]
 
 
 def measure(workload: Workload, effort: Effort, results: Results, progress: Progress) -> None:
@@ -39,7 +38,7 @@ def measure(workload: Workload, effort: Effort, results: Results, progress: Prog
 
 def memory(server: Running, requests: int) -> dict[str, Any]:
     """Memory of the worker at rest, on the way, and after many requests."""
-    url, bodies = server.url(_SCENARIO), server.bodies(_SCENARIO)
+    url, bodies = server.url(ONE), server.bodies(ONE)
     rest = server.process.resident_bytes(WORKER_MODULE)
     samples = {"0": rest / MIB}
     done, failed, spent = 0, 0, 0.0
@@ -66,9 +65,9 @@ def batches(server: Running, seconds: int) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for connections in (1, 32, 128) if seconds else ():
         before = metrics(server.port)
-        wrk.run(server.url(_SCENARIO), server.bodies(_SCENARIO), connections, seconds)
+        wrk.run(server.url(ONE), server.bodies(ONE), connections, seconds)
         found[str(connections)] = buckets(
-            before, metrics(server.port), "model_server_batch_rows", "/attrition/predict"
+            before, metrics(server.port), "model_server_batch_rows", server.dialect(ONE).path
         )
     return {"connections": found}
 
@@ -79,12 +78,10 @@ def steady(server: Running, effort: Effort, progress: Progress) -> dict[str, Any
     Several rounds, each after a look at what the maximum is at that time; the one with the median
     99th percentile stands for all.
     """
-    bodies = server.bodies(_SCENARIO).read_bytes().splitlines()
+    bodies = server.bodies(ONE).read_bytes().splitlines()
     rounds = []
     for number in range(effort.steady_rounds):
-        maximum = wrk.run(
-            server.url(_SCENARIO), server.bodies(_SCENARIO), CONNECTIONS, effort.seconds
-        ).rate
+        maximum = wrk.run(server.url(ONE), server.bodies(ONE), CONNECTIONS, effort.seconds).rate
         offered = SHARE * maximum
         progress(f"open loop, round {number + 1}: {offered:,.0f}/s, {SHARE:.0%} of the maximum")
         before = pace.milliseconds()
@@ -106,10 +103,10 @@ def _offered(
     """What a server makes of requests at a fixed rate."""
     interval = min(WATCH_SECONDS, seconds / 4)
     with (
-        server.sampling(_SCENARIO, 0) as samples,
-        watching(server.process, server.port, "/attrition/predict", interval) as watched,
+        server.sampling(ONE, 0) as samples,
+        watching(server.process, server.port, server.dialect(ONE).path, interval) as watched,
     ):
-        seen = open_loop.run(server.url(_SCENARIO), bodies, offered, seconds, CONNECTIONS)
+        seen = open_loop.run(server.url(ONE), bodies, offered, seconds, CONNECTIONS)
     half = len(watched.queue_rows) // 2
     first, second = watched.queue_rows[:half] or [0.0], watched.queue_rows[half:] or [0.0]
     wrong = [problem for sample in samples if (problem := server.problem(sample))]

@@ -1,29 +1,31 @@
-"""Mixed users with ramp-up, for Locust: people who predict, explain, classify and look around.
+"""Mixed users with ramp-up, for Locust: programs that predict, people who explain and look around.
 
 Against a running server, for example with 200 users, 20 more each second, for two minutes:
 
     .venv/bin/locust -f load_tests/locustfile.py --host http://localhost:3000 \
         --headless --users 200 --spawn-rate 20 --run-time 2m
 
-Without `--headless` Locust shows its page at http://localhost:8089. Rows are simulated, unless
-`LOAD_TESTS_DATA` names the turnover data (projects are then looked for beside it).
+Without `--headless` Locust shows its page at http://localhost:8089. Each model is sent the rows it
+comes with, unless `LOAD_TESTS_DATA` names files: `NAME=PATH`, separated by spaces.
 
 Locust counts the run time from before it has loaded the data, so give it more than a few seconds.
 
-Locust is here for what users do and how the server takes a growing crowd; what it can do at most
-is measured by `python -m load_tests`, whose generators cost less.
+Locust is here for what users do and how the server takes growing concurrency; what it can do at
+most is measured by `python -m load_tests`, whose generators cost less.
 """
 
 import os
 import random
-from typing import Any
+import shlex
 
 from locust import HttpUser, between, task
 
-from load_tests.data import Data, read, valid_text
+from load_tests.data import files, read_all
+from load_tests.roles import MODELS
 
-_DATA: Data = read(os.environ.get("LOAD_TESTS_DATA"), None)
-_TEXTS = [row for row in _DATA.texts if valid_text(row)]
+_DATA = read_all(files(shlex.split(os.environ.get("LOAD_TESTS_DATA", ""))))
+_TABLES = [name for name, model in MODELS.items() if not model.encoder.texts] or list(MODELS)
+_EXPLAINED = [name for name, model in MODELS.items() if model.explanation]
 
 
 class _User(HttpUser):
@@ -32,9 +34,13 @@ class _User(HttpUser):
     abstract = True
     wait_time = between(0.05, 0.5)
 
-    def send(self, path: str, name: str, rows: list[dict[str, Any]]) -> None:
-        """Sends rows; anything but as many answers is a failure."""
-        with self.client.post(path, json={name: rows}, catch_response=True) as response:
+    def ask(self, names: list[str], what: str, count: int) -> None:
+        """Sends rows to one of some models; anything but as many answers is a failure."""
+        (name,) = random.sample(names, 1)
+        data = _DATA[name].rows
+        rows = random.sample(data, min(count, len(data)))
+        body = {MODELS[name].rows: rows}
+        with self.client.post(f"/{name}/{what}", json=body, catch_response=True) as response:
             if response.status_code != 200:
                 response.failure(f"{response.status_code}: {response.text[:200]}")
             elif len(response.json()) != len(rows):
@@ -42,35 +48,31 @@ class _User(HttpUser):
 
 
 class Application(_User):
-    """A program that asks about one employee or one text at a time."""
+    """A program that asks one of the models about one record at a time."""
 
     weight = 8
 
-    @task(6)
+    @task
     def predict(self) -> None:
-        """Judges one employee."""
-        self.send("/attrition/predict", "employees", _some(_DATA.employees, 1))
-
-    @task(3)
-    def topics(self) -> None:
-        """Classifies one text."""
-        self.send("/topics/predict", "texts", _some(_TEXTS, 1))
+        """Asks about one record."""
+        self.ask(list(MODELS), "predict", 1)
 
 
 class Analyst(_User):
-    """A person who looks into a department, and asks why."""
+    """A person who looks into many records at once, and asks why."""
 
     weight = 2
 
     @task(2)
     def predict(self) -> None:
-        """Judges a department."""
-        self.send("/attrition/predict", "employees", _some(_DATA.employees, 200))
+        """Asks about two hundred records."""
+        self.ask(_TABLES, "predict", 200)
 
     @task(3)
     def explain(self) -> None:
-        """Explains a few judgements."""
-        self.send("/attrition/explain", "employees", _some(_DATA.employees, 5))
+        """Has a few answers explained, where a model can."""
+        if _EXPLAINED:
+            self.ask(_EXPLAINED, "explain", 5)
 
     @task(1)
     def models(self) -> None:
@@ -80,7 +82,3 @@ class Analyst(_User):
             self.client.get(
                 f"/models/{model['name']}/performance", name="/models/{name}/performance"
             )
-
-
-def _some(rows: list[dict[str, Any]], count: int) -> list[dict[str, Any]]:
-    return random.sample(rows, count)

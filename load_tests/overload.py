@@ -20,7 +20,7 @@ from load_tests.watch import Watched, watching
 PATH = "/slowed/predict"
 FACTOR = 3
 CONNECTIONS = 96
-# As many as an impatient crowd would open; those of refused requests are free again at once.
+# The concurrency of clients that do not wait; connections of refused requests are free at once.
 MOST_CONNECTIONS = 1_500
 CLOSED_SECONDS = 5
 RECOVERY_SECONDS = 2.0

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from load_tests.cells import Cell
 from load_tests.results import Results, percentile, rate
+from load_tests.scenarios import ONE
 from load_tests.systems import SYSTEMS
 from load_tests.wrk import PERCENTILES
 
@@ -48,7 +49,7 @@ def _throughput(results: Results, axes: "Axes") -> bool:
         spreads = {
             connections: spread
             for connections in CONNECTIONS
-            if (spread := results.spread(name, Cell("turnover-1", connections, 1), rate))
+            if (spread := results.spread(name, Cell(ONE.name, connections, 1), rate))
         }
         if len(spreads) < 2:
             continue
@@ -58,7 +59,7 @@ def _throughput(results: Results, axes: "Axes") -> bool:
         medians = [one.median for one in spreads.values()]
         axes.errorbar(list(spreads), medians, [low, high], marker="o", capsize=3, label=name)
     axes.set(
-        title="Turnover, one row, one worker: median and range",
+        title=f"{ONE.title}, one worker: median and range",
         xlabel="connections",
         ylabel="requests/s",
         xscale="log",
@@ -70,7 +71,7 @@ def _throughput(results: Results, axes: "Axes") -> bool:
 
 
 def _latency(results: Results, axes: "Axes") -> bool:
-    cell = Cell("turnover-1", 32, 1)
+    cell = Cell(ONE.name, 32, 1)
     names = [name for name in SYSTEMS if results.of(name, cell)]
     for name in names:
         spreads = [results.spread(name, cell, percentile(one)) for one in PERCENTILES]
@@ -79,7 +80,7 @@ def _latency(results: Results, axes: "Axes") -> bool:
         label = "server, open loop at 60 % of its maximum"
         axes.plot(PERCENTILES, [steady[one] for one in PERCENTILES], "--", marker="s", label=label)
     axes.set(
-        title="Turnover, one row, one worker, 32 connections: medians over the rounds",
+        title=f"{ONE.title}, one worker, 32 connections: medians over the rounds",
         xlabel="percentile",
         ylabel="milliseconds",
         yscale="log",
@@ -95,7 +96,7 @@ def _batches(results: Results, axes: "Axes") -> bool:
         bounds = [f"{float(bound):g}" for bound in shares]
         axes.plot(bounds, list(shares.values()), marker="o", label=f"{connections} connections")
     axes.set(
-        title="Turnover, one row, one worker: sizes of the batches of `server`",
+        title=f"{ONE.title}, one worker: sizes of the batches of `server`",
         xlabel="rows in a batch, at most",
         ylabel="share of batches",
     )

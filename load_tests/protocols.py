@@ -1,6 +1,7 @@
 """Measurements of the other protocols: typed gRPC, and bulk through Open Inference."""
 
 import http.client
+import math
 import time
 from collections.abc import Callable
 from functools import partial
@@ -10,21 +11,23 @@ from typing import Any
 import grpc
 import numpy as np
 
+from framework.fields import FieldSpec
 from load_tests import h2load, wrk
 from load_tests.matrix import Effort, Progress
-from load_tests.reference import WrongAnswerError
+from load_tests.reference import TOLERANCE, Expected, WrongAnswerError
 from load_tests.results import Results
+from load_tests.roles import ASSIGNED, PRIMARY
 from load_tests.running import Running, Workload, started
-from load_tests.scenarios import SCENARIOS, Rows
+from load_tests.scenarios import ONE, SCENARIOS, Rows
 from load_tests.systems import SYSTEMS
 from load_tests.systems.base import CONTRACT
+from serving.open_inference.tensors import BYTES, DTYPES
 
 CONNECTIONS = 32
 CHECKED_CALLS = 20
 BULK_ROWS = (1_000, 10_000)
-_SCENARIO = SCENARIOS["turnover-1"]
 _JSON = {"Content-Type": "application/json"}
-_INFER = "/v2/models/attrition/infer"
+_INFER = f"/v2/models/{PRIMARY.name}/infer"
 
 
 def measure(
@@ -34,8 +37,8 @@ def measure(
     systems = [SYSTEMS[name] for name in names if name == "fastapi-tuned" or SYSTEMS[name].grpc]
     with started(systems, 1, workload) as running:
         results.extras["grpc"] = _grpc(list(running.values()), effort, progress)
-        if "server" in running:
-            progress("bulk: columns, records, and LightGBM alone")
+        if "server" in running and ASSIGNED["table"]:
+            progress("bulk: columns, records, and the library alone")
             results.extras["bulk"] = bulk(running["server"], workload, effort.bulk_repeats)
 
 
@@ -48,13 +51,13 @@ def _grpc(systems: list[Running], effort: Effort, progress: Progress) -> dict[st
             name = one.system.name
             progress(f"round {number + 1}: {name}, {'gRPC' if one.system.grpc else 'HTTP'}")
             if one.system.grpc is None:
-                url, bodies = one.url(_SCENARIO), one.bodies(_SCENARIO)
+                url, bodies = one.url(ONE), one.bodies(ONE)
                 wrk.run(url, bodies, CONNECTIONS, effort.warm_up)
                 seen = wrk.run(url, bodies, CONNECTIONS, effort.seconds)
                 rates[name].append(seen.rate)
                 problems += [f"{name}: {seen.failed} requests failed"] * bool(seen.failed)
                 continue
-            rows = one.workload.rows(_SCENARIO)[number]
+            rows = one.workload.rows(ONE)[number]
             called = h2load.run(
                 one.grpc_port,
                 one.system.grpc.path,
@@ -75,7 +78,7 @@ def _wrong_calls(running: Running, start: int) -> list[str]:
     problems = []
     with grpc.insecure_channel(f"127.0.0.1:{running.grpc_port}") as channel:
         call: Callable[..., bytes] = channel.unary_unary(dialect.path)
-        requests = running.workload.rows(_SCENARIO)
+        requests = running.workload.rows(ONE)
         for number in range(start, start + CHECKED_CALLS):
             rows = requests[number % len(requests)]
             try:
@@ -87,25 +90,25 @@ def _wrong_calls(running: Running, start: int) -> list[str]:
 
 
 def bulk(server: Running, workload: Workload, repeats: int) -> dict[str, Any]:
-    """End-to-end times of large requests, in turn with LightGBM's own on the same rows."""
-    reference = workload.reference
-    employees = [row for rows in workload.rows(SCENARIOS["turnover-1000"]) for row in rows]
+    """End-to-end times of large requests, in turn with the library's own on the same rows."""
+    expected, dialect = workload.reference[PRIMARY.name], CONTRACT[PRIMARY.name]
+    blocks = workload.rows(SCENARIOS[f"{PRIMARY.name}-1000"])
+    rows = [row for block in blocks for row in block]
     found: dict[str, dict[str, Any]] = {}
     problems = []
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     for count in BULK_ROWS:
-        rows = employees[:count]
-        matrix = reference.matrix(rows)
-        columns, headers = _columns(rows)
-        records = CONTRACT["attrition"].encode(rows).encode()
+        features = expected.features(rows[:count])
+        columns, headers = _columns(rows[:count])
+        records = dialect.encode(rows[:count]).encode()
         measured: dict[str, Callable[[], Any]] = {
             "columns_ms": partial(_ask, connection, _INFER, columns, headers),
-            "records_ms": partial(_ask, connection, CONTRACT["attrition"].path, records, _JSON),
-            "booster_ms": partial(reference.predict, matrix),
+            "records_ms": partial(_ask, connection, dialect.path, records, _JSON),
+            "library_ms": partial(expected.scores, features),
         }
         found[str(count)] = _times(measured, repeats)
         answer, length = _ask(connection, _INFER, columns, headers)
-        problems += _wrong_columns(answer, length, reference.predict(matrix))
+        problems += _wrong_columns(answer, length, expected, rows[:count])
     connection.close()
     return {"rows": found, "repeats": repeats, "problems": problems}
 
@@ -118,11 +121,11 @@ def _times(measured: dict[str, Callable[[], Any]], repeats: int) -> dict[str, An
         work()
         times[name].append(1_000 * (time.perf_counter() - began))
     kept = {name: values[1:] for name, values in times.items()}  # the first one warms up
-    over = [a / b for a, b in zip(kept["columns_ms"], kept["booster_ms"], strict=True)]
+    over = [a / b for a, b in zip(kept["columns_ms"], kept["library_ms"], strict=True)]
     faster = [a / b for a, b in zip(kept["records_ms"], kept["columns_ms"], strict=True)]
     return {
         **{name: median(values) for name, values in kept.items()},
-        "columns_over_booster": median(over),
+        "columns_over_library": median(over),
         "records_over_columns": median(faster),
     }
 
@@ -132,10 +135,15 @@ def _columns(rows: Rows) -> tuple[bytes, dict[str, str]]:
     from tritonclient.http import InferenceServerClient, InferInput
 
     inputs = []
-    for name, first in rows[0].items():
-        datatype = {str: "BYTES", int: "INT64", float: "FP64"}[type(first)]
-        values = np.array([row[name] for row in rows], dtype=_DTYPES[datatype])
-        tensor = InferInput(name, [len(rows)], datatype)
+    for spec in PRIMARY.encoder.fields:
+        datatype = _datatype(spec)
+        missing = "" if datatype == BYTES else math.nan
+        cells = [row.get(spec.name, spec.default) for row in rows]
+        values = np.array(
+            [missing if cell is None else cell for cell in cells],
+            dtype=DTYPES.get(datatype, object),
+        )
+        tensor = InferInput(spec.name, list(values.shape), datatype)
         tensor.set_data_from_numpy(values, binary_data=True)
         inputs.append(tensor)
     body, length = InferenceServerClient.generate_request_body(inputs)
@@ -145,7 +153,16 @@ def _columns(rows: Rows) -> tuple[bytes, dict[str, str]]:
     }
 
 
-_DTYPES: dict[str, Any] = {"BYTES": object, "INT64": np.int64, "FP64": np.float64}
+def _datatype(spec: FieldSpec) -> str:
+    """The datatype that the server offers for a field: a missing number is a NaN of FP64."""
+    kind = spec.kind
+    if kind == "category":
+        kind = "text" if type(spec.categories[0]) is str else "int"
+    if kind == "text":
+        return BYTES
+    if kind == "float" or spec.nullable:
+        return "FP64"
+    return {"int": "INT64", "bool": "BOOL"}[kind]
 
 
 def _ask(
@@ -159,10 +176,18 @@ def _ask(
     return content, int(response.headers.get("Inference-Header-Content-Length", 0))
 
 
-def _wrong_columns(answer: bytes, length: int, expected: Any) -> list[str]:
+def _wrong_columns(answer: bytes, length: int, expected: Expected, rows: Rows) -> list[str]:
     from tritonclient.http import InferResult
 
     result = InferResult.from_response_body(answer, header_length=length)
-    if np.allclose(result.as_numpy("probability"), expected, rtol=0, atol=1e-9):
-        return []
-    return [f"columns of {len(expected)} rows: a probability is wrong"]
+    problems = []
+    for name, values in expected.answers(rows).columns.items():
+        told = result.as_numpy(name)
+        if values.dtype.kind == "f":
+            right = np.allclose(told, values, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True)
+        elif values.dtype.kind == "O":
+            right = [text.decode() for text in told] == values.tolist()
+        else:
+            right = bool((told == values).all())
+        problems += [f"columns of {len(rows)} rows: `{name}` is wrong"] * (not right)
+    return problems

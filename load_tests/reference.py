@@ -1,7 +1,9 @@
-"""The right answers: what the frameworks themselves say about the same rows."""
+"""The right answers: what the libraries themselves say about the same rows."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import bentoml
@@ -11,93 +13,104 @@ import skops.io
 from bentoml.exceptions import NotFound
 from numpy.typing import NDArray
 
+from framework import Answers, Binary, ModelCard, Multiclass, Records
+from framework.fields import FieldSpec
+from framework.recipes.lightgbm import LightGBM
+from framework.recipes.pipeline import MODEL_FILE, Pipeline
 from load_tests.data import Data
-from models.attrition.features import matrix_from_columns
-from models.attrition.predictor import MODEL_FILE as BOOSTER_FILE
-from models.card import ModelCard
-from models.topics.predictor import MODEL_FILE as PIPELINE_FILE
+from load_tests.roles import MODELS, PRIMARY, AnyModel
 
 TOLERANCE = 1e-9
 
+Rows = Sequence[dict[str, Any]]
+Library = Callable[[NDArray[Any]], NDArray[Any]]
+
 
 class WrongAnswerError(Exception):
-    """A system gave another answer than the framework."""
+    """A system gave another answer than the library."""
+
+
+class Expected:
+    """One model of the store, asked directly: no server, no schema, no encoder.
+
+    Args:
+        model: Its definition.
+        stored: What the store has of it.
+    """
+
+    def __init__(self, model: AnyModel, stored: bentoml.Model) -> None:
+        self.model = model
+        self.tag = str(stored.tag)
+        self.card = ModelCard.read(stored)
+        self.files = _model_files(stored)
+        self._library = _library(model, stored, self)
+
+    def features(self, rows: Rows) -> NDArray[Any]:
+        """The feature matrix of the rows, each value put in its place one by one."""
+        fields = self.model.encoder.fields
+        numbers = [[number for one in fields for number in _numbers(one, row)] for row in rows]
+        matrix = np.array(numbers, dtype=np.float64).reshape(len(rows), -1)
+        texts = {name: [row.get(name) for row in rows] for name in self.model.encoder.texts}
+        return self.model.features(Records(self.model.encoder, matrix, texts))
+
+    def scores(self, features: NDArray[Any]) -> NDArray[Any]:
+        """The library's own predictions for a feature matrix, on one thread."""
+        return self._library(features)
+
+    def answers(self, rows: Rows) -> Answers[Any]:
+        """The right answers to the rows."""
+        model = self.model
+        columns = model.columns_of(self.scores(self.features(rows)), self.card)
+        labels = model.task.answer_labels(model.answer, self.card)
+        return Answers(model.answer, columns, labels)
+
+    def check(self, rows: Rows, answers: Any) -> None:
+        """Compares answers, as JSON has them, with the right ones.
+
+        Raises:
+            WrongAnswerError: They differ.
+        """
+        _require_same(self.answers(rows).dicts(), answers, "the answer")
+
+    def check_scores(self, rows: Rows, scores: Any) -> None:
+        """Compares bare predictions, in one list or several, with the library's.
+
+        Raises:
+            WrongAnswerError: They differ.
+        """
+        expected = self.scores(self.features(rows))
+        actual = np.asarray(scores, dtype=np.float64)
+        if actual.size != expected.size:
+            raise WrongAnswerError(f"{actual.size} numbers instead of {expected.size}")
+        if not np.allclose(actual.ravel(), expected.ravel(), rtol=TOLERANCE, atol=TOLERANCE):
+            difference = np.abs(actual.ravel() - expected.ravel()).max()
+            raise WrongAnswerError(f"a prediction is off by {difference:.3g}")
 
 
 class Reference:
-    """The models of the store, asked directly: no server, no schema, none of the predictors.
+    """What is right, for every model.
 
     Args:
-        data: The rows, for the models that systems fit for themselves.
+        data: The rows of each model, for what systems fit for themselves.
 
     Raises:
         SystemExit: The store lacks a model.
     """
 
-    def __init__(self, data: Data) -> None:
-        try:
-            self.attrition_model = bentoml.models.get("attrition:latest")
-            self.topics_model = bentoml.models.get("topics:latest")
-        except NotFound:
-            raise SystemExit(
-                "The BentoML store lacks a model: run `make train` first (BENTOML_HOME names "
-                "the store)."
-            ) from None
-        self.booster_path = self.attrition_model.path_of(BOOSTER_FILE)
-        self._booster = lightgbm.Booster(model_file=self.booster_path)
-        self._pipeline: Any = skops.io.load(self.topics_model.path_of(PIPELINE_FILE))
-        self._threshold = ModelCard.read(self.attrition_model).threshold or 0.0
-        self._data = data
+    def __init__(self, data: Mapping[str, Data]) -> None:
+        stored = {name: _stored(name) for name in MODELS}
+        self.models = {name: Expected(MODELS[name], one) for name, one in stored.items()}
+        self._data = data[PRIMARY.name]
+
+    def __getitem__(self, name: str) -> Expected:
+        return self.models[name]
 
     @property
     def tags(self) -> dict[str, str]:
         """Environment variables that name the exact models."""
-        return {
-            "ATTRITION_MODEL": str(self.attrition_model.tag),
-            "TOPICS_MODEL": str(self.topics_model.tag),
-        }
+        return {f"{name.upper()}_MODEL": one.tag for name, one in self.models.items()}
 
-    def matrix(self, rows: Sequence[dict[str, Any]]) -> NDArray[np.float64]:
-        """The features of the rows."""
-        return matrix_from_columns({name: [row[name] for row in rows] for name in rows[0]})
-
-    def predict(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-        """LightGBM's probability of leaving for each row of a matrix, on one thread."""
-        return np.asarray(self._booster.predict(matrix, num_threads=1))
-
-    def probabilities(self, rows: Sequence[dict[str, Any]]) -> NDArray[np.float64]:
-        """LightGBM's probability of leaving for each row."""
-        return self.predict(self.matrix(rows))
-
-    def check_attrition(self, rows: Sequence[dict[str, Any]], answers: list[Any]) -> None:
-        """Compares answers of `/attrition/predict` with LightGBM's.
-
-        Raises:
-            WrongAnswerError: They differ.
-        """
-        expected = self.probabilities(rows)
-        _require_close(expected, [answer["probability"] for answer in answers])
-        leaves = [answer["leaves"] for answer in answers]
-        if leaves != (expected >= self._threshold).tolist():
-            raise WrongAnswerError("`leaves` does not follow from the probability")
-
-    def check_topics(self, rows: Sequence[dict[str, Any]], answers: list[Any]) -> None:
-        """Compares answers of `/topics/predict` with those of the scikit-learn pipeline.
-
-        Raises:
-            WrongAnswerError: They differ.
-        """
-        expected = self._pipeline.predict_proba([row["text"] for row in rows])
-        names = [str(name) for name in self._pipeline.classes_]
-        if len(answers) != len(rows):
-            raise WrongAnswerError(f"{len(answers)} answers to {len(rows)} rows")
-        for row, answer in zip(expected, answers, strict=True):
-            _require_close(row, [answer["probabilities"][name] for name in names])
-            _require_close([row.max()], [answer["probability"]])
-            if answer["topic"] != names[int(row.argmax())]:
-                raise WrongAnswerError("`topic` is not the most probable one")
-
-    def check_guide(self, rows: Sequence[dict[str, Any]], answer: Any) -> None:
+    def check_guide(self, rows: Rows, answer: Any) -> None:
         """Compares an answer of `fastapi-guide` with its own model, fitted once more here.
 
         Raises:
@@ -106,30 +119,81 @@ class Reference:
         import pandas as pd
 
         expected = self._guide.predict(pd.DataFrame(list(rows)))
-        if answer != {"prediction": expected}:
-            raise WrongAnswerError(f"{answer} instead of {expected}")
+        _require_same({"prediction": expected}, answer, "the answer")
 
     @cached_property
     def _guide(self) -> Any:
-        import pandas as pd
-
         from load_tests.systems.guide_model import GuideModel
 
-        return GuideModel(pd.DataFrame(self._data.employees), self._data.left)
+        return GuideModel(PRIMARY, self._data.rows, self._data.target)
 
 
-def require_probabilities(reference: Reference, rows: Sequence[Any], answers: list[float]) -> None:
-    """Compares bare probabilities with LightGBM's.
+def _stored(name: str) -> bentoml.Model:
+    try:
+        return bentoml.models.get(f"{name}:latest")
+    except NotFound:
+        raise SystemExit(
+            f"The BentoML store (BENTOML_HOME names it) has no model {name}: run "
+            f"`python -m training {name}` first, or `make train` for all models."
+        ) from None
 
-    Raises:
-        WrongAnswerError: They differ.
+
+def _model_files(stored: bentoml.Model) -> list[str]:
+    """LightGBM's files in the order of the outputs: `model.txt`, `model-1.txt` and so on."""
+    found = map(str, Path(stored.path).glob("model*.txt"))
+    return sorted(found, key=lambda path: (len(path), path))
+
+
+def _library(model: AnyModel, stored: bentoml.Model, expected: Expected) -> Library:
+    """Returns what computes the scores of a feature matrix without any code of the framework.
+
+    A model that overrides the recipe is asked itself: nobody else knows what it should say.
     """
-    _require_close(reference.probabilities(rows), answers)
+    if type(model) is LightGBM:
+        boosters = [lightgbm.Booster(model_file=path) for path in expected.files]
+        return lambda features: _alone(
+            [np.asarray(one.predict(features, num_threads=1)) for one in boosters]
+        )
+    if type(model) is Pipeline:
+        pipeline = skops.io.load(stored.path_of(MODEL_FILE))
+        if isinstance(model.task, Binary):
+            return lambda features: np.asarray(pipeline.predict_proba(features)[:, 1])
+        if isinstance(model.task, Multiclass):
+            return lambda features: np.asarray(pipeline.predict_proba(features))
+        return lambda features: np.asarray(pipeline.predict(features))
+    estimator = model.load(stored.path_of, expected.card)
+    return lambda features: model.scores(estimator, features)
 
 
-def _require_close(expected: Any, actual: list[float]) -> None:
-    if len(expected) != len(actual):
-        raise WrongAnswerError(f"{len(actual)} answers to {len(expected)} rows")
-    difference = float(np.abs(np.asarray(expected) - np.asarray(actual)).max())
-    if not difference <= TOLERANCE:
-        raise WrongAnswerError(f"a probability is off by {difference:.3g}")
+def _alone(outputs: list[NDArray[Any]]) -> NDArray[Any]:
+    return outputs[0] if len(outputs) == 1 else np.column_stack(outputs)
+
+
+def _numbers(spec: FieldSpec, row: Mapping[str, Any]) -> list[float]:
+    """Returns the columns of one field of one row, in the matrix."""
+    value = row.get(spec.name, spec.default)
+    if value is None:
+        return [math.nan] * spec.width
+    if spec.kind == "text":
+        return []
+    if spec.kind == "category":
+        return [float(spec.categories.index(value))]
+    return [float(one) for one in value] if spec.length else [float(value)]
+
+
+def _require_same(expected: Any, actual: Any, place: str) -> None:
+    if isinstance(expected, dict) and isinstance(actual, dict):
+        if expected.keys() != actual.keys():
+            raise WrongAnswerError(f"{place} has {sorted(actual)} instead of {sorted(expected)}")
+        for key, value in expected.items():
+            _require_same(value, actual[key], f"`{key}`")
+    elif isinstance(expected, list) and isinstance(actual, list):
+        if len(expected) != len(actual):
+            raise WrongAnswerError(f"{place} has {len(actual)} values instead of {len(expected)}")
+        for value, other in zip(expected, actual, strict=True):
+            _require_same(value, other, place)
+    elif isinstance(expected, float) and isinstance(actual, float | int):
+        if not math.isclose(expected, actual, rel_tol=TOLERANCE, abs_tol=TOLERANCE):
+            raise WrongAnswerError(f"{place} is {actual} instead of {expected}")
+    elif expected != actual or type(expected) is not type(actual):
+        raise WrongAnswerError(f"{place} is {actual!r} instead of {expected!r}")

@@ -6,7 +6,8 @@ from pathlib import Path
 from load_tests.cells import Cell
 from load_tests.matrix import Effort
 from load_tests.results import Results, Spread, percentile, rate
-from load_tests.scenarios import SCENARIOS
+from load_tests.roles import PRIMARY
+from load_tests.scenarios import ONE, SCENARIOS
 from load_tests.systems import SYSTEMS
 from load_tests.targets import targets
 
@@ -68,7 +69,7 @@ are over the rounds.
 
 `wrk` (one thread, closed loop) sends prepared requests in turn, made of different rows:
 {_bodies()}. Beside it one more connection takes an answer aside every 100 ms; each is compared
-with what LightGBM or the scikit-learn pipeline itself says of the same rows, to 1e-9.
+with what the library itself (LightGBM, scikit-learn) says of the same rows, to 1e-9.
 Requests/s count good answers only. In a closed loop a slow answer delays the next request, which
 flatters slow systems; the open loop counts from the moment a request was due instead. Its timer
 counts in milliseconds."""
@@ -149,10 +150,10 @@ def _grpc(results: Results) -> str:
         for name, rates in found["rates"].items()
     )
     return (
-        "`h2load` (4 connections, 8 calls at a time on each) sends one message, turnover, one row, "
+        f"`h2load` (4 connections, 8 calls at a time on each) sends one message, {ONE.title}, "
         "another in each round: it knows no rotating bodies. After each round calls with "
-        "different rows are compared with LightGBM's own answers. The HTTP baseline gets rotating "
-        "rows from `wrk` over 32 connections.\n\n"
+        "different rows are compared with the library's own answers. The HTTP baseline gets "
+        "rotating rows from `wrk` over 32 connections.\n\n"
         + _table(("system", "over", "answers/s: median (range)"), rows)
     )
 
@@ -163,7 +164,7 @@ def _bulk(results: Results) -> str:
     names = {
         "columns_ms": "Open Inference, binary columns, ms",
         "records_ms": "JSON records, ms",
-        "booster_ms": "`Booster.predict` alone, one thread, ms",
+        "library_ms": f"{PRIMARY.framework} alone, one thread, ms",
     }
     rows = (
         (f"{int(count):,}", *(f"{times[name]:.2f}" for name in names))

@@ -5,15 +5,15 @@ import http.client
 import json
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.processes import free_port
-from load_tests import data as rows_of
 from load_tests.data import Data
 from load_tests.processes import Process
 from load_tests.reference import Reference, WrongAnswerError
+from load_tests.roles import PRIMARY
 from load_tests.scenarios import SCENARIOS, Rows, Scenario, requests
 from load_tests.systems import Dialect, Launch, System
 
@@ -25,17 +25,19 @@ class Workload:
     """The prepared requests of all scenarios, in every dialect that is asked for.
 
     Args:
-        data: The rows to send.
+        data: The rows to send to each model.
         reference: Knows the right answers.
         folder: Where the prepared bodies are written.
     """
 
-    def __init__(self, data: Data, reference: Reference, folder: Path) -> None:
+    def __init__(self, data: Mapping[str, Data], reference: Reference, folder: Path) -> None:
         self.reference = reference
         self.folder = folder
-        self.rows_file = folder / "rows.csv"
-        rows_of.write(data, self.rows_file)
-        self._requests = {one.name: requests(one, data) for one in SCENARIOS.values()}
+        self.rows_file = folder / "rows.json"
+        primary = data[PRIMARY.name]
+        content = {"rows": primary.rows, "target": primary.target}
+        self.rows_file.write_text(json.dumps(content), encoding="utf-8")
+        self._requests = {one.name: requests(one, data[one.model]) for one in SCENARIOS.values()}
 
     def rows(self, scenario: Scenario) -> list[Rows]:
         """The rows of each request of a scenario."""
@@ -79,7 +81,7 @@ class Running:
             workers,
             workload.rows_file,
             workload.folder,
-            workload.reference.booster_path,
+            next(iter(workload.reference[PRIMARY.name].files), ""),
         )
         self.port = launch.port
         self.grpc_port = launch.grpc_port

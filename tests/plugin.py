@@ -27,6 +27,7 @@ import pytest  # noqa: E402
 from framework.discovery import find_models  # noqa: E402
 from framework.openmp import MissingOpenMPError, require_openmp  # noqa: E402
 from tests.processes import Server  # noqa: E402
+from tests.tables import write_table  # noqa: E402
 
 pytest_plugins = ["tests.contract.fixtures"]
 
@@ -40,10 +41,18 @@ def pytest_configure() -> None:
 
 
 def trained(package: str) -> dict[str, bentoml.Model]:
-    """Trains every model of a package without a file, in the session's own store; by name."""
+    """Trains every model of a package in the session's own store; by name.
+
+    One that brings no data along is trained on a table made for the tests.
+    """
     import training
 
-    return {name: training.train(model) for name, model in find_models(package).items()}
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, model in find_models(package).items():
+            data = str(write_table(model, Path(folder))) if model.data is None else None
+            found[name] = training.train(model, data=data)
+    return found
 
 
 def pins(models: dict[str, bentoml.Model]) -> dict[str, str]:
@@ -88,7 +97,8 @@ def proof_server(proof_models: dict[str, bentoml.Model]) -> Iterator[Server]:
     """The service of the proof models, with two workers."""
     with contextlib.ExitStack() as stack:
         with pinned(proof_models):
-            running = stack.enter_context(Server.start("tests.models.service:ProofServer", workers=2))
+            start = Server.start("tests.models.service:ProofServer", workers=2)
+            running = stack.enter_context(start)
         yield running
 
 

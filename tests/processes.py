@@ -1,36 +1,11 @@
 """Real servers for tests: started on a free port, awaited by polling, always ended."""
 
 import contextlib
-import os
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from deploy.processes import (
-    ROOT,
-    START_DEADLINE_SECONDS,
-    Child,
-    free_port,
-    is_ready,
-    wait_until,
-)
-
-__all__ = ["ROOT", "START_DEADLINE_SECONDS", "Server", "free_port", "is_ready", "wait_until"]
-
-
-@contextlib.contextmanager
-def _own_home(environment: Mapping[str, str]) -> Iterator[Path]:
-    """A BentoML home for one server, with the stores of the one it would have had.
-
-    A server empties the folder of metrics in its home when it starts, whoever else uses it.
-    """
-    home = Path({**os.environ, **environment}["BENTOML_HOME"])
-    with tempfile.TemporaryDirectory() as own:
-        for store in ("models", "bentos"):
-            (home / store).mkdir(exist_ok=True)
-            (Path(own) / store).symlink_to(home / store)
-        yield Path(own)
+from deploy.processes import ROOT, START_DEADLINE_SECONDS, Child, free_port, is_ready
 
 
 class Server(Child):
@@ -76,17 +51,15 @@ class Server(Child):
         certificate: Path | None = None,
     ) -> "Iterator[Server]":
         """Starts `bentoml serve TARGET`, waits until it is ready, and ends it afterwards."""
-        with _own_home(environment or {}) as home:
-            variables = {
-                "MODEL_SERVER_WORKERS": str(workers),
-                # A test's server has nobody to turn away before it stops.
-                "MODEL_SERVER_DRAIN_SECONDS": "0",
-                **(environment or {}),
-                "BENTOML_HOME": str(home),
-            }
-            with cls(target, variables, folder, certificate) as server:
-                server.wait_until_ready()
-                yield server
+        variables = {
+            "MODEL_SERVER_WORKERS": str(workers),
+            # A test's server has nobody to turn away before it stops.
+            "MODEL_SERVER_DRAIN_SECONDS": "0",
+            **(environment or {}),
+        }
+        with cls(target, variables, folder, certificate) as server:
+            server.wait_until_ready()
+            yield server
 
     def wait_until_ready(self) -> None:
         """Waits until `/readyz` answers 200.

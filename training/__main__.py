@@ -15,6 +15,7 @@ import bentoml
 from framework.discovery import ModelNotFoundError, find_model, model_names
 from framework.fields import FieldError
 from framework.model import Model
+from framework.openmp import MissingOpenMPError
 from training.errors import TrainingError
 from training.importing import import_model
 from training.pipeline import require_data, train
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str] | None = None, package: str = "models") -> int
         package: Where the models are.
 
     Returns:
-        The exit code: 0, 1 if training was refused, or 2 if there is no such model.
+        The exit code: 0, 1 if training was refused or cannot be, or 2 if there is no such model.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None, package: str = "models") -> int
     except (ModelNotFoundError, FieldError) as error:
         print(error, file=sys.stderr)
         return 2
-    except TrainingError as error:
+    except (TrainingError, MissingOpenMPError) as error:
         print(error, file=sys.stderr)
         return 1
 

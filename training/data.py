@@ -7,9 +7,10 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
+import numpy as np
 import pandas as pd
 import requests
 
@@ -92,7 +93,8 @@ def load(source: str) -> Table:
 def of_source(source: Source) -> Table:
     """Makes a table of the rows that a model brings along."""
     # By way of CSV: its bytes are what the hash speaks of, and it is read as a file would be.
-    frame = pd.DataFrame(dict(source.load()))
+    columns = {name: list(values) for name, values in source.load().items()}
+    frame = _flat(pd.DataFrame(columns))
     content = frame.to_csv(index=False, lineterminator="\n").encode()
     frame = csv_format.parse(content, source.name)
     digest = hashlib.sha256(content).hexdigest()
@@ -113,10 +115,24 @@ def _parsed(
     if file_format == "csv":
         return csv_format.parse(content, source), "line"
     try:
-        return pd.read_parquet(io.BytesIO(content)).reset_index(drop=True), "row"
+        return _flat(pd.read_parquet(io.BytesIO(content)).reset_index(drop=True)), "row"
     # PyArrow raises its own errors, OSError or ValueError, depending on what is broken.
     except Exception as error:
         raise TrainingError(f"{source}: not a readable Parquet file: {error}.") from error
+
+
+def _flat(frame: pd.DataFrame) -> pd.DataFrame:
+    """Gives the values of lists columns of their own, `<name>_0`, `<name>_1` and so on."""
+    columns: dict[Any, Any] = {}
+    for name, cells in frame.items():
+        is_list = [isinstance(cell, list | tuple | np.ndarray) for cell in cells]
+        if not any(is_list):
+            columns[name] = cells
+            continue
+        lists = cells[is_list]
+        values = pd.DataFrame(lists.map(list).tolist(), index=lists.index).reindex(frame.index)
+        columns |= {f"{name}_{at}": values[at] for at in values}
+    return pd.DataFrame(columns)
 
 
 def _uncompressed(content: bytes, source: str) -> bytes:

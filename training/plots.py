@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from sklearn.metrics import (
     average_precision_score,
@@ -159,6 +160,7 @@ def errors(truth: Values, predicted: Values, unit: str) -> str:
         axes.hist(predicted - truth, bins="auto", color=ACCENT, rwidth=0.92)
         axes.axvline(0, color=MUTED, linewidth=0.8, linestyle=":")
         axes.set(xlabel=f"Predicted minus true{unit}", ylabel="Rows")
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
 
     return _image(draw)
 

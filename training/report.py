@@ -54,12 +54,13 @@ def render(tag: str, trained: Trained) -> str:
 
 
 def metric(name: str, value: float | None) -> str:
-    """Returns a metric as it is shown: four digits that tell something."""
+    """Returns a metric as it is shown: with four digits or so that tell something."""
     if value is None:
         return "-"
     if name == "rows":
         return f"{value:,.0f}"
-    return f"{value:.4f}" if abs(value) < 10 else f"{value:,.4g}"
+    digits = 4 if abs(value) < 10 else 2 if abs(value) < 1000 else 0
+    return f"{value:,.{digits}f}"
 
 
 @contextmanager

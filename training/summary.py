@@ -25,8 +25,9 @@ def print_summary(model: bentoml.Model, report: Path | None) -> None:
     print(f"\n{model.tag}{MARKS[card.data.kind]}")
     print(f"  data    {_data(card.data)}")
     overall = card.performance["overall"]
-    units = ", ".join(f"{name} in {unit}" for name, unit in card.units.items())
-    _print_table("overall", [units], [overall], [name for name in _METRICS if name in overall])
+    if card.units:
+        print("  units   " + ", ".join(f"{name} in {unit}" for name, unit in card.units.items()))
+    _print_table("overall", [""], [overall], [name for name in _METRICS if name in overall])
     parts = card.classes or (card.target if len(card.target) > 1 else [])
     if parts:
         metrics = [card.performance[name] for name in parts]

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel
 
 from framework.answers import answer_fields
 from framework.fields import FieldSpec
@@ -93,8 +94,8 @@ def require_variety(
     for name, values in zip(names, target.reshape(len(target), -1).T, strict=True):
         if (values == values[0]).all():
             raise TrainingError(
-                f"{source}: column {name} holds {values[0]:g} in all {len(values):,} rows; there "
-                "is nothing to learn where the target does not vary."
+                f"{source}: column {name} holds {values[0]:g} in all {len(values):,} distinct "
+                "rows; there is nothing to learn where the target does not vary."
             )
 
 
@@ -108,8 +109,8 @@ def _require_classes(
         raise TrainingError(f"{column} has a class named {reserved.pop()!r}; give it another name.")
     if sum(count > 0 for count in counts) < 2:
         raise TrainingError(
-            f"{column} holds one class only ({shown[int(target[0])]} in all {len(target):,} rows); "
-            "a classifier needs rows of at least two."
+            f"{column} holds one class only ({shown[int(target[0])]} in all {len(target):,} "
+            "distinct rows); a classifier needs rows of at least two."
         )
     rare = [f"{shown[at]} has {n}" for at, n in enumerate(counts) if n < MIN_ROWS_PER_CLASS]
     if rare:
@@ -121,9 +122,8 @@ def _require_classes(
 
 def _are_numbers(model: Model[Any, Any]) -> bool:
     """Whether the classes of a multiclass model are whole numbers."""
-    return any(
-        field.kind == "int" and field.shape == "single" for field in answer_fields(model.answer)
-    )
+    answer: type[BaseModel] = model.answer
+    return any(field.kind == "int" and field.shape == "single" for field in answer_fields(answer))
 
 
 def _field(name: str, kind: Any, **rules: Any) -> FieldSpec:

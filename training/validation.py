@@ -46,14 +46,17 @@ def read(table: Table, fields: Sequence[FieldSpec]) -> Columns:
     result: Columns = {}
     for field in fields:
         parts = []
+        absent: list[str] = []
         for names in _spellings(field):
             present = [name for name in names if name in table.frame.columns]
             if len(present) != 1:
-                problems.append(_absent(names, present, table))
+                absent.append(_absent(names, present, table))
                 continue
             values, faults = _checked(table, present[0], table.frame[present[0]], field)
             parts.append(values)
             problems += faults
+        # Where all of a list is absent, its first column tells it.
+        problems += absent if parts else absent[:1]
         if field.length is None and parts:
             (result[field.name],) = parts
         elif len(parts) == field.length:
@@ -141,7 +144,8 @@ def allowed(field: FieldSpec) -> str:
     if said.keys() == {"ge", "le"}:
         return f"{noun} from {said['ge']} to {said['le']}{unit}"
     words = {"ge": "of at least", "gt": "above", "le": "of at most", "lt": "below"}
-    return " and ".join([noun, *(f"{words[name]} {value}{unit}" for name, value in said.items())])
+    limited = " and ".join(f"{words[name]} {value}{unit}" for name, value in said.items())
+    return f"{noun} {limited}".rstrip()
 
 
 def _spellings(field: FieldSpec) -> Iterator[list[str]]:
@@ -231,8 +235,7 @@ def _numbers(
     values = numbers.where(~wrong, 0).to_numpy(dtype=np.float64, copy=True)
     values[missing] = empty
     if field.kind == "float" or np.isnan(values).any():
-        # A category is looked up by its value, where None and not NaN is what is missing.
-        return np.where(np.isnan(values), None, values) if field.categories else values
+        return values
     return values.astype(bool if field.kind == "bool" else np.int64)
 
 

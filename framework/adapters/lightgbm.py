@@ -10,9 +10,9 @@ require_openmp()
 # LightGBM imports both to accept their types, which nothing here passes: 60 MB in every worker.
 with without("pandas", "pyarrow"):
     from lightgbm import Booster
-    from lightgbm.basic import _LIB  # type: ignore[attr-defined]
+    from lightgbm.basic import _LIB, LightGBMError  # type: ignore[attr-defined]
 
-__all__ = ["LIBRARY", "Booster", "booster_handle", "require_success"]
+__all__ = ["LIBRARY", "Booster", "LightGBMError", "booster_handle", "require_success"]
 
 LIBRARY: ctypes.CDLL = _LIB
 """The C API (c_api.h), in the instance of the library that LightGBM itself has loaded."""

@@ -120,7 +120,7 @@ def _field(place: str, name: str, annotation: Any) -> Field:
     label = "optional" if nullable else ""
     if _is_model(bare):
         return Field(name, bare.__name__, label)
-    if origin in (list, tuple) and arguments:
+    if origin is list and arguments:
         return Field(name, _field(place, name, arguments[0]).type, "repeated")
     if origin is dict and arguments[0] is str:
         return Field(name, f"map<string, {_field(place, name, arguments[1]).type}>")
@@ -161,12 +161,16 @@ def _rule(spec: FieldSpec) -> str:
         *others, last = map(str, spec.categories)
         parts.append(f"One of {', '.join(others)} or {last}" if others else f"Always {last}")
     limits = {
-        "ge": "at least {:,}" if spec.high is None or "lt" in spec.bounds else "from {:,}",
-        "gt": "above {:,}",
-        "le": "at most {:,}" if spec.low is None or "gt" in spec.bounds else "to {:,}",
-        "lt": "below {:,}",
+        "ge": "at least {}" if spec.high is None or "lt" in spec.bounds else "from {}",
+        "gt": "above {}",
+        "le": "at most {}" if spec.low is None or "gt" in spec.bounds else "to {}",
+        "lt": "below {}",
     }
-    bounds = [words.format(spec.bounds[key]) for key, words in limits.items() if key in spec.bounds]
+    bounds = [
+        words.format(_shown(spec.bounds[key]))
+        for key, words in limits.items()
+        if key in spec.bounds
+    ]
     joint = " " if bounds and bounds[0].startswith("from") else ", "
     parts += [joint.join(bounds)] * bool(bounds)
     shortest, longest = spec.lengths
@@ -176,6 +180,11 @@ def _rule(spec: FieldSpec) -> str:
         parts.append("may be missing")
     rule = "; ".join(parts)
     return rule[:1].upper() + rule[1:]
+
+
+def _shown(limit: float) -> str:
+    # Python may take `Ge(0)` for an equal `Ge(0.0)` that it has met before.
+    return f"{int(limit):,}" if limit == limit // 1 else f"{limit:,}"
 
 
 def _annotation(info: FieldInfo) -> Any:

@@ -3,12 +3,9 @@
 import re
 from typing import Any
 
+from framework.adapters.lightgbm import Booster, LightGBMError
 from framework.card import ModelRefusedError
-from framework.imports import without
 from framework.model import Model
-
-with without("pandas", "pyarrow"):
-    import lightgbm
 
 # Task → objectives whose scores are what the task wants.
 _OBJECTIVES = {
@@ -40,7 +37,7 @@ _TOLD = [
 ]
 
 
-def read(model: Model[Any, Any], content: bytes) -> "lightgbm.Booster":
+def read(model: Model[Any, Any], content: bytes) -> Booster:
     """Returns the booster of a file.
 
     Raises:
@@ -52,8 +49,8 @@ def read(model: Model[Any, Any], content: bytes) -> "lightgbm.Booster":
             "`booster.save_model('model.txt')`."
         )
     try:
-        booster = lightgbm.Booster(model_str=content.decode())
-    except (lightgbm.basic.LightGBMError, UnicodeDecodeError) as error:
+        booster = Booster(model_str=content.decode())
+    except (LightGBMError, UnicodeDecodeError) as error:
         raise ModelRefusedError(f"{model.name}: LightGBM cannot read the file: {error}") from error
     _require_objective(model, content)
     names = booster.feature_name()
@@ -69,7 +66,7 @@ def read(model: Model[Any, Any], content: bytes) -> "lightgbm.Booster":
     return booster
 
 
-def parameters(booster: "lightgbm.Booster") -> dict[str, Any]:
+def parameters(booster: Booster) -> dict[str, Any]:
     """Returns what a file tells of how its model was fitted."""
     return {name: booster.params[name] for name in _TOLD if name in booster.params}
 

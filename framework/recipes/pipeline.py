@@ -168,13 +168,7 @@ class Pipeline(Model[RecordT, AnswerT]):
         if isinstance(self.task, Regression | MultiOutput):
             return cast(Scores, np.asarray(estimator.predict(features), dtype=np.float64))
         probabilities = cast(Scores, estimator.predict_proba(features))
-        if not isinstance(self.task, Multiclass):
-            return probabilities[:, 1]
-        # scikit-learn sorts the classes; the task may have them in another order.
-        found, wanted = estimator.classes_.tolist(), self.task.classes
-        if not wanted or found == list(wanted):
-            return probabilities
-        return probabilities[:, [found.index(name) for name in wanted]]
+        return probabilities[:, 1] if isinstance(self.task, Binary) else probabilities
 
     def _chosen(
         self, features: NDArray[Any], target: NDArray[Any], seed: int, bar: Progress
@@ -201,7 +195,8 @@ class Pipeline(Model[RecordT, AnswerT]):
 
     def _classes_of(self, estimator: Any) -> tuple[str, ...]:
         """Returns the classes of a fitted estimator by the names that the model gives them."""
-        if isinstance(self.task, Regression | MultiOutput):
+        task = self.task
+        if not isinstance(task, Binary | Multiclass):
             return ()
         if not hasattr(estimator, "predict_proba"):
             raise ModelRefusedError(
@@ -210,10 +205,10 @@ class Pipeline(Model[RecordT, AnswerT]):
             )
         found = [str(one) for one in estimator.classes_]
         positions = [str(at) for at in range(len(found))]
-        names = self.task.classes
+        names = task.classes
         accepted = [positions, list(names)]
-        if isinstance(self.task, Binary):
-            accepted += [["False", "True"], [str(label) for label in self.task.labels]]
+        if isinstance(task, Binary):
+            accepted += [["False", "True"], [str(label) for label in task.labels]]
         elif not names:
             return tuple(found)
         if found not in accepted or len(found) != len(names):

@@ -97,10 +97,25 @@ def module_code(draft: Draft, root: Path) -> str:
     return formatted(code, root)
 
 
-def method_code(draft: Draft, root: Path) -> str:
-    """Returns the code of the service's method, as it stands in the class."""
-    code = _environment().get_template("method.py.jinja").render(**vars(draft))
-    lines = formatted(code, root, LINE_LENGTH - _INDENT).splitlines()
+def methods_code(
+    name: str, rows: str, record: str, answer: str, explanation: str, root: Path
+) -> str:
+    """Returns the code of the service's methods, as it stands in the class.
+
+    Args:
+        name: Name of the model.
+        rows: What requests call their records.
+        record: Name of the record's type.
+        answer: Name of the answer's type.
+        explanation: Name of the explanation's type, if the model has one.
+        root: The folder whose settings say how code is formatted.
+    """
+    template = _environment().get_template("methods.py.jinja")
+    code = template.render(
+        name=name, rows=rows, record=record, answer=answer, explanation=explanation
+    )
+    # ruff keeps two empty lines between functions, one between methods.
+    lines = formatted(code, root, LINE_LENGTH - _INDENT).replace("\n\n\n", "\n\n").splitlines()
     return "".join(f"{' ' * _INDENT if line else ''}{line}\n" for line in lines)
 
 

@@ -12,12 +12,12 @@ from typing import Any
 from framework import protos
 from framework.discovery import ROOT
 from framework.model import Model
-from framework.scaffold.code import Draft, method_code, module_code, type_names
+from framework.scaffold.code import Draft, methods_code, module_code, type_names
 from framework.scaffold.errors import ScaffoldError
 from framework.scaffold.features import Feature, feature_of
 from framework.scaffold.naming import require_name
 from framework.scaffold.question import question_of
-from framework.scaffold.service_file import Part, names_in, with_model, without_model
+from framework.scaffold.service_file import Part, names_in, serves, with_model, without_model
 from framework.scaffold.table import Table
 
 PACKAGE = "models"
@@ -62,9 +62,8 @@ def new(
     require_name(rows, "the rows of a request", ["self"])
     draft = drafted(name, Table.read(data), targets, drop, rows, names_in(service))
     with _staged(draft, root) as staged:
-        types = sorted((draft.answer, draft.record))
-        part = Part(name, types, method_code(draft, root))
-        service = with_model(service, part)
+        methods = methods_code(name, rows, draft.record, draft.answer, "", root)
+        service = with_model(service, Part(name, [draft.record, draft.answer], methods))
         staged.rename(folder)
         try:
             _replace(root / SERVICE, service)
@@ -72,6 +71,41 @@ def new(
             shutil.rmtree(folder)
             raise
     return draft
+
+
+def add(model: Model[Any, Any], root: Path = ROOT) -> None:
+    """Puts a model whose folder was written by hand into service.py, and makes its contract.
+
+    Args:
+        model: The model.
+        root: The folder that holds `models/` and service.py.
+
+    Raises:
+        ScaffoldError: It is in service.py already, or its types cannot be named there; nothing was
+            written.
+        FieldError: One of its types has no form in protobuf; nothing was written.
+        ProtoError: The compiler of `.proto` files is missing; nothing was written.
+    """
+    service = root.joinpath(SERVICE).read_text(encoding="utf-8")
+    if serves(service, model.name):
+        raise ScaffoldError(f"service.py serves {model.name!r} already.")
+    require_name(model.name, "a model", names_in(service))
+    record, answer = model.record.__name__, model.answer.__name__
+    explanation = model.explanation.__name__ if model.explanation else ""
+    types = [name for name in (record, answer, explanation) if name]
+    module = importlib.import_module(model.package)
+    for name in types:
+        if not hasattr(module, name):
+            raise ScaffoldError(
+                f"{model.package} has no name {name}: import the type in its __init__.py, for "
+                "service.py to take it from there."
+            )
+        if name in names_in(service):
+            raise ScaffoldError(f"{name} means something else in service.py: rename the type.")
+    methods = methods_code(model.name, model.rows, record, answer, explanation, root)
+    service = with_model(service, Part(model.name, types, methods))
+    protos.write([model], root)
+    _replace(root / SERVICE, service)
 
 
 def drafted(

@@ -18,7 +18,7 @@ _TEXTS = (
 def samples(features: Sequence[Feature]) -> list[dict[str, Any]]:
     """Returns some valid records, none of them a row of the table.
 
-    The last one has no values where there may be none. There are fewer records, but at least one,
+    Values that may be missing are so in one of them. There are fewer records, but at least one,
     where nearly every record that is possible stands in the table.
     """
     rows = set(zip(*(feature.values for feature in features), strict=True))
@@ -27,8 +27,9 @@ def samples(features: Sequence[Feature]) -> list[dict[str, Any]]:
         choices = [_rotated(_examples(feature), first) for feature in features]
         candidates = itertools.islice(itertools.product(*choices), _ATTEMPTS)
         record = next((one for one in candidates if one not in rows and one not in found), None)
-        if record or (first == -1 and not found):
-            found.append(record or tuple(choice[0] for choice in choices))
+        if record is not None:
+            found.append(record)
+    found = found or [tuple(_examples(feature)[0] for feature in features)]
     names = [feature.name for feature in features]
     return [dict(zip(names, record, strict=True)) for record in found]
 

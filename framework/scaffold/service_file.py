@@ -16,13 +16,13 @@ class Part:
 
     Attributes:
         name: Name of the model.
-        types: Types that its method names.
-        method: Code of the method, indented.
+        types: Types that its methods name.
+        methods: Code of the methods, indented.
     """
 
     name: str
     types: Sequence[str]
-    method: str
+    methods: str
 
 
 def names_in(text: str) -> set[str]:
@@ -38,8 +38,13 @@ def names_in(text: str) -> set[str]:
     return bound
 
 
+def serves(text: str, name: str) -> bool:
+    """Returns whether the service has a method for a model."""
+    return any(_methods(text, name))
+
+
 def with_model(text: str, part: Part) -> str:
-    """Returns the service with a model: its imports, its selection and its method.
+    """Returns the service with a model: its imports, its selection and its methods.
 
     Raises:
         ScaffoldError: The service has no place for it.
@@ -50,7 +55,7 @@ def with_model(text: str, part: Part) -> str:
     text = _selecting(text, lambda models: [*models, f"{part.name}.MODEL"])
     lines = text.splitlines(keepends=True)
     end = _service_class(text).end_lineno or 0
-    return "".join([*lines[:end], "\n", part.method, *lines[end:]])
+    return "".join([*lines[:end], "\n", part.methods, *lines[end:]])
 
 
 def without_model(text: str, name: str) -> str:

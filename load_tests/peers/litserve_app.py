@@ -1,4 +1,4 @@
-"""The turnover model on LitServe: `python -m load_tests.peers.litserve_app PORT WORKERS`."""
+"""A LightGBM model on LitServe: `python -m load_tests.peers.litserve_app PORT WORKERS`."""
 
 import os
 import sys
@@ -8,24 +8,24 @@ import lightgbm
 import litserve  # type: ignore[import-not-found]
 import numpy as np
 
-from models.attrition.features import matrix
-from models.attrition.schema import EmployeesRequest
+from load_tests.peers.schema import Schema
 
 MAX_BATCH_SIZE = 128
 # Short: a lone request should not wait long for company.
 BATCH_SECONDS = 0.001
 
 
-class Turnover(litserve.LitAPI):  # type: ignore[misc]
-    """Judges employees, with the schema and features of the service."""
+class Boosted(litserve.LitAPI):  # type: ignore[misc]
+    """Scores records, with a schema and an encoder like the service's."""
 
     def setup(self, _device: str) -> None:
         """Loads the booster that the others serve."""
+        self._schema = Schema.read()
         self._booster = lightgbm.Booster(model_file=os.environ["LOAD_TESTS_BOOSTER"])
 
     def decode_request(self, request: dict[str, Any]) -> Any:
         """Validates and encodes the rows of one request."""
-        return matrix(EmployeesRequest.model_validate(request).employees)
+        return self._schema.matrix(self._schema.request.model_validate(request))
 
     def batch(self, inputs: list[Any]) -> tuple[Any, list[int]]:
         """Joins the rows of several requests, and keeps in mind how many each had."""
@@ -34,22 +34,22 @@ class Turnover(litserve.LitAPI):  # type: ignore[misc]
     def predict(self, batch: tuple[Any, list[int]]) -> list[Any]:
         """Scores all rows at once."""
         rows, counts = batch
-        probabilities = np.asarray(self._booster.predict(rows, num_threads=1))
-        return np.split(probabilities, np.cumsum(counts)[:-1])
+        scores = np.asarray(self._booster.predict(rows, num_threads=1))
+        return np.split(scores, np.cumsum(counts)[:-1])
 
     def unbatch(self, output: list[Any]) -> list[Any]:
         """Gives every request its own."""
         return output
 
-    def encode_response(self, output: Any) -> list[float]:
-        """Writes the probabilities of one request."""
-        probabilities: list[float] = output.tolist()
-        return probabilities
+    def encode_response(self, output: Any) -> list[Any]:
+        """Writes the scores of one request."""
+        scores: list[Any] = output.tolist()
+        return scores
 
 
 if __name__ == "__main__":
-    api = Turnover(
-        max_batch_size=MAX_BATCH_SIZE, batch_timeout=BATCH_SECONDS, api_path="/attrition/predict"
+    api = Boosted(
+        max_batch_size=MAX_BATCH_SIZE, batch_timeout=BATCH_SECONDS, api_path=Schema.read().path
     )
     workers = int(sys.argv[2])
     server = litserve.LitServer(api, accelerator="cpu", workers_per_device=workers, fast_queue=True)

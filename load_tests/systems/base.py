@@ -4,8 +4,11 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from load_tests.roles import MODELS
 
 if TYPE_CHECKING:
     from load_tests.reference import Reference
@@ -23,13 +26,13 @@ class Launch:
     grpc_port: int
     workers: int
     rows: Path
-    """CSV file of employees and whether they left."""
+    """JSON file of the primary model's `rows` and `target`."""
 
     folder: Path
     """For the files that the start needs."""
 
     booster: str
-    """Path of the LightGBM model."""
+    """Path of the primary model's LightGBM file; empty if it has none."""
 
 
 @dataclass(frozen=True)
@@ -39,17 +42,17 @@ class Dialect:
     path: str
     encode: "Callable[[Rows], str]"
     check: "Callable[[Reference, Rows, Any], None]"
-    """Raises `WrongAnswerError` for a decoded answer that is not the framework's."""
+    """Raises `WrongAnswerError` for a decoded answer that is not the library's."""
 
 
 @dataclass(frozen=True)
 class GrpcDialect:
-    """How the turnover model is called over gRPC."""
+    """How the primary model is called over gRPC."""
 
     path: str
     encode: "Callable[[Rows], bytes]"
     check: "Callable[[Reference, Rows, bytes], None]"
-    """Raises `WrongAnswerError` for a response that is not the framework's."""
+    """Raises `WrongAnswerError` for a response that is not the library's."""
 
 
 @dataclass(frozen=True)
@@ -64,23 +67,20 @@ class System:
     """Model → how to ask it; a model that is missing is not served."""
 
     grpc: GrpcDialect | None = None
-    most_rows: int = 1_000_000
-    """Most rows that a request may have."""
 
 
-def _check_attrition(reference: "Reference", rows: "Rows", answer: Any) -> None:
-    reference.check_attrition(rows, answer)
+def encoded(name: str, rows: "Rows") -> str:
+    """Returns the body of a request to a model."""
+    return json.dumps({MODELS[name].rows: rows})
 
 
-def _check_topics(reference: "Reference", rows: "Rows", answer: Any) -> None:
-    reference.check_topics(rows, answer)
+def _checked(name: str, reference: "Reference", rows: "Rows", answer: Any) -> None:
+    reference[name].check(rows, answer)
 
 
 CONTRACT = {
-    "attrition": Dialect(
-        "/attrition/predict", lambda rows: json.dumps({"employees": rows}), _check_attrition
-    ),
-    "topics": Dialect("/topics/predict", lambda rows: json.dumps({"texts": rows}), _check_topics),
+    name: Dialect(f"/{name}/predict", partial(encoded, name), partial(_checked, name))
+    for name in MODELS
 }
 """The contract of the service, which the systems comparable with it keep too."""
 

@@ -1,15 +1,11 @@
 """`bentoml-stock`, `bentoml-lean` and `server`: the same service in three configurations."""
 
 import sys
-from typing import TYPE_CHECKING
 
 from framework.adapters.bentoml import model_store_folder
-from load_tests.scenarios import Rows
-from load_tests.systems.base import CONTRACT, GrpcDialect, Launch, System
-from models.attrition import attrition_pb2
-
-if TYPE_CHECKING:
-    from load_tests.reference import Reference
+from load_tests.roles import PRIMARY
+from load_tests.systems.base import CONTRACT, Launch, System
+from load_tests.systems.typed import typed
 
 # Without a version: BentoML checks the file against two schemas, which want different ones.
 _LEAN = """\
@@ -39,17 +35,6 @@ def _environment(launch: Launch, **settings: str) -> dict[str, str]:
         "MODEL_SERVER_DRAIN_SECONDS": "0",
         **own,
     }
-
-
-def _message(rows: Rows) -> bytes:
-    message: bytes = attrition_pb2.EmployeesRequest(employees=rows).SerializeToString()
-    return message
-
-
-def _check_message(reference: "Reference", rows: Rows, response: bytes) -> None:
-    answers = attrition_pb2.PredictResponse.FromString(response).ListFields()[0][1]
-    told = [{"probability": one.probability, "leaves": one.leaves} for one in answers]
-    reference.check_attrition(rows, told)
 
 
 def _stock(launch: Launch) -> dict[str, str]:
@@ -83,5 +68,5 @@ SERVER = System(
     command=_command,
     environment=_environment,
     dialects=CONTRACT,
-    grpc=GrpcDialect("/attrition.v1.AttritionService/Predict", _message, _check_message),
+    grpc=typed(PRIMARY),
 )

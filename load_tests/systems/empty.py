@@ -3,9 +3,10 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from load_tests.systems.base import Dialect, System, nothing, uvicorn
+from load_tests.roles import PRIMARY
+from load_tests.systems.base import CONTRACT, Dialect, System, nothing, uvicorn
 
-_BODY = b'[{"probability":0.5,"leaves":true}]'
+_BODY = b'[{"number":0.5,"reached":true}]'
 _START = {
     "type": "http.response.start",
     "status": 200,
@@ -25,16 +26,11 @@ async def app(
     await send(_REST)
 
 
-def _encode(rows: list[dict[str, Any]]) -> str:
-    import json
-
-    return json.dumps({"employees": rows})
-
-
 def _check(_reference: Any, _rows: Any, answer: Any) -> None:
-    assert answer == [{"probability": 0.5, "leaves": True}]
+    assert answer == [{"number": 0.5, "reached": True}]
 
 
+_ASKED = CONTRACT[PRIMARY.name]
 SYSTEM = System(
     name="empty",
     what="an empty ASGI app on the same uvicorn: the limit",
@@ -43,6 +39,5 @@ SYSTEM = System(
         *("--loop", "uvloop", "--http", "httptools", "--lifespan", "off", "--no-access-log"),
     ),
     environment=nothing,
-    dialects={"attrition": Dialect("/attrition/predict", _encode, _check)},
-    most_rows=1,
+    dialects={PRIMARY.name: Dialect(_ASKED.path, _ASKED.encode, _check)},
 )

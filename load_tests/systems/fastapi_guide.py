@@ -7,8 +7,11 @@ alike; the second is twice as fast here, because threads would only compete for 
 
 import json
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from framework import MultiOutput
+from load_tests.roles import PRIMARY
 from load_tests.systems.base import ROWS_VARIABLE, Dialect, System, uvicorn
 
 if TYPE_CHECKING:
@@ -21,15 +24,14 @@ def make_app() -> "FastAPI":
     from fastapi import FastAPI
 
     from load_tests.systems.guide_model import GuideModel
-    from models.attrition.schema import Employee
 
-    frame = pd.read_csv(os.environ[ROWS_VARIABLE])
-    model = GuideModel(frame.drop(columns="left"), frame["left"].tolist())
+    content = json.loads(Path(os.environ[ROWS_VARIABLE]).read_text(encoding="utf-8"))
+    model = GuideModel(PRIMARY, content["rows"], content["target"])
     app = FastAPI()
 
     @app.post("/predict")
-    async def predict(employee: Employee) -> dict[str, int]:
-        return {"prediction": model.predict(pd.DataFrame([employee.model_dump()]))}
+    async def predict(record: PRIMARY.record) -> dict[str, Any]:  # type: ignore[name-defined]
+        return {"prediction": model.predict(pd.DataFrame([record.model_dump()]))}
 
     return app
 
@@ -39,18 +41,18 @@ def _encode(rows: list[dict[str, Any]]) -> str:
     return json.dumps(row)
 
 
+# The guides' way is for one number or category a field, and one target.
+_SUITS = not isinstance(PRIMARY.task, MultiOutput) and all(
+    one.width == 1 and one.length is None for one in PRIMARY.encoder.fields
+)
+_DIALECT = Dialect(
+    "/predict", _encode, lambda reference, rows, answer: reference.check_guide(rows, answer)
+)
 SYSTEM = System(
     name="fastapi-guide",
-    what="FastAPI as the public guides write it: one-hot encoding and `LGBMClassifier.predict` "
-    "of a one-row DataFrame in every request",
+    what="FastAPI as the public guides write it: one-hot encoding and the `predict` of LightGBM's "
+    "scikit-learn estimator on a one-row DataFrame in every request",
     command=uvicorn("load_tests.systems.fastapi_guide:make_app", "--factory"),
     environment=lambda launch: {ROWS_VARIABLE: str(launch.rows)},
-    dialects={
-        "attrition": Dialect(
-            "/predict",
-            _encode,
-            lambda reference, rows, answer: reference.check_guide(rows, answer),
-        )
-    },
-    most_rows=1,
+    dialects={PRIMARY.name: _DIALECT} if _SUITS else {},
 )

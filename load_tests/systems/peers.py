@@ -1,7 +1,8 @@
 """`mlserver`, `litserve` and `rayserve`: other model servers, batching on, optional.
 
 Each runs in an environment of its own, made on first use from the versions pinned in
-`load_tests/peers/<name>.txt`. They serve the turnover model only.
+`load_tests/peers/<name>.txt`. They serve the primary model only, where it is one LightGBM booster
+on the features that its records are encoded to.
 """
 
 import json
@@ -12,6 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from deploy.processes import ROOT, free_port
+from framework import MultiOutput
+from framework.recipes.lightgbm import LightGBM
+from load_tests.peers import schema
+from load_tests.roles import PRIMARY
 from load_tests.systems.base import CONTRACT, Dialect, GrpcDialect, Launch, System
 
 _FOLDER = ROOT / "load_tests" / "peers"
@@ -52,8 +57,8 @@ def _mlserver(launch: Launch) -> list[str]:
         "parallel_workers": launch.workers if launch.workers > 1 else 0,
     }
     model = {
-        "name": "attrition",
-        "implementation": "load_tests.peers.mlserver_runtime.Turnover",
+        "name": PRIMARY.name,
+        "implementation": "load_tests.peers.mlserver_runtime.Boosted",
         "max_batch_size": 128,
         "max_batch_time": 0.001,
     }
@@ -63,12 +68,10 @@ def _mlserver(launch: Launch) -> list[str]:
 
 
 def _tensor(rows: list[dict[str, Any]]) -> str:
-    from models.attrition.features import FEATURES, matrix_from_columns
-
-    columns = {name: [row[name] for row in rows] for name in FEATURES}
-    features = matrix_from_columns(columns)
+    records = [PRIMARY.record.model_validate(row) for row in rows]
+    features = PRIMARY.features(PRIMARY.encoder.from_records(records))
     tensor = {
-        "name": "employees",
+        "name": PRIMARY.rows,
         "datatype": "FP64",
         "shape": list(features.shape),
         "data": features.ravel().tolist(),
@@ -82,7 +85,7 @@ def _tensor_message(rows: list[dict[str, Any]]) -> bytes:
     tensor = json.loads(_tensor(rows))["inputs"][0]
     contents = {"fp64_contents": tensor.pop("data")}
     request = pb.ModelInferRequest(
-        model_name="attrition", inputs=[{**tensor, "contents": contents}]
+        model_name=PRIMARY.name, inputs=[{**tensor, "contents": contents}]
     )
     return request.SerializeToString()
 
@@ -95,23 +98,51 @@ def _check_tensor(reference: Any, rows: list[dict[str, Any]], response: bytes) -
 
 
 def _check(reference: Any, rows: list[dict[str, Any]], answer: Any) -> None:
-    from load_tests.reference import require_probabilities
-
-    require_probabilities(reference, rows, answer)
+    reference[PRIMARY.name].check_scores(rows, answer)
 
 
 def _environment(launch: Launch) -> dict[str, str]:
-    return {"LOAD_TESTS_BOOSTER": launch.booster}
+    path = launch.folder / "schema.json"
+    path.write_text(json.dumps(_description()), encoding="utf-8")
+    return {"LOAD_TESTS_BOOSTER": launch.booster, schema.VARIABLE: str(path)}
 
 
-_PLAIN = {"attrition": Dialect("/attrition/predict", CONTRACT["attrition"].encode, _check)}
-_INFERENCE = {
-    "attrition": Dialect(
-        "/v2/models/attrition/infer",
-        _tensor,
-        lambda reference, rows, answer: _check(reference, rows, answer["outputs"][0]["data"]),
-    )
-}
+def _description() -> dict[str, Any]:
+    """What `load_tests.peers.schema` must know of the primary model."""
+    return {
+        "path": CONTRACT[PRIMARY.name].path,
+        "rows": PRIMARY.rows,
+        "fields": [
+            {
+                "name": one.name,
+                "kind": one.kind,
+                "nullable": one.nullable,
+                "categories": one.categories,
+                "bounds": dict(one.bounds),
+            }
+            for one in PRIMARY.encoder.fields
+        ],
+    }
+
+
+_SERVED = (
+    isinstance(PRIMARY, LightGBM)
+    and not isinstance(PRIMARY.task, MultiOutput)
+    and PRIMARY.feature_names == PRIMARY.encoder.names
+)
+_PLAIN = Dialect(CONTRACT[PRIMARY.name].path, CONTRACT[PRIMARY.name].encode, _check)
+_INFERENCE = Dialect(
+    f"/v2/models/{PRIMARY.name}/infer",
+    _tensor,
+    lambda reference, rows, answer: _check(reference, rows, answer["outputs"][0]["data"]),
+)
+
+_CALLED = GrpcDialect("/inference.GRPCInferenceService/ModelInfer", _tensor_message, _check_tensor)
+
+
+def _only(dialect: Dialect) -> dict[str, Dialect]:
+    return {PRIMARY.name: dialect} if _SERVED else {}
+
 
 PEERS = {
     one.name: one
@@ -121,24 +152,22 @@ PEERS = {
             what="MLServer, adaptive batching, Open Inference over HTTP with one float64 tensor",
             command=_mlserver,
             environment=_environment,
-            dialects=_INFERENCE,
-            grpc=GrpcDialect(
-                "/inference.GRPCInferenceService/ModelInfer", _tensor_message, _check_tensor
-            ),
+            dialects=_only(_INFERENCE),
+            grpc=_CALLED if _SERVED else None,
         ),
         System(
             name="litserve",
-            what="LitServe, batching, the service's schema and features",
+            what="LitServe, batching, a schema and an encoder like the service's",
             command=_module("litserve"),
             environment=_environment,
-            dialects=_PLAIN,
+            dialects=_only(_PLAIN),
         ),
         System(
             name="rayserve",
-            what="Ray Serve, batching, the service's schema and features",
+            what="Ray Serve, batching, a schema and an encoder like the service's",
             command=_module("rayserve"),
             environment=_environment,
-            dialects=_PLAIN,
+            dialects=_only(_PLAIN),
         ),
     )
 }

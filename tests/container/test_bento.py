@@ -8,8 +8,9 @@ import pytest
 import requests
 import yaml
 
+from deploy.processes import ROOT
 from tests.container.conftest import Measured, deploy, reported
-from tests.processes import ROOT, Server
+from tests.processes import Server
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ import pytest
 import requests
 
 from deploy.engine import Engine
+from deploy.processes import wait_until
 from deploy.running import HTTP_PORT, Container
 from tests.container.conftest import Measured
-from tests.processes import wait_until
 
 READY_SECONDS = 10
 HEALTH_SECONDS = 60

@@ -8,13 +8,14 @@ from typing import Any
 import bentoml
 import pytest
 
+from framework.discovery import find_models
 from tests.contract.columns import BinaryColumns, GrpcColumns
-from tests.contract.conftest import booster, pipeline, threshold
 from tests.contract.surfaces import GrpcSurface, HttpSurface, Surface
 from tests.contract.test_contract import *  # noqa: F403 (the suite itself)
 from tests.processes import Server
 
-__all__ = ["booster", "pipeline", "threshold"]
+# A Bento holds the served models, not the proofs.
+CONTRACT_MODELS = find_models()
 
 # Where it runs, and over which protocol.
 PLACES = ("bento_server", "container", "pod")

@@ -16,10 +16,10 @@ import yaml
 from deploy.bento import MEGABYTE
 from deploy.engine import Engine
 from deploy.image import image_size
+from deploy.processes import ROOT
 from deploy.running import Container
 from tests.container.conftest import CANARY, IMAGE_NAME, Measured
 from tests.container.test_bento import pinned
-from tests.processes import ROOT
 
 LARGEST_SHARE = 0.6
 # What is a secret by its form. A package may hold the words, but not a key behind them.

@@ -13,13 +13,13 @@ import pytest
 
 import training
 from deploy.engine import Engine
+from deploy.processes import wait_until
 from deploy.running import Container
 from tests.container.conftest import IMAGE_NAME, Measured, deploy, reported
 from tests.container.load import Load, grpc_load, http_load
 from tests.container.proxy import Proxy
 from tests.contract.cases import EMPLOYEES
 from tests.contract.conftest import encode
-from tests.processes import wait_until
 
 REQUESTS = 20_000
 LOAD_DEADLINE_SECONDS = 120

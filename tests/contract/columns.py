@@ -230,6 +230,8 @@ def _columns(model: Model[Any, Any], records: list[Any]) -> list[Column]:
     if not all(isinstance(record, dict) for record in records):
         pytest.skip("a row that is no object has no columns")
     names = dict.fromkeys(name for record in records or model.sample for name in record)
+    if not names:
+        pytest.skip("a request without tensors has no rows")
     known = {name: field for field in model.encoder.fields for name in field.names}
     return [_column(name, known.get(name), records) for name in names]
 

@@ -64,7 +64,8 @@ def _scores(card: dict[str, Any], stored: bentoml.Model, features: NDArray[Any])
     probabilities = pipeline.predict_proba(features)
     if card["task"] == "binary":
         return probabilities[:, 1:]
-    return probabilities[:, [list(pipeline.classes_).index(name) for name in card["classes"]]]
+    assert pipeline.classes_.tolist() in (card["classes"], list(range(len(card["classes"]))))
+    return probabilities
 
 
 def _answer(card: dict[str, Any], fields: dict[str, Any], scores: NDArray[Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The surfaces under test, for the suite of all models and for each model's own tests."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -10,6 +10,7 @@ from tests.contract.cases import refused
 from tests.contract.columns import BinaryColumns, GrpcColumns, JsonColumns
 from tests.contract.surfaces import GrpcSurface, HttpSurface, LocalSurface, Surface
 
+Test = TypeVar("Test", bound=Callable[..., None])
 Fixture = Callable[[str], Any]
 """Returns a fixture by its name."""
 
@@ -30,6 +31,16 @@ def is_proof(model: Model[Any, Any]) -> bool:
     return model.package.startswith("tests.")
 
 
+def for_models(condition: Callable[[Model[Any, Any]], object]) -> Callable[[Test], Test]:
+    """Has a test of the contract run only for the models that it can be said of."""
+
+    def marked(test: Test) -> Test:
+        test.condition = condition  # type: ignore[attr-defined]
+        return test
+
+    return marked
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Gives each test of the contract each model, and each request that is to be refused.
 
@@ -38,6 +49,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     models = getattr(metafunc.module, "CONTRACT_MODELS", None)
     if models is None or "model" not in metafunc.fixturenames:
         return
+    condition = getattr(metafunc.function, "condition", bool)
+    models = {name: model for name, model in models.items() if condition(model)}
     if "case" in metafunc.fixturenames:
         cases = [(model, case) for model in models.values() for case in refused(model)]
         names = [f"{model.name}: {case.name}" for model, case in cases]

@@ -2,13 +2,7 @@
 
 import bentoml
 
-from serving import (
-    BATCHED,
-    ModelService,
-    ServedModels,
-    load_settings,
-    resources_app,
-)
+from serving import BATCHED, ModelService, ServedModels, load_settings, resources_app
 from tests.models import breast_cancer, diabetes, linnerud, wine
 from tests.models.breast_cancer import Diagnosis, Nuclei
 from tests.models.diabetes import Patient, Progression
@@ -38,7 +32,7 @@ class ProofServer:
     @bentoml.on_deployment
     @staticmethod
     def preflight() -> None:
-        """Ends the start, with one clear message, before any worker fails for itself."""
+        """Ends the start with one sentence where a model must not be served: no worker is made."""
         MODELS.load()
 
     @bentoml.api(route="/breast_cancer/predict", input_spec=breast_cancer.MODEL.request, **BATCHED)

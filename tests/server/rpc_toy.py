@@ -6,7 +6,6 @@ import bentoml
 from pydantic import BaseModel
 
 from serving import ModelService, load_settings
-from serving.grpc.server import require_free_port
 from tests.server import toy_pb2
 
 SETTINGS = load_settings()
@@ -34,12 +33,6 @@ class RpcToy:
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
-
-    @bentoml.on_deployment
-    @staticmethod
-    def preflight() -> None:
-        """Looks whether the port is free."""
-        require_free_port(SETTINGS)
 
     @bentoml.api(route="/toy/sleep", batchable=True, max_batch_size=8, max_latency_ms=20_000)
     async def sleep(self, rows: list[Row]) -> list[str]:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import ROOT, Server
+from deploy.processes import ROOT
+from tests.processes import Server
 
 CLIENTS = Path(__file__).parent / "clients"
 KSERVE = ROOT / ".venv-kserve"

@@ -12,11 +12,12 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
+from deploy.processes import wait_until
 from serving.open_inference.tensors import encode
 from tests.contract.cases import EMPLOYEE, EMPLOYEES
 from tests.contract.columns import BinaryColumns, ColumnSurface, GrpcColumns, JsonColumns
 from tests.contract.surfaces import GrpcSurface, HttpSurface, Surface
-from tests.processes import Server, wait_until
+from tests.processes import Server
 
 TEXT = {"name": "text", "datatype": "BYTES", "shape": [1], "data": ["graph networks"]}
 

@@ -7,7 +7,8 @@ import bentoml
 import psutil
 import requests
 
-from tests.processes import Server, wait_until
+from deploy.processes import wait_until
+from tests.processes import Server
 
 
 def test_liveness_fails_when_a_worker_is_lost_for_good(

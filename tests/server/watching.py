@@ -5,7 +5,8 @@ from collections.abc import Callable
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.processes import Server, wait_until
+from deploy.processes import wait_until
+from tests.processes import Server
 
 DEADLINE_SECONDS = 15
 

@@ -66,7 +66,9 @@ class RegressionEvaluation(Evaluation):
     @property
     def reading(self) -> str:
         """See `Evaluation`."""
-        return f"{errors_reading(self.unit)} always saying {self.mean:,.4g}, the mean."
+        return (
+            f"{errors_reading(self.unit)} always saying {self.mean:,.4g}, the mean of the target."
+        )
 
     @property
     def target_facts(self) -> list[tuple[str, str]]:

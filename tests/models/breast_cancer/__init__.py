@@ -34,8 +34,7 @@ class Diagnosis(BaseModel):
 
 def _images() -> dict[str, Any]:
     data = load_breast_cancer()
-    # A list takes a column of the table for each of its values.
-    names = [f"{field}_{place}" for field in Nuclei.model_fields for place in range(10)]
+    names = [f"{group}_{at}" for group in Nuclei.model_fields for at in range(10)]
     columns = dict(zip(names, data.data.T, strict=True))
     return {**columns, "diagnosis": data.target_names[data.target]}
 

@@ -8,8 +8,9 @@ from typing import Any
 import httpx
 import psutil
 
+from deploy.processes import wait_until
 from tests.contract.cases import EMPLOYEE
-from tests.processes import Server, wait_until
+from tests.processes import Server
 from tests.server.operation.driving import Servers
 from tests.server.watching import Scrape, wait
 

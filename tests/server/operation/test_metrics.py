@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import bentoml
 import httpx
 
+from deploy.processes import wait_until
 from tests.contract.cases import EMPLOYEE
-from tests.processes import wait_until
 from tests.server.operation.driving import Servers
 from tests.server.watching import Scrape
 

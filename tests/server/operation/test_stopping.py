@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from tests.processes import Server, wait_until
+from deploy.processes import wait_until
+from tests.processes import Server
 from tests.server.operation.driving import TOY, start_sleeping
 from tests.server.watching import DEADLINE_SECONDS, wait
 

@@ -10,13 +10,13 @@ import bentoml
 import pytest
 from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
 
+from deploy.processes import ROOT
 from framework.adapters.bentoml_server import (
     BentoAppFactory,
     RequestMetricsMiddleware,
     TimeoutMiddleware,
     duration_buckets,
 )
-from tests.processes import ROOT
 from tests.unit.adapters.service import SERVICE
 
 

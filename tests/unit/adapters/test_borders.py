@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import ROOT
+from deploy.processes import ROOT
 
 ADAPTERS = ROOT / "framework" / "adapters"
 FOLDERS = ("serving", "training", "models", "deploy", "framework", "load_tests")

@@ -8,8 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from framework.adapters.lightgbm import LIBRARY, Booster, booster_handle, require_success
-from tests.processes import ROOT
+from deploy.processes import ROOT
+from framework.adapters.lightgbm import (
+    LIBRARY,
+    Booster,
+    LightGBMError,
+    booster_handle,
+    require_success,
+)
 
 # A tree of one split, in LightGBM's own text format, is made by training on these.
 TRAIN = """
@@ -96,3 +102,9 @@ def test_its_import_brings_neither_pandas_nor_pyarrow(model_file: Path) -> None:
         "sys.exit(len({'pandas', 'pyarrow'} & set(sys.modules)))"
     )
     subprocess.run([sys.executable, "-c", code, model_file], cwd=ROOT, check=True)
+
+
+def test_what_lightgbm_cannot_read_raises_its_own_error() -> None:
+    """`LightGBMError` is what a file that is none ends in, so that it can be told as a sentence."""
+    with pytest.raises(LightGBMError):
+        Booster(model_str="tree\nnothing of a model")

@@ -9,8 +9,8 @@ from pathlib import Path
 import prometheus_client
 import pytest
 
+from deploy.processes import ROOT
 from framework.adapters.prometheus import add_observations
-from tests.processes import ROOT
 
 FINE = (1.0, 2.0, 4.0, 5.0, 8.0)
 COARSE = (2.0, 5.0)

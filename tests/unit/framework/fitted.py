@@ -25,7 +25,10 @@ def examples_of(model: Model[Any, Any]) -> Examples:
     """The rows of a model's own data set."""
     assert model.data is not None
     table = model.data.load()
-    columns = model.from_table(table)
+    columns = dict(model.from_table(table))
+    for field in model.encoder.fields:
+        if field.length is not None:
+            columns[field.name] = np.column_stack([table[name] for name in field.columns])
     records = model.encoder.from_columns(columns)
     classes: tuple[str, ...] = ()
     targets = [np.asarray(table[name]) for name in model.target]

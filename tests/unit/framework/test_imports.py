@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
+from deploy.processes import ROOT
 from framework.imports import without
-from tests.processes import ROOT
 
 
 def test_a_module_is_hidden_inside_and_back_afterwards() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from deploy.processes import ROOT
 from framework import MAX_ROWS, Binary, FieldError, Model, Regression
 from framework.discovery import ModelNotFoundError, find_model, find_models, model_names
 from framework.recipes.lightgbm import LightGBM
@@ -27,6 +28,7 @@ class Price(BaseModel):
     price: float
 
 
+OTHER = f"from tests.models.{model_names('tests.models')[0]} import MODEL"
 PARCEL: dict[str, Any] = {"width": 2.0, "height": 3.0, "label": "a"}
 
 
@@ -128,28 +130,29 @@ def test_parts_that_do_not_fit_are_refused(changes: dict[str, Any], sentence: st
 
 
 def test_the_folders_are_the_models() -> None:
+    folder = ROOT / "tests" / "models"
     names = model_names("tests.models")
 
-    assert names == ["breast_cancer", "diabetes", "linnerud", "wine"]
+    assert names == sorted(one.name for one in folder.iterdir() if (one / "__init__.py").is_file())
     found = find_models("tests.models")
     assert list(found) == names
     for name, one in found.items():
         assert isinstance(one, Model)
         assert one.name == name
         assert one.package == f"tests.models.{name}"
-        assert one.folder.name == name
+        assert one.folder == folder / name
         assert one.description.endswith(".")
         assert one is find_model(name, "tests.models")
 
 
 def test_a_model_that_is_not_there_is_told_with_those_that_are() -> None:
-    with pytest.raises(ModelNotFoundError, match="breast_cancer, diabetes, linnerud, wine"):
+    with pytest.raises(ModelNotFoundError, match=", ".join(model_names("tests.models"))):
         find_model("weather", "tests.models")
     with pytest.raises(ModelNotFoundError, match="there is none yet"):
         find_model("weather", "tests.unit.framework")
 
 
-@pytest.mark.parametrize("content", ["", "MODEL = 7", "from tests.models.wine import MODEL"])
+@pytest.mark.parametrize("content", ["", "MODEL = 7", OTHER])
 def test_a_folder_without_a_model_of_its_name_is_refused(
     content: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

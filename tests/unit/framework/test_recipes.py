@@ -192,7 +192,7 @@ def test_classes_in_an_order_of_the_tasks_own_keep_their_probabilities() -> None
     answers = bundle.predict(records)
 
     expected = fitted.estimator.predict(model.features(records))
-    assert [answer.kind for answer in answers] == expected.tolist()
+    assert [answer.kind for answer in answers] == [CLASSES[at] for at in expected]
     assert all(max(one.chances, key=one.chances.__getitem__) == one.kind for one in answers)
     assert list(answers[0].chances) == list(CLASSES)
 

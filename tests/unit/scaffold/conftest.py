@@ -15,7 +15,7 @@ SERVICE = '''"""The Bento service: which models are served, and under which type
 
 import bentoml
 
-from serving import ServedModels, load_settings, preflight
+from serving import ServedModels, load_settings
 
 SETTINGS = load_settings()
 MODELS = ServedModels.select()
@@ -33,7 +33,7 @@ class ModelServer:
     @staticmethod
     def preflight() -> None:
         """Ends a start that would fail."""
-        preflight(SETTINGS, MODELS)
+        MODELS.load()
 '''
 
 ROWS = 60

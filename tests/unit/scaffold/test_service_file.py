@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from framework.discovery import ROOT
-from framework.scaffold.code import Draft, method_code, type_names
+from framework.scaffold.code import methods_code, type_names
 from framework.scaffold.errors import ScaffoldError
-from framework.scaffold.question import Question
 from framework.scaffold.service_file import Part, names_in, with_model, without_model
 from tests.unit.scaffold.conftest import SERVICE
 
@@ -21,9 +20,7 @@ NAMES = ["wine", "beer", "a_wine_with_a_long_name", "an_even_longer_name_of_a_wi
 @functools.cache
 def part(name: str) -> Part:
     record, answer = type_names(name, "records", ())
-    question = Question("Regression", ("y",), ("y",), "")
-    draft = Draft(name, "records", "table.csv", record, answer, [], question)
-    return Part(name, [answer, record], method_code(draft, ROOT))
+    return Part(name, [record, answer], methods_code(name, "records", record, answer, "", ROOT))
 
 
 def served(names: list[str]) -> str:
@@ -39,7 +36,7 @@ def test_the_first_model_gets_imports_selection_and_method() -> None:
     assert "from models import wine\nfrom models.wine import WinePrediction, WineRecord\n" in text
     assert "from serving import BATCHED, ServedModels, load_settings, preflight" in text
     assert "MODELS = ServedModels.select(wine.MODEL)\n" in text
-    assert text.endswith(f"        preflight(SETTINGS, MODELS)\n\n{part('wine').method}")
+    assert text.endswith(f"        preflight(SETTINGS, MODELS)\n\n{part('wine').methods}")
 
 
 def test_imports_stay_in_order() -> None:

@@ -1,11 +1,21 @@
-"""The model store as a folder, and tables to train on."""
+"""The model store as a folder, and small models with tables to train them on."""
 
 import os
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
-from training import data, simulation
+from framework.discovery import find_models
+from framework.model import Model
+from training.__main__ import main
+from training.data import of_source
+
+TOYS = "tests.unit.training.toys"
+Toys = dict[str, Model[Any, Any]]
+Files = dict[str, Path]
 
 
 @pytest.fixture(scope="session")
@@ -17,15 +27,55 @@ def store() -> Path:
 
 
 @pytest.fixture(scope="session")
-def employees() -> data.Table:
-    return simulation.attrition()
+def toys() -> Toys:
+    """The small models, by name."""
+    return find_models(TOYS)
 
 
 @pytest.fixture(scope="session")
-def projects() -> data.Table:
-    return simulation.topics()
+def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    """A CSV file for each of the small models."""
+    folder = tmp_path_factory.mktemp("tables")
+    paths = {}
+    for name, model in find_models(TOYS).items():
+        paths[name] = folder / f"{name}.csv"
+        if model.data is not None:
+            paths[name].write_bytes(of_source(model.data).content)
+    plants().to_csv(paths["plants"], index=False)
+    return paths
+
+
+def plants() -> pd.DataFrame:
+    """Rows for the small model that brings none along."""
+    rng = np.random.default_rng(5)
+    water, light = rng.uniform(0, 9, (2, 120)).round(3)
+    noise = rng.normal(0, 0.5, (2, 120))
+    return pd.DataFrame(
+        {
+            "water": water,
+            "light": light,
+            "height": (20 + 3 * water + light + noise[0]).round(2),
+            "leaves": (2 * light + noise[1]).round(2),
+        }
+    )
 
 
 def entries(store: Path) -> set[str]:
     """Everything in the store, so that tests can show that nothing was added."""
     return {str(path.relative_to(store)) for path in store.rglob("*")}
+
+
+def check_refused(
+    arguments: list[str], expected: list[str], store: Path, capsys: pytest.CaptureFixture[str]
+) -> str:
+    """Shows that training refuses, and returns what it says."""
+    before = entries(store)
+    assert main(arguments, package=TOYS) == 1
+    message = capsys.readouterr().err
+    for part in expected:
+        assert part in message
+    assert f"Nothing was stored for {arguments[0]}." in message
+    assert "Traceback" not in message
+    assert "np." not in message
+    assert entries(store) == before
+    return message

@@ -1,20 +1,27 @@
-"""Loading: the same table from CSV and Parquet, from disk and over HTTP, in either spelling."""
+"""Loading: the same rows from CSV and Parquet, from disk and over HTTP, in either spelling."""
 
 import functools
+import gzip
 import http.server
 import io
 import struct
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import BaseModel
 
-from models.attrition.schema import Employee
-from training import TrainingError, attrition, data, simulation, topics
-from training.validation import Column, read
+from framework.discovery import find_models
+from framework.fields import FieldSpec, fields_of
+from framework.model import Model
+from training import TrainingError, csv_format, data, rows
+from training.validation import read
+
+Toys = dict[str, Model[Any, Any]]
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
@@ -34,65 +41,92 @@ def server(tmp_path: Path) -> Iterator[str]:
         thread.join()
 
 
-def typed(table: data.Table) -> pd.DataFrame:
-    return read(table, attrition.COLUMNS)
+def table(content: str, name: str = "x") -> data.Table:
+    return data.Table(
+        name, "file", "", csv_format.parse(content.encode(), name), "line", content.encode()
+    )
 
 
-def test_csv_and_parquet_give_the_same_rows(
-    employees: data.Table, server: str, tmp_path: Path
+def same(one: rows.Rows, other: rows.Rows) -> bool:
+    return one.keys() == other.keys() and np.array_equal(one.target, other.target)
+
+
+@pytest.mark.parametrize("name", ["loans", "houses", "notes", "plants"])
+def test_every_way_to_a_table_gives_the_same_rows(
+    name: str, toys: Toys, files: dict[str, Path], server: str, tmp_path: Path
 ) -> None:
-    expected = typed(employees)
-    (tmp_path / "plain.csv").write_bytes(employees.content)
-    (tmp_path / "without-ending").write_bytes(employees.content)
-    (tmp_path / "bom.csv").write_bytes(b"\xef\xbb\xbf" + employees.content)
-    expected.to_parquet(tmp_path / "typed.parquet")
-    for name in ("plain.csv", "without-ending", "bom.csv", "typed.parquet"):
-        for source in (str(tmp_path / name), f"{server}/{name}"):
-            pd.testing.assert_frame_equal(typed(data.load(source)), expected)
-    assert data.load(str(tmp_path / "plain.csv")).sha256 == employees.sha256
-
-
-def test_both_spellings_give_the_same_rows(employees: data.Table) -> None:
-    names = {
-        column.name: column.spellings[-1]
-        for column in attrition.COLUMNS
-        if len(column.spellings) > 1
+    model, content = toys[name], files[name].read_bytes()
+    expected = rows.read(model, data.load(str(files[name])))
+    written = {
+        "plain.csv": content,
+        "without-ending": content,
+        "bom.csv": b"\xef\xbb\xbf" + content,
+        "packed.csv.gz": gzip.compress(content),
+        "packed-all-the-same.csv": gzip.compress(content),
     }
-    assert names == {
-        "average_monthly_hours": "average_montly_hours",
-        "work_accident": "Work_accident",
-        "department": "sales",
-    }
-    respelt = employees.frame.rename(columns=names).to_csv(index=False).encode()
-    pd.testing.assert_frame_equal(typed(data.from_csv(respelt, "respelt")), typed(employees))
+    typed = io.BytesIO()
+    # pandas guesses the types, and writes true numbers, truth values and gaps.
+    pd.read_csv(io.BytesIO(content)).to_parquet(typed)
+    written["typed.parquet"] = typed.getvalue()
+    written["typed.parquet.gz"] = gzip.compress(typed.getvalue())
+    for file, stored in written.items():
+        (tmp_path / file).write_bytes(stored)
+        for source in (str(tmp_path / file), f"{server}/{file}"):
+            assert same(rows.read(model, data.load(source)), expected), source
 
 
-def test_columns_are_those_of_the_schema() -> None:
-    assert [column.name for column in Column.of_model(Employee)] == list(Employee.model_fields)
+def test_lists_of_a_parquet_file_are_columns(
+    toys: Toys, files: dict[str, Path], tmp_path: Path
+) -> None:
+    model = toys["houses"]
+    assert model.data is not None
+    columns = {name: list(values) for name, values in model.data.load().items()}
+    pd.DataFrame(columns).to_parquet(tmp_path / "lists.parquet")
+    expected = rows.read(model, data.load(str(files["houses"])))
+    assert same(rows.read(model, data.load(str(tmp_path / "lists.parquet"))), expected)
+    assert np.isnan(expected.records.matrix[::10, 1:]).all()
+
+
+def test_each_spelling_gives_the_same_rows(toys: Toys, files: dict[str, Path]) -> None:
+    content = files["loans"].read_text()
+    expected = rows.read(toys["loans"], table(content))
+    respelt = content.replace("amount", "Amount", 1)
+    assert same(rows.read(toys["loans"], table(respelt)), expected)
 
 
 def test_numbers_are_read_exactly() -> None:
     bits = np.random.default_rng(0).integers(0, 2**52, 2000)
     numbers = [struct.unpack("d", struct.pack("Q", (1022 << 52) + int(low)))[0] for low in bits]
     content = "x\n" + "\n".join(map(repr, numbers))
-    values = read(data.from_csv(content.encode(), "x"), [Column("x", ("x",), float)])["x"]
-    assert values.tolist() == numbers
+    found = read(table(content), [FieldSpec("x", ("x",), "float", float)])["x"]
+    assert found.tolist() == numbers
 
 
-def test_a_title_may_look_like_a_missing_value() -> None:
-    table = data.from_csv(b"title,description,tag\nNA,,mlops\nnull,None,mlops\n", "x")
-    assert read(table, topics.COLUMNS).to_numpy().tolist() == [
-        ["NA", "", "mlops"],
-        ["null", "None", "mlops"],
+def test_a_text_may_look_like_a_missing_value(toys: Toys) -> None:
+    row: type[BaseModel] = toys["notes"].table
+    found = read(table("title,body\nNA,\nnull,None\n"), fields_of(row))
+    assert found["title"].tolist() == ["NA", "null"]
+    assert found["body"].tolist() == [None, "None"]
+
+
+def test_a_number_may_be_missing_in_several_words(toys: Toys) -> None:
+    content = "amount,income,rate,owner,band,grade\n" + "".join(
+        f"9,{word},0.1,true,low,{grade}\n"
+        for word, grade in [("", ""), ("NA", "1"), ("nan", "2"), ("null", "3"), ("7", "")]
+    )
+    found = read(table(content), toys["loans"].encoder.fields)
+    np.testing.assert_array_equal(found["income"], [np.nan] * 4 + [7])
+    np.testing.assert_array_equal(found["grade"], [np.nan, 1, 2, 3, np.nan])
+
+
+def test_an_empty_cell_stands_for_the_default() -> None:
+    fields = [
+        FieldSpec("n", ("n",), "int", int, required=False, default=3),
+        FieldSpec("t", ("t",), "text", str, required=False, default="none"),
     ]
-
-
-def test_a_missing_description_in_parquet_is_empty() -> None:
-    frame = pd.DataFrame({"title": ["a"], "description": [None], "tag": ["mlops"]})
-    buffer = io.BytesIO()
-    frame.to_parquet(buffer)
-    table = data.from_parquet(buffer.getvalue(), "x")
-    assert read(table, topics.COLUMNS)["description"].tolist() == [""]
+    found = read(table("n,t\n,\n5,x\n"), fields)
+    assert found["n"].tolist() == [3, 5]
+    assert found["t"].tolist() == ["none", "x"]
 
 
 def test_unreachable_sources_are_named(server: str, tmp_path: Path) -> None:
@@ -117,7 +151,10 @@ def test_secrets_in_an_address_are_not_kept(server: str, tmp_path: Path) -> None
     assert "secret" not in str(caught.value)
 
 
-def test_the_simulation_is_always_the_same() -> None:
-    for simulate in (simulation.attrition, simulation.topics):
-        assert simulate().sha256 == simulate().sha256
-        assert simulate().simulated
+def test_what_models_bring_along_is_always_the_same_and_says_what_it_is() -> None:
+    for model in find_models().values():
+        if model.data is not None:
+            one, other = data.of_source(model.data), data.of_source(model.data)
+            assert one.sha256 == other.sha256
+            assert one.kind == model.data.kind
+            assert one.source == model.data.name

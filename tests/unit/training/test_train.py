@@ -7,103 +7,147 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, get_args
 from zipfile import ZipFile
 
 import bentoml
+import numpy as np
+import pandas as pd
 import pytest
 import skops.io
 
-from models.attrition import predictor as attrition
-from models.card import CategoryProfile, ModelCard
-from models.predictor import Predictor, require_golden
-from models.topics import predictor as topics
-from tests.unit.training.conftest import entries
-from training import ModelName, TrainingError, data, simulation, skops_archive, store, train
-from training.__main__ import main
+from framework import Bundle, ModelCard
+from framework.card import CategoryProfile
+from framework.discovery import find_models
+from framework.recipes import skops_archive
+from tests.unit.training.conftest import Files, Toys
+from training import TrainingError, store, train
 
 ROOT = Path(__file__).parents[3]
-NAMES: tuple[ModelName, ...] = get_args(ModelName)
-MODEL_FILES = {"attrition": attrition.MODEL_FILE, "topics": topics.MODEL_FILE}
-PREDICTORS: dict[str, type[Predictor[Any, Any]]] = {
-    "attrition": attrition.AttritionPredictor,
-    "topics": topics.TopicsPredictor,
-}
+TOYS = ["houses", "loans", "notes", "plants"]
+LABELS = {"simulated": "simulation", "file": "file", "builtin": "builtin"}
+Stored = dict[str, bentoml.Model]
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> dict[ModelName, bentoml.Model]:
-    """One model of each kind, trained on the simulation, with its report beside it."""
+def models(toys: Toys, files: Files, tmp_path_factory: pytest.TempPathFactory) -> Stored:
+    """Each small model, trained on what it brings along, with its report beside it."""
     folder = tmp_path_factory.mktemp("reports")
-    return {name: train(name, tag="base", report=folder / f"{name}.html") for name in NAMES}
+    return {
+        name: train(
+            model,
+            data=None if model.data else str(files[name]),
+            tag="base",
+            report=folder / f"{name}.html",
+        )
+        for name, model in toys.items()
+    }
 
 
-@pytest.fixture(params=NAMES)
-def model(request: pytest.FixtureRequest, models: dict[ModelName, bentoml.Model]) -> bentoml.Model:
-    return models[request.param]
-
-
-def test_the_card_is_complete(model: bentoml.Model) -> None:
-    card = ModelCard.read(model)
-    assert card.data.simulated
-    assert card.data.source == "simulation"
-    assert model.info.labels == {"data": "simulation"}
-    assert model.info.metadata["data_sha256"] == card.data.sha256
-    assert (
-        card.data.train_rows + card.data.validation_rows + card.data.test_rows
-        == card.data.distinct_rows
-    )
-    assert card.versions[card.framework] == model.info.context.framework_versions[card.framework]
+@pytest.mark.parametrize("name", TOYS)
+def test_the_card_is_complete(name: str, toys: Toys, models: Stored, files: Files) -> None:
+    model, stored = toys[name], models[name]
+    card = ModelCard.read(stored)
+    data = card.data
+    kind = model.data.kind if model.data else "file"
+    assert data.kind == kind
+    assert data.source == (model.data.name if model.data else str(files[name]))
+    assert data.sha256 == _hash(files[name])
+    assert stored.info.labels == {"data": LABELS[kind]}
+    assert stored.info.metadata["data_sha256"] == data.sha256
+    assert data.train_rows + data.validation_rows + data.test_rows == data.distinct_rows
+    assert data.holdout_rows is None
+    assert card.versions[card.framework] == stored.info.context.framework_versions[card.framework]
     assert {"python", "numpy", "bentoml"} < card.versions.keys()
-    assert "best_iteration" in card.parameters
-    assert card.performance["overall"]["rows"] == card.data.test_rows
-    for name in card.classes:
-        assert card.performance[name].keys() == {"precision", "recall", "f1", "rows"}
-    slices = [name for name in card.performance if "=" in name]
-    assert slices
-    for prefix in {name.partition("=")[0] for name in slices}:
-        rows = [card.performance[name]["rows"] for name in slices if name.startswith(prefix)]
-        assert sum(rows) == card.data.test_rows
-    assert 5 <= len(card.golden) <= 8
-    for profile in card.profile.values():
+    assert card.task == model.task.kind
+    assert card.target == model.target
+    assert card.features == model.feature_names
+    assert card.performance["overall"]["rows"] == data.test_rows
+    for part in card.classes or (model.target if len(model.target) > 1 else []):
+        assert card.performance[part]
+    for profile in [*card.profile.values(), *card.target_profile.values()]:
+        assert 0 <= profile.missing < 1
         if isinstance(profile, CategoryProfile):
             assert sum(profile.shares.values()) == pytest.approx(1)
         else:
             assert list(profile.quantiles.values()) == sorted(profile.quantiles.values())
 
 
-def test_golden_examples_are_varied_and_reproduced(model: bentoml.Model) -> None:
-    predictor = PREDICTORS[model.tag.name].load(model)
-    require_golden(predictor)
-    decided = {
-        example.prediction.get("topic", example.prediction.get("leaves"))
-        for example in predictor.card.golden
+def test_profiles_tell_lists_computed_columns_texts_and_gaps(models: Stored) -> None:
+    cards = {name: ModelCard.read(stored) for name, stored in models.items()}
+    assert list(cards["houses"].profile) == ["area", "place_0", "place_1", "side"]
+    assert cards["houses"].profile["place_1"].missing == pytest.approx(0.1, abs=0.05)
+    assert list(cards["notes"].profile) == ["text_length"]
+    assert cards["loans"].profile["income"].missing == pytest.approx(1 / 9, abs=0.05)
+    grades = cards["loans"].profile["grade"]
+    assert isinstance(grades, CategoryProfile)
+    assert list(grades.shares) == ["1", "2", "3"]
+    assert grades.missing == pytest.approx(1 / 4, abs=0.08)
+    assert list(cards["loans"].target_profile) == ["repaid"]
+    assert list(cards["plants"].target_profile) == ["height", "leaves"]
+
+
+@pytest.mark.parametrize("name", TOYS)
+def test_golden_examples_are_reproduced(name: str, toys: Toys, models: Stored) -> None:
+    bundle = Bundle.load(toys[name], models[name])
+    assert 5 <= len(bundle.card.golden) <= 10
+
+
+def test_golden_examples_are_varied(models: Stored) -> None:
+    golden = {
+        name: [(one.record, one.prediction) for one in ModelCard.read(stored).golden]
+        for name, stored in models.items()
     }
-    assert len(decided) == len(predictor.card.classes)
+    assert {prediction["repaid"] for _, prediction in golden["loans"]} == {True, False}
+    subjects = {prediction["subject"] for _, prediction in golden["notes"]}
+    assert subjects == {"garden", "kitchen", "music"}
+    prices = [prediction["price"] for _, prediction in golden["houses"]]
+    assert min(prices) < 120_000  # type: ignore[type-var, operator]
+    assert max(prices) > 500_000  # type: ignore[type-var, operator]
+    assert sum(record["place"] is None for record, _ in golden["houses"]) >= 2
+    assert sum(None in record.values() for record, _ in golden["loans"]) >= 2
 
 
-def test_models_learn_the_simulation(models: dict[ModelName, bentoml.Model]) -> None:
-    performance = {name: ModelCard.read(model).performance for name, model in models.items()}
-    assert performance["attrition"]["overall"]["roc_auc"] > 0.95
-    assert performance["topics"]["overall"]["f1"] > 0.9
+def test_the_small_models_learn(models: Stored) -> None:
+    overall = {n: ModelCard.read(stored).performance["overall"] for n, stored in models.items()}
+    assert overall["loans"]["roc_auc"] > 0.9
+    assert overall["notes"]["f1"] > 0.9
+    assert overall["houses"]["rmse"] < overall["houses"]["baseline_rmse"] / 4
+    assert overall["plants"]["r2"] > 0.9
 
 
-def test_the_report_needs_nothing_else_and_is_marked(model: bentoml.Model, tmp_path: Path) -> None:
-    page = Path(model.path_of(store.REPORT_FILE)).read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", TOYS)
+def test_the_report_needs_nothing_else_and_tells_its_data(name: str, models: Stored) -> None:
+    page = Path(models[name].path_of(store.REPORT_FILE)).read_text(encoding="utf-8")
     references = re.findall(r"(?:src|href|url)\s*[=(]\s*[\"']?([^\"')\s>]+)", page)
     assert references
     assert all(reference.startswith("data:") for reference in references)
     assert "<script" not in page
-    assert "Simulated data." in page
-    assert str(model.tag) in page
+    assert str(models[name].tag) in page
+    kind = ModelCard.read(models[name]).data.kind
+    assert ("Simulated data." in page) == (kind == "simulated")
+    assert ("Built-in data." in page) == (kind == "builtin")
 
 
-def test_a_report_of_a_file_is_not_marked_as_simulated(
-    projects: data.Table, tmp_path: Path
-) -> None:
-    path, report = tmp_path / "projects.csv", tmp_path / "deep" / "report.html"
-    path.write_bytes(projects.content)
-    model = train("topics", data=str(path), report=report)
+def test_reports_show_what_the_task_asks(models: Stored) -> None:
+    pages = {
+        name: Path(stored.path_of(store.REPORT_FILE)).read_text(encoding="utf-8")
+        for name, stored in models.items()
+    }
+    assert "in euro" in pages["houses"]
+    assert "height (cm)" in pages["plants"]
+    for name, titles in {
+        "loans": ["ROC curve", "Confusion matrix", "“repaid”, from a probability of"],
+        "notes": ["Calibration", "kitchen"],
+        "houses": ["Predicted and true", "Residuals", "Baseline RMSE"],
+        "plants": ["height: predicted and true", "leaves: errors", "Targets"],
+    }.items():
+        assert all(title in pages[name] for title in titles)
+    assert "ROC" not in pages["houses"]
+
+
+def test_a_copy_of_the_report_is_written(toys: Toys, files: Files, tmp_path: Path) -> None:
+    report = tmp_path / "deep" / "report.html"
+    model = train(toys["loans"], data=str(files["loans"]), report=report)
     assert model.info.labels == {"data": "file"}
     page = report.read_bytes()
     assert b"Simulated data." not in page
@@ -111,8 +155,9 @@ def test_a_report_of_a_file_is_not_marked_as_simulated(
     assert list(report.parent.iterdir()) == [report]
 
 
-def test_two_processes_write_the_same_model_file(model: bentoml.Model, tmp_path: Path) -> None:
-    name = model.tag.name
+@pytest.mark.parametrize("name", [name for name, one in find_models().items() if one.data])
+def test_two_processes_write_the_same_files(name: str, tmp_path: Path) -> None:
+    once = train(find_models()[name], tag="once")
     # Another hash seed, another number of threads: neither may show in the file.
     environment = os.environ | {
         "BENTOML_HOME": str(tmp_path),
@@ -129,138 +174,143 @@ def test_two_processes_write_the_same_model_file(model: bentoml.Model, tmp_path:
         check=True,
     )
     assert f"{name}:again" in completed.stdout
-    assert "SIMULATED DATA" in completed.stdout
     assert completed.stderr == ""
-    again = tmp_path / "models" / name / "again" / MODEL_FILES[name]
-    assert _hash(again) == _hash(Path(model.path_of(MODEL_FILES[name])))
+    written = _files(Path(once.path))
+    assert written
+    assert _files(tmp_path / "models" / name / "again") == written
 
 
-def test_another_seed_gives_another_model(models: dict[ModelName, bentoml.Model]) -> None:
-    file = attrition.MODEL_FILE
-    other = train("attrition", seed=1)
-    assert _hash(Path(other.path_of(file))) != _hash(Path(models["attrition"].path_of(file)))
-
-
-def test_the_skops_file_is_canonical_and_trusted(
-    models: dict[ModelName, bentoml.Model],
+@pytest.mark.parametrize("name", TOYS)
+def test_the_same_seed_gives_the_same_files(
+    name: str, toys: Toys, models: Stored, files: Files
 ) -> None:
-    content = Path(models["topics"].path_of(topics.MODEL_FILE)).read_bytes()
-    assert skops_archive.canonical(content) == content
-    assert skops.io.get_untrusted_types(data=content) == []
-    with ZipFile(io.BytesIO(content)) as archive:
-        assert {entry.date_time for entry in archive.infolist()} == {skops_archive.EPOCH}
-    assert skops_archive.dumps(skops.io.loads(content)) == content
+    again = train(toys[name], data=str(files[name]))
+    assert _files(Path(again.path)) == _files(Path(models[name].path))
+    cards = [ModelCard.read(stored) for stored in (again, models[name])]
+    assert cards[0].performance == cards[1].performance
+    assert cards[0].golden == cards[1].golden
+    other = train(toys[name], data=str(files[name]), seed=1)
+    assert _files(Path(other.path)) != _files(Path(models[name].path))
 
 
-def test_duplicates_are_removed_before_splitting(employees: data.Table, tmp_path: Path) -> None:
-    frame = employees.frame.head(1000)
+def test_the_skops_file_is_canonical_and_trusted(models: Stored) -> None:
+    for name in ("notes", "plants"):
+        content = Path(models[name].path_of("model.skops")).read_bytes()
+        assert skops_archive.canonical(content) == content
+        assert skops.io.get_untrusted_types(data=content) == []
+        with ZipFile(io.BytesIO(content)) as archive:
+            assert {entry.date_time for entry in archive.infolist()} == {skops_archive.EPOCH}
+        assert skops_archive.dumps(skops.io.loads(content)) == content
+
+
+@pytest.mark.parametrize("name", TOYS)
+def test_duplicates_are_removed_before_splitting(
+    name: str, toys: Toys, files: Files, tmp_path: Path
+) -> None:
+    frame = pd.read_csv(files[name])
     path = tmp_path / "twice.csv"
-    frame.iloc[[*range(1000), *range(1000)]].to_csv(path, index=False)
-    summary = ModelCard.read(train("attrition", data=str(path))).data
-    assert summary.rows == 2000
-    assert summary.distinct_rows == len(frame.drop_duplicates())
+    pd.concat([frame, frame]).to_csv(path, index=False)
+    summary = ModelCard.read(train(toys[name], data=str(path))).data
+    assert (summary.rows, summary.distinct_rows) == (2 * len(frame), len(frame))
 
 
-def test_texts_of_the_holdout_are_not_trained_on(projects: data.Table, tmp_path: Path) -> None:
-    path, holdout = tmp_path / "data.csv", tmp_path / "holdout.csv"
-    path.write_bytes(projects.content)
-    projects.frame.tail(100).to_csv(holdout, index=False)
-    card = ModelCard.read(train("topics", data=str(path), holdout=str(holdout)))
-    assert card.data.test_rows == 100
-    assert card.data.train_rows == len(projects.frame) - 100
+@pytest.mark.parametrize("name", TOYS)
+def test_rows_of_the_holdout_are_not_trained_on(
+    name: str,
+    toys: Toys,
+    files: Files,
+    tmp_path: Path,
+) -> None:
+    frame = pd.read_csv(files[name])
+    held = frame.tail(40)
+    holdout = tmp_path / "holdout.csv"
+    pd.concat([held, held.head(3)]).to_csv(holdout, index=False)
+    stored = train(toys[name], data=str(files[name]), holdout=str(holdout))
+    card = ModelCard.read(stored)
+    data = card.data
+    assert (data.rows, data.distinct_rows) == (len(frame), len(frame))
+    assert (data.holdout_rows, data.test_rows) == (43, 40)
+    assert data.train_rows + data.validation_rows == len(frame) - 40
     assert card.parameters["holdout"] == str(holdout)
+    assert card.parameters["holdout_sha256"] == _hash(holdout)
+    page = Path(stored.path_of(store.REPORT_FILE)).read_text(encoding="utf-8")
+    assert "Rows of the hold-out" in page
+    assert "40 of the rows of the data were also there" in page
 
 
-@pytest.mark.parametrize(
-    "tag",
-    ["latest", "attrition:latest", "topics:v1", "V1", "a b", "", "attrition:", "-x", "x" * 64],
-)
-def test_invalid_tags_are_refused(tag: str, store: Path) -> None:
-    before = entries(store)
-    with pytest.raises(TrainingError, match=r"is not a tag for this model; give attrition:VERSION"):
-        train("attrition", tag=tag)
-    assert entries(store) == before
-
-
-def test_an_existing_tag_is_never_overwritten(model: bentoml.Model, store: Path) -> None:
-    before = entries(store)
-    with pytest.raises(TrainingError, match="exists already"):
-        train(model.tag.name, tag=str(model.tag))  # type: ignore[arg-type]
-    assert entries(store) == before
-
-
-def test_an_unwritable_report_is_refused_before_anything_is_stored(
-    store: Path, tmp_path: Path
+def test_classes_that_are_given_keep_their_order(
+    toys: Toys, files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = entries(store)
-    (tmp_path / "file").touch()
-    for report in (tmp_path, tmp_path / "file" / "report.html"):
-        with pytest.raises(TrainingError, match="the report cannot be written"):
-            train("attrition", report=report)
-    assert entries(store) == before
+    from framework import Multiclass
+
+    model = toys["notes"]
+    monkeypatch.setattr(model, "task", Multiclass(classes=("music", "garden", "kitchen")))
+    stored = train(model, data=str(files["notes"]))
+    card = ModelCard.read(stored)
+    assert card.classes == ["music", "garden", "kitchen"]
+    assert card.performance["overall"]["f1"] > 0.9
+    (answer,) = Bundle.load(model, stored).predict([model.record(text="drum tune bass")])
+    assert answer.subject == "music"
+    assert list(answer.probabilities) == card.classes
 
 
-def test_a_failed_run_leaves_an_earlier_report_alone(tmp_path: Path) -> None:
-    report = tmp_path / "report.html"
-    report.write_text("earlier")
-    with pytest.raises(TrainingError):
-        train("attrition", data=str(tmp_path / "absent.csv"), report=report)
-    assert report.read_text() == "earlier"
-    assert list(tmp_path.iterdir()) == [report]
-
-
-@pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()])
-def test_an_interrupted_store_leaves_no_part_behind(
-    error: BaseException,
-    models: dict[ModelName, bentoml.Model],
-    store: Path,
-    monkeypatch: pytest.MonkeyPatch,
+def test_the_threshold_of_the_task_is_kept(
+    toys: Toys, files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = entries(store)
+    from framework import Binary
 
-    def copy(source: Path, target: Path, **options: object) -> None:
-        (target / "model.txt").write_text("half")
-        raise error
-
-    monkeypatch.setattr("bentoml._internal.models.model.shutil.copytree", copy)
-    with pytest.raises((TrainingError, KeyboardInterrupt)):
-        train("attrition", tag="half")
-    assert entries(store) == before
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        [],
-        ["churn"],
-        ["all", "--data", "a.csv"],
-        ["all", "--name", "v1"],
-        ["all", "--report", "a.html"],
-        ["attrition", "--data", "a.csv", "--holdout", "b.csv"],
-        ["topics", "--holdout", "b.csv"],
-    ],
-)
-def test_arguments_that_make_no_sense_are_refused(
-    arguments: list[str], store: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    before = entries(store)
-    with pytest.raises(SystemExit, match="2"):
-        main(arguments)
-    assert "usage: python -m training" in capsys.readouterr().err
-    assert entries(store) == before
+    model = toys["loans"]
+    chosen = ModelCard.read(train(model, data=str(files["loans"]))).threshold
+    assert chosen is not None
+    fixed = Binary(classes=model.task.classes, labels=model.task.labels, threshold=0.9)  # type: ignore[attr-defined]
+    monkeypatch.setattr(model, "task", fixed)
+    stored = train(model, data=str(files["loans"]))
+    assert ModelCard.read(stored).threshold == 0.9
+    for example in ModelCard.read(stored).golden:
+        sure = example.prediction["probability"]
+        assert example.prediction["repaid"] == (sure >= 0.9)  # type: ignore[operator]
 
 
-def test_all_trains_both(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["all", "--seed", "3"]) == 0
-    printed = capsys.readouterr().out
-    for name in NAMES:
-        newest = bentoml.models.get(f"{name}:latest")
-        assert ModelCard.read(newest).seed == 3
-        assert str(newest.tag) in printed
+def test_records_with_rules_of_their_own_are_judged_and_kept(files: Files, tmp_path: Path) -> None:
+    from pydantic import BaseModel, model_validator
+
+    from framework import Regression
+    from framework.recipes.lightgbm import LightGBM
+
+    class Span(BaseModel):
+        low: float
+        high: float
+
+        @model_validator(mode="after")
+        def _ordered(self) -> "Span":
+            if self.low > self.high:
+                raise ValueError("low should not be above high")
+            return self
+
+    class Width(BaseModel):
+        width: float
+
+    model = LightGBM[Span, Width](
+        name="spans",
+        record=Span,
+        answer=Width,
+        target="width",
+        task=Regression(),
+        sample=[{"low": 0, "high": 1}],
+    )
+    low = np.arange(60.0)
+    frame = pd.DataFrame({"low": low, "high": low + low % 7, "width": low % 7})
+    frame.to_csv(tmp_path / "spans.csv", index=False)
+    Bundle.load(model, train(model, data=str(tmp_path / "spans.csv")))
+    frame.loc[4, "low"] = 99
+    frame.to_csv(tmp_path / "spans.csv", index=False)
+    with pytest.raises(TrainingError, match=r"low should not be above high: line 6\."):
+        train(model, data=str(tmp_path / "spans.csv"))
 
 
-def test_no_table_is_simulated_unless_it_says_so(projects: data.Table) -> None:
-    assert not data.from_csv(projects.content, simulation.SOURCE).simulated
+def _files(folder: Path) -> dict[str, str]:
+    """The hashes of the model's own files."""
+    return {path.name: _hash(path) for path in folder.glob("model*") if path.suffix != ".yaml"}
 
 
 def _hash(path: Path) -> str:

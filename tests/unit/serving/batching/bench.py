@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequen
 from dataclasses import dataclass, field
 from typing import Any
 
-from serving.batching.batcher import Batcher, Limits
+from serving.batching.batcher import Batcher
 from serving.batching.computation import computation
 from serving.batching.threads import Threads
+from serving.batching.ticket import Limits
 from serving.errors import Code, ServingError
 from serving.metrics import BatchMetrics
 

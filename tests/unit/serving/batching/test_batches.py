@@ -7,8 +7,9 @@ import time
 import numpy as np
 
 from serving.batching import batcher as batcher_module
-from serving.batching.batcher import Batcher, Limits
+from serving.batching.batcher import Batcher
 from serving.batching.computation import computation
+from serving.batching.ticket import Limits
 from serving.metrics import BatchMetrics
 from tests.unit.serving.batching.bench import DEADLINE_SECONDS, WIDE, bench, run, threads, ticks
 

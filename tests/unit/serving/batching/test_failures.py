@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from serving.batching.batcher import Limits
+from serving.batching.ticket import Limits
 from serving.errors import Code
 from tests.unit.serving.batching.bench import bench, is_error, outcome, run
 

@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from serving.batching.batcher import Limits
+from serving.batching.ticket import Limits
 from serving.errors import Code
 from tests.unit.serving.batching.bench import bench, is_error, outcome, run, ticks, until
 

@@ -15,8 +15,9 @@ from pydantic import BaseModel
 from framework import Answers, Records
 from framework.records import Encoder
 from serving.batching import batcher as batcher_module
-from serving.batching.batcher import Batcher, Limits
+from serving.batching.batcher import Batcher
 from serving.batching.computation import Chunk, computation
+from serving.batching.ticket import Limits
 from serving.errors import Code
 from serving.metrics import BatchMetrics
 from tests.unit.serving.batching.bench import Outcome, is_error, run, threads, ticks, until

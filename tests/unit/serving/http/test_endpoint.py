@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from serving.batching.batcher import Batcher, Limits
+from serving.batching.batcher import Batcher
 from serving.batching.computation import computation
 from serving.batching.prediction import Prediction
 from serving.batching.threads import Threads
+from serving.batching.ticket import Limits
 from serving.codecs.json import JsonCodec
 from serving.http.asgi import Message
 from serving.http.endpoint import Endpoint

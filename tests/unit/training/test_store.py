@@ -1,0 +1,75 @@
+"""What is never half there: the store's entries, and the report beside them."""
+
+from pathlib import Path
+
+import bentoml
+import pytest
+
+from tests.unit.training.conftest import Toys, entries
+from training import TrainingError, train
+
+
+@pytest.fixture(scope="module")
+def model(toys: Toys) -> bentoml.Model:
+    """A small model in the store."""
+    return train(toys["loans"], tag="stored")
+
+
+@pytest.mark.parametrize(
+    "tag",
+    ["latest", "loans:latest", "notes:v1", "V1", "a b", "", "loans:", "-x", "x" * 64],
+)
+def test_invalid_tags_are_refused(tag: str, toys: Toys, store: Path) -> None:
+    before = entries(store)
+    with pytest.raises(TrainingError, match=r"is not a tag for this model; give loans:VERSION"):
+        train(toys["loans"], tag=tag)
+    assert entries(store) == before
+
+
+def test_an_existing_tag_is_never_overwritten(
+    toys: Toys, model: bentoml.Model, store: Path
+) -> None:
+    before = entries(store)
+    with pytest.raises(TrainingError, match="exists already"):
+        train(toys["loans"], tag=str(model.tag))
+    assert entries(store) == before
+
+
+def test_an_unwritable_report_is_refused_before_anything_is_stored(
+    toys: Toys, store: Path, tmp_path: Path
+) -> None:
+    before = entries(store)
+    (tmp_path / "file").touch()
+    for report in (tmp_path, tmp_path / "file" / "report.html"):
+        with pytest.raises(TrainingError, match="the report cannot be written"):
+            train(toys["loans"], report=report)
+    assert entries(store) == before
+
+
+def test_a_failed_run_leaves_an_earlier_report_alone(toys: Toys, tmp_path: Path) -> None:
+    report = tmp_path / "report.html"
+    report.write_text("earlier")
+    with pytest.raises(TrainingError):
+        train(toys["loans"], data=str(tmp_path / "absent.csv"), report=report)
+    assert report.read_text() == "earlier"
+    assert list(tmp_path.iterdir()) == [report]
+
+
+@pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()])
+def test_an_interrupted_store_leaves_no_part_behind(
+    error: BaseException,
+    toys: Toys,
+    model: bentoml.Model,
+    store: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = entries(store)
+
+    def copy(source: Path, target: Path, **options: object) -> None:
+        (target / "model.txt").write_text("half")
+        raise error
+
+    monkeypatch.setattr("bentoml._internal.models.model.shutil.copytree", copy)
+    with pytest.raises((TrainingError, KeyboardInterrupt)):
+        train(toys["loans"], tag="half")
+    assert entries(store) == before

@@ -1,0 +1,1 @@
+"""A small model of each task, with the kinds of fields that a table may have."""
