@@ -160,7 +160,9 @@ def _read(column: InputColumn, tensor: Tensor, rows: int) -> Any:
         return found.reshape(rows, -1) if column.spec.length else found
     given = _values(column, values(tensor, count), tensor.datatype)
     accepted = column.validator.validate_python(given)
-    return _typed(column, accepted, tensor.datatype)
+    # Of a whole number in a field of floats, pydantic makes a float.
+    is_whole = tensor.datatype.startswith(("INT", "UINT"))
+    return _typed(column, given if is_whole else accepted, tensor.datatype)
 
 
 def _positions(column: InputColumn, tensor: Tensor, rows: int) -> NDArray[Any]:
@@ -236,16 +238,16 @@ def _bounded(column: InputColumn, found: NDArray[Any]) -> bool:
     )
 
 
-def _typed(column: InputColumn, accepted: list[Any], datatype: str) -> Any:
-    """Returns listed values as the array that the same tensor would be in raw form.
+def _typed(column: InputColumn, listed: list[Any], datatype: str) -> Any:
+    """Returns values as the array that the same tensor would be in raw form.
 
     Raises:
         TensorError: The datatype has no such value.
     """
     if datatype == BYTES:
-        return accepted
+        return listed
     spec, dtype = column.spec, np.dtype(DTYPES[datatype])
-    rows = [one for one in accepted if one is not None]
+    rows = [one for one in listed if one is not None]
     present = list(chain.from_iterable(rows)) if spec.length else rows
     if dtype.kind in "iu" and not all(type(value) is int for value in present):
         raise TensorError(f"A value is not a whole number, as {datatype} asks for")
@@ -256,10 +258,10 @@ def _typed(column: InputColumn, accepted: list[Any], datatype: str) -> Any:
         raise TensorError(f"A value does not fit into {datatype}") from None
     if spec.length:
         typed = typed.reshape(-1, spec.length)
-    if len(rows) == len(accepted):
+    if len(rows) == len(listed):
         return typed
-    whole = np.full((len(accepted), *typed.shape[1:]), math.nan)
-    whole[[one is not None for one in accepted]] = typed
+    whole = np.full((len(listed), *typed.shape[1:]), math.nan)
+    whole[[one is not None for one in listed]] = typed
     return whole
 
 
