@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
@@ -11,6 +11,9 @@ from grpc import StatusCode
 from pydantic import BaseModel, Field, ValidationError
 
 logger = logging.getLogger("bentoml.serving")
+
+Loc = tuple[int | str, ...]
+"""Where in a request: names of fields, positions in lists."""
 
 # A large request can be wrong in every field of every row; the first errors tell enough.
 MAX_DETAILS = 50
@@ -137,11 +140,17 @@ class ServingError(Exception):
         return cls(Code.PAYLOAD_TOO_LARGE, f"The request has more than {limit} rows.")
 
     @classmethod
-    def from_validation(cls, error: ValidationError) -> "ServingError":
-        """Makes the error for an input that pydantic refused; the input is not echoed."""
-        return cls.from_details(
-            error.errors(include_url=False, include_context=False, include_input=False)
-        )
+    def from_validation(
+        cls, error: ValidationError, place: Callable[[Loc], Loc] = lambda loc: loc
+    ) -> "ServingError":
+        """Makes the error for an input that pydantic refused; the input is not echoed.
+
+        Args:
+            error: The refusal.
+            place: Turns a place in what pydantic saw into one in the request.
+        """
+        details = error.errors(include_url=False, include_context=False, include_input=False)
+        return cls.from_details([{**one, "loc": place(one["loc"])} for one in details])
 
     @classmethod
     def from_response(cls, status: int, body: bytes) -> "ServingError":

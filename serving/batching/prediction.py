@@ -1,6 +1,6 @@
 """What a batchable API does with rows, whichever protocol brings them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, get_args, get_origin
 
 import pydantic
@@ -10,7 +10,7 @@ from framework.adapters.bentoml import APIMethod, IORootModel
 from framework.records import Encoder, EncodingError
 from serving.batching.batcher import Batcher
 from serving.batching.computation import Chunk
-from serving.errors import ServingError
+from serving.errors import Loc, ServingError
 from serving.http.openapi import declared_type
 
 
@@ -102,14 +102,20 @@ class Prediction:
         """
         return self._rows(self._inputs.validator.validate_json, content)
 
-    def rows_from_list(self, rows: Sequence[Any]) -> Chunk:
+    def rows_from_list(
+        self, rows: Sequence[Any], place: Callable[[Loc], Loc] = lambda loc: loc
+    ) -> Chunk:
         """Returns the rows that plain Python describes, as pydantic reads it.
+
+        Args:
+            rows: The rows.
+            place: Turns a place in a request of rows into one in the request that there is.
 
         Raises:
             ServingError: `invalid_input` or `payload_too_large`.
         """
         content = rows if self.request_type is None else {self.field: rows}
-        return self._rows(self._inputs.validator.validate_python, content)
+        return self._rows(self._inputs.validator.validate_python, content, place)
 
     def require_few(self, rows: Chunk) -> Chunk:
         """Returns rows, of which there must not be too many.
@@ -134,11 +140,13 @@ class Prediction:
         checked: Sequence[Any] = self.answers.validator.validate_python(list(answers))
         return checked
 
-    def _rows(self, validate: Any, content: Any) -> Chunk:
+    def _rows(
+        self, validate: Any, content: Any, place: Callable[[Loc], Loc] = lambda loc: loc
+    ) -> Chunk:
         try:
             content = validate(content)
         except pydantic.ValidationError as error:
-            raise ServingError.from_validation(error) from None
+            raise ServingError.from_validation(error, place) from None
         rows = self.require_few(
             content if self.request_type is None else getattr(content, self.field)
         )
@@ -147,9 +155,9 @@ class Prediction:
         try:
             encoded: Records[Any] = self.encoder.from_records(rows)
         except EncodingError as error:
-            place = (error.row, error.field)
-            where = place if self.request_type is None else (self.field, *place)
+            loc: Loc = (error.row, error.field)
+            loc = loc if self.request_type is None else (self.field, *loc)
             raise ServingError.from_details(
-                [{"loc": where, "msg": str(error), "type": "float_overflow"}]
+                [{"loc": place(loc), "msg": str(error), "type": "float_overflow"}]
             ) from None
         return encoded

@@ -1,18 +1,16 @@
 """JSON requests and answers of a typed API."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-import numpy as np
-from pydantic import BaseModel
 
 from framework import Answers, FieldError
 from framework.answers import answer_fields
 from framework.records import EncodingError
 from serving.batching.computation import Chunk
 from serving.batching.prediction import Prediction
+from serving.codecs.finite import require_finite
 from serving.codecs.struct_types import FastDecoder, answer_struct
 from serving.http.asgi import JSON, Headers
 
@@ -37,7 +35,6 @@ class JsonCodec:
         if prediction.encoder is not None and is_written_plainly(prediction.answer_type):
             fields = answer_fields(prediction.answer_type)
             self._struct = answer_struct([field.name for field in fields])
-            self._has_nulls = any(field.nullable for field in fields)
 
     def read(self, body: bytes, _: dict[bytes, bytes]) -> tuple[Chunk, None]:
         """See `serving.http.endpoint.HttpCodec`."""
@@ -59,12 +56,12 @@ class JsonCodec:
         return [(b"content-type", JSON)], self._content(answers)
 
     def _content(self, answers: Sequence[Any]) -> bytes:
-        if type(answers) is not Answers or self._struct is None:
-            content: bytes = self._prediction.answers.serializer.to_json(list(answers))
-            return content
-        content = self._encode(list(map(self._struct, *answers.values())))
-        # Msgspec writes `null` for what is not finite; a text may hold the word, too.
-        if not self._has_nulls and b"null" in content:
+        if type(answers) is Answers and self._struct is not None:
+            content = self._encode(list(map(self._struct, *answers.values())))
+        else:
+            content = self._prediction.answers.serializer.to_json(list(answers))
+        # What is not finite is written as `null`; other things are, too.
+        if b"null" in content:
             require_finite(answers)
         return content
 
@@ -95,20 +92,3 @@ def is_written_plainly(answer_type: Any) -> bool:
             info.serialization_alias or info.exclude for info in answer_type.model_fields.values()
         )
     )
-
-
-def require_finite(answers: Answers[Any]) -> None:
-    """Makes sure that no number of the answers is infinite or NaN.
-
-    Raises:
-        ValueError: One is; the message names its field and row.
-    """
-    answer_type: type[BaseModel] = answers.answer_type
-    fields = {field.name: field for field in answer_fields(answer_type)}
-    for name, column in answers.columns.items():
-        # A sum is finite if all are, and quickly made; it may also overflow.
-        if column.dtype.kind != "f" or fields[name].nullable or math.isfinite(column.sum()):
-            continue
-        finite = np.isfinite(column.reshape(len(column), -1)).all(axis=1)
-        if not finite.all():
-            raise ValueError(f"The model's {name} is not finite in row {int(finite.argmin())}")

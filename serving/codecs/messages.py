@@ -11,7 +11,8 @@ from framework import Answers
 from framework.records import EncodingError
 from serving.batching.computation import Chunk
 from serving.batching.prediction import Prediction
-from serving.codecs.json import fast_decoder, require_finite
+from serving.codecs.finite import require_finite
+from serving.codecs.json import fast_decoder
 from serving.grpc.conversion import reader, writer
 
 
@@ -58,8 +59,8 @@ class MessageCodec:
         Raises:
             ValueError: A number is not finite, which no protocol here sends.
         """
+        require_finite(answers)
         if type(answers) is Answers:
-            require_finite(answers)
             made = answers.dicts()
         else:
             made = self._prediction.answers.serializer.to_python(list(answers))

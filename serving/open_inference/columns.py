@@ -7,6 +7,7 @@ columns are refused for what rows are refused for.
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -59,15 +60,20 @@ def read_columns(signature: Signature, tensors: Sequence[Tensor], max_rows: int)
 def listed(column: InputColumn, values: Any) -> list[Any]:
     """Returns what `read_columns` made of a tensor as the values that a record would have."""
     spec = column.spec
-    found: list[Any] = values.tolist() if isinstance(values, np.ndarray) else list(values)
+    is_array = isinstance(values, np.ndarray)
+    found: list[Any] = values.tolist() if is_array else list(values)
     if spec.nullable:
-        found = [None if isinstance(one, float) and math.isnan(one) else one for one in found]
-    if column.vocabulary is not None and isinstance(values, np.ndarray):
-        return [None if one is None else spec.categories[int(one)] for one in found]
-    if spec.kind in ("int", "bool") and spec.length is None:
-        make = int if spec.kind == "int" else bool
-        return [None if one is None else make(one) for one in found]
-    return found
+        found = [None if _is_missing(one) else one for one in found]
+    make: Any = {"int": int, "bool": bool}.get(spec.kind)
+    if spec.categories and type(spec.categories[0]) is int:
+        make = int
+    elif spec.categories and is_array:
+        make = lambda position: spec.categories[int(position)]  # noqa: E731
+    if make is None:
+        return found
+    if spec.length is not None:
+        return [None if one is None else list(map(make, one)) for one in found]
+    return [None if one is None else make(one) for one in found]
 
 
 def _by_field(
@@ -154,7 +160,9 @@ def _read(column: InputColumn, tensor: Tensor, rows: int) -> Any:
         return found.reshape(rows, -1) if column.spec.length else found
     given = _values(column, values(tensor, count), tensor.datatype)
     accepted = column.validator.validate_python(given)
-    return _typed(column, accepted, tensor.datatype)
+    # Of a whole number in a field of floats, pydantic makes a float.
+    is_whole = tensor.datatype.startswith(("INT", "UINT"))
+    return _typed(column, given if is_whole else accepted, tensor.datatype)
 
 
 def _positions(column: InputColumn, tensor: Tensor, rows: int) -> NDArray[Any]:
@@ -174,31 +182,30 @@ def _positions(column: InputColumn, tensor: Tensor, rows: int) -> NDArray[Any]:
 def _values(column: InputColumn, given: list[Any], datatype: str) -> list[Any]:
     """Returns the values of a tensor as a record would have them.
 
-    NaN, and an empty text, stand for a missing value where one is allowed; whole numbers may come
-    as floats there, because only those have a NaN.
+    NaN, and an empty text, stand for a missing value where one is allowed; whole numbers and truth
+    values may come as floats there, because only those have a NaN.
     """
     spec = column.spec
+    if spec.nullable and datatype == BYTES:
+        return [None if one == "" else one for one in given]
+    if spec.nullable and datatype.startswith("FP") and spec.kind != "float":
+        given = [_whole(one, spec.kind) for one in given]
     if spec.length is not None:
         size = spec.length
         given = [given[at : at + size] for at in range(0, len(given), size)]
-        if spec.nullable:
-            return [None if all(map(_is_nan, one)) else one for one in given]
-        return given
-    if not spec.nullable:
-        return given
-    if datatype == BYTES:
-        return [None if one == "" else one for one in given]
-    given = [None if _is_nan(one) else one for one in given]
-    if spec.kind == "float" or not datatype.startswith("FP"):
-        return given
-    whole = [int(one) if type(one) is float and one.is_integer() else one for one in given]
-    if spec.kind == "bool":
-        return [bool(one) if one in (0, 1) else one for one in whole]
-    return whole
+    return [None if _is_missing(one) else one for one in given] if spec.nullable else given
 
 
-def _is_nan(value: Any) -> bool:
-    return isinstance(value, float) and math.isnan(value)
+def _whole(value: Any, kind: str) -> Any:
+    if kind == "bool" and value in (0, 1):
+        return bool(value)
+    return int(value) if type(value) is float and value.is_integer() else value
+
+
+def _is_missing(value: Any) -> bool:
+    if isinstance(value, list):
+        return all(map(_is_missing, value))
+    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def _within(column: InputColumn, found: NDArray[Any]) -> bool:
@@ -209,13 +216,12 @@ def _within(column: InputColumn, found: NDArray[Any]) -> bool:
     if found.dtype.kind == "b":
         return True
     if spec.nullable and found.dtype.kind == "f":
-        if spec.length is not None:
+        if spec.length is not None or spec.kind == "bool":
             return False
         found = found[~np.isnan(found)]
         if not len(found):
             return True
-        if spec.kind != "float":
-            return bool(spec.kind == "int" and (found % 1 == 0).all()) and _bounded(column, found)
+        return _bounded(column, found) and (spec.kind == "float" or bool((found % 1 == 0).all()))
     return _bounded(column, found)
 
 
@@ -232,18 +238,31 @@ def _bounded(column: InputColumn, found: NDArray[Any]) -> bool:
     )
 
 
-def _typed(column: InputColumn, accepted: list[Any], datatype: str) -> Any:
-    """Returns listed values as the array that the same tensor would be in raw form."""
-    if datatype == BYTES or column.spec.nullable:
-        return accepted
-    dtype = np.dtype(DTYPES[datatype])
-    flat = [one for row in accepted for one in row] if column.spec.length else accepted
-    if dtype.kind in "iu" and not all(type(value) is int for value in flat):
+def _typed(column: InputColumn, listed: list[Any], datatype: str) -> Any:
+    """Returns values as the array that the same tensor would be in raw form.
+
+    Raises:
+        TensorError: The datatype has no such value.
+    """
+    if datatype == BYTES:
+        return listed
+    spec, dtype = column.spec, np.dtype(DTYPES[datatype])
+    rows = [one for one in listed if one is not None]
+    present = list(chain.from_iterable(rows)) if spec.length else rows
+    if dtype.kind in "iu" and not all(type(value) is int for value in present):
         raise TensorError(f"A value is not a whole number, as {datatype} asks for")
     try:
-        return np.array(accepted, dtype=dtype)
-    except OverflowError:
+        with np.errstate(over="raise"):
+            typed = np.array(present, dtype=dtype)
+    except (OverflowError, FloatingPointError):
         raise TensorError(f"A value does not fit into {datatype}") from None
+    if spec.length:
+        typed = typed.reshape(-1, spec.length)
+    if len(rows) == len(listed):
+        return typed
+    whole = np.full((len(listed), *typed.shape[1:]), math.nan)
+    whole[[one is not None for one in listed]] = typed
+    return whole
 
 
 def _located(name: str, error: pydantic.ValidationError) -> Iterator[Problem]:

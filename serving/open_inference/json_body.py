@@ -1,5 +1,6 @@
 """The JSON bodies of the Open Inference Protocol over HTTP, and its binary tensors beside them."""
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -153,7 +154,7 @@ def render(model: InferenceModel, request: Request, outputs: list[Output]) -> tu
             buffers.append(encode(column, output.datatype))
             tensor["parameters"]["binary_data_size"] = len(buffers[-1])
         else:
-            tensor["data"] = column.ravel().tolist()
+            tensor["data"] = _listed(output, column)
         tensors.append({key: value for key, value in tensor.items() if value != {}})
     answer = {"model_name": model.name, "model_version": model.version, "outputs": tensors}
     if request.message.id is not None:
@@ -175,6 +176,13 @@ def _described(output: OutputColumn, column: NDArray[Any]) -> dict[str, Any]:
         "datatype": output.datatype,
         "parameters": parameters(output),
     }
+
+
+def _listed(output: OutputColumn, column: NDArray[Any]) -> list[Any]:
+    values: list[Any] = column.ravel().tolist()
+    if output.nullable:
+        return [None if math.isnan(value) else value for value in values]
+    return values
 
 
 def _parted(body: bytes, header_length: str | None) -> tuple[bytes, bytes]:

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from framework import Answers, Bundle
 from serving.batching.computation import Chunk
 from serving.batching.prediction import Prediction
-from serving.errors import ServingError
+from serving.codecs.finite import require_finite
+from serving.errors import Loc, ServingError
 from serving.open_inference.columns import listed, read_columns
 from serving.open_inference.signature import OutputColumn, Signature
 from serving.open_inference.tensors import Tensor
@@ -63,10 +64,20 @@ class InferenceModel:
             return encoder.from_columns(columns)
         values = {name: listed(self.signature.inputs[name], columns[name]) for name in columns}
         rows = [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
-        return self.prediction.rows_from_list(rows)
+        return self.prediction.rows_from_list(rows, self._place)
+
+    def _place(self, loc: Loc) -> Loc:
+        """Turns a place in a request of rows, `(rows, 1, name, …)`, into one among tensors."""
+        loc = loc if self.prediction.request_type is None else loc[1:]
+        return ("inputs", *loc[1:2], *loc[:1], *loc[2:])
 
     def write(self, answers: Sequence[Any], asked: Sequence[OutputColumn]) -> list[Output]:
-        """Returns the outputs asked for as arrays, in that order."""
+        """Returns the outputs asked for as arrays, in that order.
+
+        Raises:
+            ValueError: A number is not finite, which no protocol here sends.
+        """
+        require_finite(answers)
         if not isinstance(answers, Answers):
             answers = Answers.of(self.signature.answer_type, answers, self.signature.labels)
         return [(output, answers.columns[output.name]) for output in asked]

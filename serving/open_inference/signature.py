@@ -64,6 +64,8 @@ class OutputColumn:
     """With -1 for the number of records, and for lists of no fixed length."""
 
     parameters: dict[str, str] = field(default_factory=dict)
+    nullable: bool = False
+    """Whether a value may be missing: NaN in a tensor, and `null` in JSON."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,7 @@ def _input(record_type: type[BaseModel], spec: FieldSpec) -> InputColumn:
 def _output(one: AnswerField, labels: Mapping[str, Sequence[str]]) -> OutputColumn:
     datatype = _DATATYPES[one.kind][0]
     if one.shape == "single":
-        return OutputColumn(one.name, datatype, [-1])
+        return OutputColumn(one.name, datatype, [-1], nullable=one.nullable)
     if one.shape == "list":
         return OutputColumn(one.name, datatype, [-1, one.length or -1])
     if one.name not in labels:

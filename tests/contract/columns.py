@@ -296,7 +296,8 @@ def _records(outputs: Outputs) -> list[dict[str, Any]]:
     fields = {}
     for name, (values, shape, parameters) in outputs.items():
         if len(shape) == 1:
-            fields[name] = values
+            # A raw tensor has no other word for a missing value.
+            fields[name] = [None if one != one else one for one in values]
             continue
         fields[name] = rows = np.reshape(np.array(values), shape).tolist()
         if labels := parameters.get("labels"):
@@ -320,7 +321,9 @@ def _as_for_rows(refused: RefusedError, model: Model[Any, Any], records: list[An
     for one in refused.detail:
         column, *place = one.loc[1:]
         loc: list[str | int] = [model.rows]
-        if records:
+        if isinstance(column, int):  # a whole record
+            loc.append(column)
+        elif records:
             row, *rest = place or [_odd_row(model, records, str(column))]
             loc += [row, column, *rest]
         detail.append(ErrorDetail(loc=loc, msg=one.msg, type=one.type))

@@ -47,11 +47,15 @@ class Surface(Protocol):
         ...
 
 
+PACKAGES = ("models", "tests.models", "tests.server.toy_models")
+"""Where models are looked for by the name of an API: in the first that has the name."""
+
+
 @cache
 def asked(api: str) -> tuple[str, Model[Any, Any]]:
     """Returns the verb of an API's name, and its model."""
     verb, _, name = api.partition("_")
-    package = "models" if name in model_names() else "tests.models"
+    package = next(one for one in PACKAGES if name in model_names(one))
     return verb, find_model(name, package)
 
 

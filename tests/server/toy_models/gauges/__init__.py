@@ -12,6 +12,8 @@ from tests.server.toy_formula import Computed
 BROKEN = 999.0
 """Answered with a number that is not finite."""
 
+STEPS = (1, 2, 5)
+
 
 class Gauge(BaseModel):
     """One gauge."""
@@ -22,7 +24,7 @@ class Gauge(BaseModel):
     count: int | None = Field(ge=0, le=100)
     flag: bool | None
     grade: Literal["low", "high"] | None
-    step: Literal[1, 2, 5] = 2
+    step: Literal[STEPS] = 2  # type: ignore[valid-type]
     pressure: float | None = Field(default=None, ge=-10, le=10)
     note: str | None = Field(default=None, min_length=1, max_length=20)
 
@@ -38,8 +40,9 @@ class Estimate(BaseModel):
 def _value(features: NDArray[Any]) -> NDArray[np.float64]:
     level, count, flag, grade, step, pressure = features.T
     known = sum(np.nan_to_num(column, nan=0.5) for column in (count, flag, grade))
-    value: NDArray[np.float64] = np.where(level == BROKEN, np.inf, level + known + step + pressure)
-    return value
+    stepped = np.array(STEPS)[step.astype(int)]
+    value = level + known + stepped + pressure
+    return np.where(level == BROKEN, np.inf, value)
 
 
 MODEL = Computed[Gauge, Estimate](

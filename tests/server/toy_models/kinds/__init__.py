@@ -10,6 +10,11 @@ from framework import Multiclass
 from tests.server.toy_formula import Computed
 
 CLASSES = ("large", "small", "vast")
+BROKEN = 13.0
+"""A size that is answered with probabilities that are no numbers."""
+
+HELD = "held"
+"""A thing of this name is not answered until it is released (see `tests.server.toy_plane`)."""
 
 
 class Thing(BaseModel):
@@ -31,8 +36,11 @@ class Kind(BaseModel):
     probabilities: dict[str, float]
 
 
+NONE = Kind(kind="none", probability=1.0, probabilities=dict.fromkeys(CLASSES, 0.0))
+
+
 def _probabilities(features: NDArray[Any]) -> NDArray[np.float64]:
-    size = features[:, 0]
+    size = np.where(features[:, 0] == BROKEN, np.nan, features[:, 0])
     shares = np.column_stack([np.minimum(size, 10), 10 - np.minimum(size, 10), size / 100])
     probabilities: NDArray[np.float64] = shares / shares.sum(axis=1, keepdims=True)
     return probabilities

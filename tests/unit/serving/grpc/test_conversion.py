@@ -8,12 +8,13 @@ from bentoml.exceptions import BentoMLConfigException
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
-from models.attrition import attrition_pb2, schema
-from models.topics import topics_pb2
 from serving.grpc.conversion import misfits, reader, writer
 from serving.grpc.typed import require_fitting
-from tests.contract.cases import EMPLOYEE
 from tests.server import rpc_toy, toy_pb2
+from tests.server.toy_models import gauges, spans
+from tests.server.toy_models.gauges import gauges_pb2
+from tests.server.toy_models.kinds import kinds_pb2
+from tests.server.toy_models.spans import spans_pb2
 
 # The decorated class is a `bentoml.Service`, which its type does not tell.
 TOY: Any = rpc_toy.RpcToy
@@ -26,8 +27,9 @@ def field(message: type[Message], name: str) -> FieldDescriptor:
     return found
 
 
-EMPLOYEES = field(attrition_pb2.EmployeesRequest, "employees")
-EXPLANATIONS = field(attrition_pb2.ExplainResponse, "explanations")
+GAUGES = field(gauges_pb2.GaugesRequest, "gauges")
+EXPLANATIONS = field(spans_pb2.ExplainResponse, "explanations")
+GAUGE = {"level": 1.5, "count": 3, "flag": True, "grade": "low", "step": 5, "pressure": 0.25}
 
 
 def problems(descriptor: FieldDescriptor, declared: Any, *, is_request: bool = True) -> list[str]:
@@ -37,42 +39,43 @@ def problems(descriptor: FieldDescriptor, declared: Any, *, is_request: bool = T
 
 
 def test_a_message_is_read_as_the_fields_it_has() -> None:
-    zero = {name: value for name, value in EMPLOYEE.items() if name != "salary"}
-    request = attrition_pb2.EmployeesRequest(employees=[EMPLOYEE, {**zero, "number_project": 0}])
+    zero = {name: value for name, value in GAUGE.items() if name != "grade"}
+    zero |= {"count": 0, "flag": False, "pressure": 0.0}
+    request = gauges_pb2.GaugesRequest(gauges=[GAUGE, zero])
 
-    assert reader(EMPLOYEES)(request.employees) == [EMPLOYEE, {**zero, "number_project": 0}]
+    assert reader(GAUGES)(request.gauges) == [GAUGE, zero]
 
 
 def test_lists_and_maps_become_pythons_own() -> None:
     names = toy_pb2.SleepResponse(names=["a", "b"])
-    topic = topics_pb2.Topic(topic="x", probabilities={"x": 0.75})
-    predictions = field(topics_pb2.PredictResponse, "predictions")
+    kind = kinds_pb2.Kind(kind="x", probabilities={"x": 0.75})
+    predictions = field(kinds_pb2.PredictResponse, "predictions")
 
     assert reader(field(toy_pb2.SleepResponse, "names"))(names.names) == ["a", "b"]
-    (read,) = reader(predictions)([topic])
-    assert read == {"topic": "x", "probabilities": {"x": 0.75}}
+    (read,) = reader(predictions)([kind])
+    assert read == {"kind": "x", "probabilities": {"x": 0.75}}
     assert type(read["probabilities"]) is dict
 
 
-@pytest.mark.parametrize("value", [2, 0.25, "sales", True, None])
+@pytest.mark.parametrize("value", [2, 0.25, "low", True, None])
 def test_a_value_of_any_type_is_written(value: Any) -> None:
-    content = [{"raw_score": 1.5, "contributions": [{"feature": "x", "value": value}]}]
+    content = [{"probability": 1.5, "parts": [{"end": "x", "value": value}]}]
     write = writer(EXPLANATIONS)
 
     assert write is not None
-    response = attrition_pb2.ExplainResponse(explanations=write(content))
-    written = response.explanations[0].contributions[0].value
+    response = spans_pb2.ExplainResponse(explanations=write(content))
+    written = response.explanations[0].parts[0].value
     assert getattr(written, str(written.WhichOneof("kind"))) == (0 if value is None else value)
-    assert response.explanations[0].raw_score == 1.5
+    assert response.explanations[0].probability == 1.5
 
 
 def test_what_needs_no_preparation_gets_none() -> None:
-    assert writer(EMPLOYEES) is None
+    assert writer(GAUGES) is None
 
 
 def test_the_schema_and_its_message_fit() -> None:
-    assert problems(EMPLOYEES, list[schema.Employee]) == []
-    assert problems(EXPLANATIONS, list[schema.AttritionExplanation], is_request=False) == []
+    assert problems(GAUGES, list[gauges.Gauge]) == []
+    assert problems(EXPLANATIONS, list[spans.Reasons], is_request=False) == []
 
 
 def test_every_difference_is_named() -> None:
@@ -82,7 +85,7 @@ def test_every_difference_is_named() -> None:
 
     rows = field(toy_pb2.RowsRequest, "rows")
     names = field(toy_pb2.SleepResponse, "names")
-    leaves = field(attrition_pb2.Attrition, "leaves")
+    wide = field(spans_pb2.Width, "wide")
 
     assert problems(rows, list[Row]) == [
         "toy.v1.Row: only the schema has age",
@@ -95,14 +98,14 @@ def test_every_difference_is_named() -> None:
     assert problems(names, str) == [
         "toy.v1.SleepResponse.names is repeated, but not a list in the schema"
     ]
-    assert problems(leaves, bool) == [
-        "attrition.v1.Attrition.leaves must be optional, or a missing value would be taken for zero"
+    assert problems(wide, bool) == [
+        "spans.v1.Width.wide must be optional, or a missing value would be taken for zero"
     ]
-    assert problems(leaves, bool | None, is_request=False) == []
+    assert problems(wide, bool | None, is_request=False) == []
 
 
 def test_a_service_without_the_api_does_not_start() -> None:
     require_fitting([toy_pb2.DESCRIPTOR], TOY.apis)
 
-    with pytest.raises(BentoMLConfigException, match=r"Predict has no batchable API at /topics/p"):
-        require_fitting([topics_pb2.DESCRIPTOR], TOY.apis)
+    with pytest.raises(BentoMLConfigException, match=r"Predict has no batchable API at /kinds/p"):
+        require_fitting([kinds_pb2.DESCRIPTOR], TOY.apis)

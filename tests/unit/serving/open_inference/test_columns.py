@@ -1,6 +1,5 @@
-"""Columns are refused for what rows are refused for, and become the same features."""
+"""Columns are refused for what rows are refused for, and become the same records."""
 
-import math
 from typing import Any
 
 import numpy as np
@@ -8,90 +7,36 @@ import pydantic
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from models.attrition.features import matrix, matrix_from_columns
-from models.attrition.schema import Attrition, Employee
-from models.topics.schema import Text, Topic
+from framework import FieldError
+from framework.records import Encoder
 from serving.errors import Code, ServingError
-from serving.open_inference.columns import read_columns
+from serving.open_inference.columns import listed, read_columns
 from serving.open_inference.signature import Signature
-from serving.open_inference.tensors import BYTES, DTYPES, Tensor, encode
-
-SIGNATURE = Signature.of(Employee, Attrition, {})
-TEXTS = Signature.of(Text, Topic, {"probabilities": ["a", "b"]})
-MAX_ROWS = 1_000
-
-shares = st.one_of(
-    st.floats(0, 1), st.sampled_from([-0.001, 1.001, math.nan, math.inf, -math.inf, 1e300])
+from serving.open_inference.tensors import BYTES, Tensor, Vocabulary, encode
+from tests.unit.serving.open_inference.records import (
+    SIGNATURE,
+    VALID,
+    Answer,
+    Reading,
+    as_array,
+    records,
+    tensors,
 )
-flags = st.integers(-1, 2)
-VALUES: dict[str, st.SearchStrategy[Any]] = {
-    "satisfaction_level": shares,
-    "last_evaluation": shares,
-    "number_project": st.integers(-1, 52),
-    "average_monthly_hours": st.one_of(st.integers(-2, 746), st.sampled_from([2**62, -(2**63)])),
-    "time_spend_company": st.integers(-1, 62),
-    "work_accident": flags,
-    "promotion_last_5years": flags,
-    "department": st.sampled_from(["IT", "sales", "RandD", "hr", "catering", "", "Sales", "büro"]),
-    "salary": st.sampled_from(["low", "medium", "high", "highest", "\x00\x00\x00low"]),
-}
-VALID: dict[str, Any] = {
-    "satisfaction_level": 0.5,
-    "last_evaluation": 0.5,
-    "number_project": 3,
-    "average_monthly_hours": 160,
-    "time_spend_company": 3,
-    "work_accident": 0,
-    "promotion_last_5years": 0,
-    "department": "sales",
-    "salary": "low",
-}
 
-
-@st.composite
-def records(draw: st.DrawFn) -> list[dict[str, Any]]:
-    """Rows of the right types, some of whose values are wrong."""
-    suspect = draw(st.sets(st.sampled_from(sorted(VALUES)), max_size=3))
-    drawn = {name: draw(st.lists(VALUES[name], min_size=1, max_size=5)) for name in suspect}
-    size = draw(st.integers(1, 5))
-    return [
-        {
-            name: drawn[name][row % len(drawn[name])] if name in suspect else value
-            for name, value in VALID.items()
-        }
-        for row in range(size)
-    ]
-
-
-def tensors(rows: list[dict[str, Any]], *, raw: bool, nested: bool) -> list[Tensor]:
-    """The same rows as one tensor for each field."""
-    found = []
-    for name, column in SIGNATURE.inputs.items():
-        listed: list[Any] = [row[name] for row in rows]
-        shape = [len(rows), 1] if nested else [len(rows)]
-        data: bytes | list[Any]
-        if raw:
-            data = encode(as_array(listed, column.datatype), column.datatype)
-        else:
-            data = [[value] for value in listed] if nested else listed
-        found.append(Tensor(name, column.datatype, shape, data))
-    return found
-
-
-def as_array(listed: list[Any], datatype: str) -> NDArray[Any]:
-    """A column as an array."""
-    return np.array(listed, dtype=object if datatype == BYTES else DTYPES[datatype])
+ENCODER = Encoder(Reading)
+MAX_ROWS = 1_000
 
 
 def problems_of_rows(rows: list[dict[str, Any]]) -> set[tuple[Any, ...]]:
-    """What pydantic says against rows: field, row, sentence."""
+    """What pydantic says against rows: field, row, position in a list, sentence."""
     try:
-        pydantic.TypeAdapter(list[Employee]).validate_python(rows)
+        pydantic.TypeAdapter(list[Reading]).validate_python(rows)
     except pydantic.ValidationError as error:
-        return {(one["loc"][1], one["loc"][0], one["msg"]) for one in error.errors()}
+        return {
+            (one["loc"][1], one["loc"][0], *one["loc"][2:], one["msg"]) for one in error.errors()
+        }
     return set()
 
 
@@ -114,30 +59,43 @@ def test_columns_are_judged_as_rows_are(
 
     assert problems_of(SIGNATURE, sent) == expected
     if not expected:
-        by_column = matrix_from_columns(read_columns(SIGNATURE, sent, MAX_ROWS))
-        by_row = matrix([Employee.model_validate(row) for row in rows])
-        np.testing.assert_array_equal(by_column, by_row)
+        columns = read_columns(SIGNATURE, sent, MAX_ROWS)
+        by_column = ENCODER.from_columns(columns)
+        by_row = ENCODER.from_records([Reading.model_validate(row) for row in rows])
+        np.testing.assert_array_equal(by_column.matrix, by_row.matrix)
+        assert by_column.texts == by_row.texts
+        for name, column in SIGNATURE.inputs.items():
+            values = listed(column, columns[name])
+            assert values == [row[name] for row in rows]
+            assert [type(one) for one in values] == [type(row[name]) for row in rows]
+
+
+def vocabulary(name: str) -> Vocabulary:
+    """Finds the positions of a field's categories."""
+    found = SIGNATURE.inputs[name].vocabulary
+    assert found is not None
+    return found
 
 
 @given(st.lists(st.sampled_from(["low", "medium", "high"]), min_size=1, max_size=50))
 def test_known_texts_are_found_by_their_positions(texts: list[str]) -> None:
-    column = SIGNATURE.inputs["salary"]
+    categories = SIGNATURE.inputs["grade"].spec.categories
     raw = encode(np.array(texts, dtype=object), BYTES)
 
-    positions = column.vocabulary.positions(raw, len(texts))
+    positions = vocabulary("grade").positions(raw, len(texts))
 
     assert positions is not None
-    assert [column.categories[position] for position in positions] == texts
+    assert [categories[position] for position in positions] == texts
 
 
 @given(st.binary(max_size=60), st.integers(0, 5))
 def test_what_is_no_sequence_of_known_texts_has_no_positions(raw: bytes, count: int) -> None:
-    column = SIGNATURE.inputs["salary"]
+    categories = SIGNATURE.inputs["grade"].spec.categories
 
-    positions = column.vocabulary.positions(raw, count)
+    positions = vocabulary("grade").positions(raw, count)
 
     if positions is not None:
-        texts = [column.categories[position] for position in positions]
+        texts = [categories[position] for position in positions]
         assert encode(np.array(texts, dtype=object), BYTES) == raw
 
 
@@ -152,23 +110,32 @@ def replaced(name: str, /, **changes: Any) -> list[Tensor]:
 @pytest.mark.parametrize(
     ("sent", "message"),
     [
-        (replaced("salary", name="wages"), "inputs.wages: There is no input of this name"),
-        (replaced("salary", datatype="INT64"), "inputs.salary: The datatype should be BYTES"),
-        (replaced("salary", shape=[2, 2]), "inputs.salary: The shape should be [N] or [N, 1]"),
-        (replaced("salary", shape=[]), "inputs.salary: The shape should be [N] or [N, 1]"),
-        (replaced("salary", shape=[1]), "inputs.salary: There are 1 rows, but 2 in satisfaction"),
-        (replaced("salary", data=["low"]), "inputs.salary: The data hold 1 values, but the shape"),
-        (replaced("salary", data=b"\x03\x00\x00\x00lo"), "The data end within an element"),
-        (replaced("salary", data=b"\x03\x00"), "The data end within the length of an element"),
-        (replaced("salary", data=b"\x01\x00\x00\x00\xff" * 2), "Element 0 is not UTF-8 text"),
-        (replaced("work_accident", data=[0, True]), "inputs.work_accident.1: Input should be"),
-        (replaced("work_accident", data=[0, "1"]), "inputs.work_accident.1: Input should be"),
-        (replaced("work_accident", data=b"1234"), "The data have 4 bytes, but the shape asks"),
-        (replaced("number_project", datatype="INT8", data=[1, 2.0]), "valid integer"),
-        (replaced("last_evaluation", datatype="INT8", data=[1, 0.5]), "not a whole number"),
-        (replaced("number_project", datatype="FP64", data=[1.0, 2.0]), "datatype should be INT8"),
-        (replaced("time_spend_company", data=[[1], 2]), "inputs.time_spend_company.0: Input"),
-        (tensors([VALID], raw=False, nested=False)[:-1], "inputs.salary: Field required"),
+        (replaced("grade", name="wages"), "inputs.wages: There is no input of this name"),
+        (replaced("grade", datatype="INT64"), "inputs.grade: The datatype should be BYTES"),
+        (replaced("grade", shape=[2, 2]), "inputs.grade: The shape should be [N] or [N, 1]"),
+        (replaced("grade", shape=[]), "inputs.grade: The shape should be [N] or [N, 1]"),
+        (replaced("grade", shape=[1]), "inputs.grade: There are 1 rows, but 2 in share"),
+        (replaced("grade", data=["low"]), "inputs.grade: The data hold 1 values, but the shape"),
+        (replaced("grade", data=b"\x03\x00\x00\x00lo"), "The data end within an element"),
+        (replaced("grade", data=b"\x03\x00"), "The data end within the length of an element"),
+        (replaced("grade", data=b"\x01\x00\x00\x00\xff" * 2), "Element 0 is not UTF-8 text"),
+        (replaced("flag", data=[0, True]), "inputs.flag.1: Input should be"),
+        (replaced("flag", data=[0, "1"]), "inputs.flag.1: Input should be"),
+        (replaced("flag", data=b"1234"), "The data have 4 bytes, but the shape asks"),
+        (replaced("count", datatype="INT8", data=[1, 2.0]), "valid integer"),
+        (replaced("score", datatype="INT8", data=[1, 0.5]), "not a whole number"),
+        (replaced("count", datatype="FP64", data=[1.0, 2.0]), "datatype should be INT8"),
+        (replaced("total", data=[[1], 2]), "inputs.total.0: Input"),
+        (replaced("total", datatype="INT8", data=[1, 300]), "does not fit into INT8"),
+        (replaced("free", datatype="FP32", data=[1, 1e300]), "does not fit into FP32"),
+        (replaced("free", datatype="INT64", data=[None, 2**70]), "does not fit into INT64"),
+        (replaced("free", datatype="FP64", data=[None, 10**400]), "inputs.free.1: Input should"),
+        (replaced("steps", shape=[2, 3]), "inputs.steps: The shape should be [N, 2], N being"),
+        (replaced("steps", shape=[2]), "inputs.steps: The shape should be [N, 2], N being"),
+        (replaced("sizes", data=[[0, 1], [1]]), "The data hold 3 values, but the shape asks"),
+        (replaced("sizes", data=[0, 1, 2, 1]), "inputs.sizes.1.0: Input should be less than"),
+        (replaced("some", data=b"\0\0\0\0\0\0\xf0\x7f" * 2), "inputs.some.0: Input should be"),
+        (tensors([VALID], raw=False, nested=False)[:-1], "inputs.note: Field required"),
         (
             [*tensors([VALID], raw=False, nested=False), Tensor("sales", BYTES, [1], ["IT"])],
             "inputs.sales: The input is given more than once",
@@ -191,43 +158,57 @@ def test_too_many_rows_are_a_matter_of_size() -> None:
 
 
 def test_aliases_narrow_and_wide_datatypes_are_accepted() -> None:
-    sent = replaced("department", name="sales")
+    sent = replaced("place", name="sales")
     sent = [
         Tensor(one.name, "FP32", one.shape, np.array([0.25, 1], "<f4").tobytes())
-        if one.name == "last_evaluation"
+        if one.name == "score"
         else one
         for one in sent
     ]
 
     columns = read_columns(SIGNATURE, sent, MAX_ROWS)
 
-    assert columns["last_evaluation"].tolist() == [0.25, 1]
-    assert columns["department"].tolist() == [7, 7]
+    assert columns["score"].tolist() == [0.25, 1]
+    assert columns["place"].tolist() == [3, 3]
 
 
 @pytest.mark.parametrize("raw", [True, False])
-def test_texts_are_judged_one_by_one(raw: bool) -> None:
-    texts = ["fine", " \n", "日本語", "", "x" * 10_001]
-    data = encode(np.array(texts, dtype=object), BYTES) if raw else texts
+@pytest.mark.parametrize(
+    ("name", "given"), [("score", [1, 0]), ("free", [-7, 2]), ("count", [7, 0])]
+)
+def test_whole_numbers_are_numbers(name: str, given: list[int], raw: bool) -> None:
+    data: Any = as_array(given, "INT16").tobytes() if raw else given
 
-    wrong = problems_of(TEXTS, [Tensor("text", BYTES, [5], data)])
+    columns = read_columns(SIGNATURE, replaced(name, datatype="INT16", data=data), MAX_ROWS)
 
-    assert {row for _, row, _ in wrong} == {1, 3, 4}
+    assert columns[name].tolist() == given
+
+
+def test_what_only_json_can_say_may_be_missing() -> None:
+    columns = read_columns(SIGNATURE, replaced("free", datatype="INT8", data=[None, 3]), MAX_ROWS)
+
+    assert listed(SIGNATURE.inputs["free"], columns["free"]) == [None, 3]
 
 
 def test_fields_become_tensors() -> None:
-    assert {name: one.datatype for name, one in SIGNATURE.inputs.items()} == {
-        **dict.fromkeys(VALID, "INT64"),
-        "satisfaction_level": "FP64",
-        "last_evaluation": "FP64",
-        "department": "BYTES",
-        "salary": "BYTES",
+    assert {name: (one.datatype, one.shape) for name, one in SIGNATURE.inputs.items()} == {
+        **dict.fromkeys(("share", "score", "free"), ("FP64", [-1])),
+        **dict.fromkeys(("count", "total", "flag", "step"), ("INT64", [-1])),
+        # Of the numbers, only those of this datatype can be missing.
+        **dict.fromkeys(("some", "known", "code"), ("FP64", [-1])),
+        **dict.fromkeys(("place", "grade", "text", "sort", "note"), ("BYTES", [-1])),
+        "is_new": ("BOOL", [-1]),
+        "sizes": ("FP64", [-1, 2]),
+        "steps": ("FP64", [-1, 2]),
+        "weights": ("FP64", [-1, 2]),
     }
-    assert {name: (one.datatype, one.shape) for name, one in TEXTS.outputs.items()} == {
-        "topic": ("BYTES", [-1]),
-        "probability": ("FP64", [-1]),
-        "probabilities": ("FP64", [-1, 2]),
+    assert {name: (one.datatype, one.shape) for name, one in SIGNATURE.outputs.items()} == {
+        "value": ("FP64", [-1]),
+        "labelled": ("FP64", [-1, 2]),
     }
+
+
+LABELS = {"labelled": ["a", "b"]}
 
 
 class Even(BaseModel):
@@ -239,7 +220,7 @@ class Even(BaseModel):
 
 
 def test_rules_beyond_bounds_hold_for_raw_numbers() -> None:
-    signature = Signature.of(Even, Attrition, {})
+    signature = Signature.of(Even, Answer, LABELS)
     raw = np.array([2, 3], "<i8").tobytes()
 
     wrong = problems_of(signature, [Tensor("number", "INT64", [2], raw)])
@@ -264,7 +245,18 @@ class Related(BaseModel):
         return self
 
 
-@pytest.mark.parametrize("record_type", [Nested, Related])
-def test_records_that_are_no_columns_are_told(record_type: type[BaseModel]) -> None:
-    with pytest.raises(TypeError, match=record_type.__name__):
-        Signature.of(record_type, Attrition, {})
+def test_records_that_are_no_columns_are_told() -> None:
+    with pytest.raises(FieldError, match=r"Nested\.parts"):
+        Signature.of(Nested, Answer, LABELS)
+
+
+def test_answers_whose_labels_nobody_knows_are_told() -> None:
+    with pytest.raises(FieldError, match="labelled"):
+        Signature.of(Reading, Answer, {})
+
+
+@pytest.mark.parametrize(("record_type", "by_rows"), [(Related, True), (Even, False)])
+def test_pydantic_must_see_records_with_rules_of_their_own(
+    record_type: type[BaseModel], by_rows: bool
+) -> None:
+    assert Signature.of(record_type, Answer, LABELS).by_rows == by_rows

@@ -1,0 +1,55 @@
+"""No protocol sends a number that is not finite: JSON has none, and a client would compute on."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel
+
+from framework import Answers
+from framework.answers import answer_fields
+
+
+def require_finite(answers: Sequence[Any]) -> None:
+    """Makes sure that no number of some answers is infinite or NaN.
+
+    In the columns of `Answers`, NaN in a field that may be missing is a missing value.
+
+    Raises:
+        ValueError: One is; the message names its row and, if it is known, its field.
+    """
+    if type(answers) is Answers:
+        _require_finite_columns(answers)
+        return
+    for row, answer in enumerate(answers):
+        if not _is_finite(answer):
+            raise ValueError(f"The answer of row {row} has a number that is not finite")
+
+
+def _require_finite_columns(answers: Answers[Any]) -> None:
+    answer_type: type[BaseModel] = answers.answer_type
+    nullable = {field.name for field in answer_fields(answer_type) if field.nullable}
+    for name, column in answers.columns.items():
+        # A sum is finite if all are, and quickly made; it may also overflow.
+        if column.dtype.kind != "f" or math.isfinite(column.sum()):
+            continue
+        is_fine = np.isfinite(column)
+        if name in nullable:
+            is_fine |= np.isnan(column)
+        fine_rows = is_fine.reshape(len(column), -1).all(axis=1)
+        if not fine_rows.all():
+            row = int(fine_rows.argmin())
+            raise ValueError(f"The answer of row {row} has a {name} that is not finite")
+
+
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, BaseModel):
+        value = vars(value)
+    if isinstance(value, Mapping):
+        return all(map(_is_finite, value.values()))
+    if isinstance(value, (list, tuple)):
+        return all(map(_is_finite, value))
+    return True
