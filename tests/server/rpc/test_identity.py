@@ -34,6 +34,8 @@ CASES = [
         *refused_cases(model),
         Refused("empty record", f"predict_{name}", [dict(model.sample[0]), {}], (model.rows, 1)),
     ]
+    # A message has no null: there, the field is missing.
+    if not case.name.startswith("null")
 ]
 # Bytes of a field that no message knows, which is no mistake: 16 MiB of zeros.
 UNKNOWN_FIELD = b"\x7a\x80\x80\x80\x08" + bytes(2**24)
