@@ -11,10 +11,13 @@ from typing import Any
 
 import aiohttp
 import grpc
-import numpy as np
+from google.protobuf.message_factory import GetMessageClass
 
-from models.attrition import attrition_pb2
+from framework import Model
+from tests.contract.expected import close
+from tests.contract.surfaces import plain
 
+TOLERANCE = 1e-9
 TICK_SECONDS = 0.005
 CALLERS = 32  # and connections
 
@@ -28,7 +31,7 @@ class Answer:
 
 
 Call = Callable[[], Awaitable[Answer]]
-Expected = dict[str, list[float]]  # model tag → what that model says of the rows
+Expected = dict[str, list[dict[str, Any]]]  # model tag → what that model says of the rows
 
 
 @dataclass
@@ -98,42 +101,50 @@ class Load:
                 self.failures.append(f"wrong answer of {answer.tag}: {answer.body!r}")
 
 
+def is_right(rows: list[Any], answer: Answer, expected: Expected) -> bool:
+    """Whether the rows of an answer are what the model that it names says."""
+    return close(rows, expected[answer.tag], TOLERANCE)
+
+
 @contextlib.asynccontextmanager
-async def http_load(url: str, rows: list[Any], expected: Expected) -> AsyncIterator[Load]:
-    """Load of requests over HTTP, each with many rows."""
-    body = json.dumps({"employees": rows}).encode()
+async def http_load(
+    url: str, model: Model[Any, Any], rows: list[Any], expected: Expected
+) -> AsyncIterator[Load]:
+    """Load of requests to a model over HTTP, each with many rows."""
+    body = json.dumps({model.rows: rows}).encode()
     headers = {"Content-Type": "application/json"}
     connector = aiohttp.TCPConnector(limit=CALLERS)
-
-    def is_right(answer: Answer) -> bool:
-        answered = [row["probability"] for row in json.loads(answer.body)]
-        return np.allclose(answered, expected[answer.tag], rtol=0, atol=1e-9)
 
     async with aiohttp.ClientSession(connector=connector) as session:
 
         async def call() -> Answer:
             async with session.post(
-                f"{url}/attrition/predict", data=body, headers=headers
+                f"{url}/{model.name}/predict", data=body, headers=headers
             ) as response:
                 answer = await response.read()
                 assert response.status == 200, f"{response.status}: {answer!r}"
                 return Answer(response.headers["X-Model-Tag"], answer)
 
-        yield Load(call, is_right)
+        yield Load(call, lambda answer: is_right(json.loads(answer.body), answer, expected))
 
 
 @contextlib.asynccontextmanager
-async def grpc_load(address: str, rows: list[Any], expected: Expected) -> AsyncIterator[Load]:
+async def grpc_load(
+    address: str, model: Model[Any, Any], rows: list[Any], expected: Expected
+) -> AsyncIterator[Load]:
     """The same over gRPC, all calls in one connection."""
-    body = attrition_pb2.EmployeesRequest(employees=rows).SerializeToString()
+    assert model.descriptor is not None, "`make protos` has made no stubs of it"
+    (service,) = model.descriptor.services_by_name.values()
+    method = service.methods_by_name["Predict"]
+    body = GetMessageClass(method.input_type)(**{model.rows: rows}).SerializeToString()
+    response_type = GetMessageClass(method.output_type)
 
-    def is_right(answer: Answer) -> bool:
-        message = attrition_pb2.PredictResponse.FromString(answer.body)
-        answered = [row.probability for row in message.predictions]
-        return np.allclose(answered, expected[answer.tag], rtol=0, atol=1e-9)
+    def right(answer: Answer) -> bool:
+        predictions = response_type.FromString(answer.body).predictions  # type: ignore[attr-defined]
+        return is_right([plain(one) for one in predictions], answer, expected)
 
     async with grpc.aio.insecure_channel(address) as channel:
-        predict: Any = channel.unary_unary("/attrition.v1.AttritionService/Predict")
+        predict: Any = channel.unary_unary(f"/{service.full_name}/{method.name}")
 
         async def call() -> Answer:
             response = predict(body, timeout=30)
@@ -142,4 +153,4 @@ async def grpc_load(address: str, rows: list[Any], expected: Expected) -> AsyncI
             metadata |= dict(await response.trailing_metadata() or ())
             return Answer(str(metadata["x-model-tag"]), answer)
 
-        yield Load(call, is_right)
+        yield Load(call, right)

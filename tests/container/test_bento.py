@@ -10,7 +10,10 @@ import yaml
 
 from deploy.processes import ROOT
 from tests.container.conftest import Measured, deploy, reported
+from tests.contract.cases import apis
+from tests.plugin import pins
 from tests.processes import Server
+from tests.server.asked import MODEL, MODELS, route_of
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +57,8 @@ def test_every_package_is_pinned(bento: bentoml.Bento) -> None:
 def test_only_what_serving_needs_is_inside(files: set[str]) -> None:
     code = {file.removeprefix("src/") for file in files if file.startswith("src/")}
 
-    assert {"service.py", "serving/model_service.py", "models/card.py"} <= code
+    own = {f"models/{name}/__init__.py" for name in MODELS}
+    assert {"service.py", "serving/model_service.py", "framework/card.py", *own} <= code
     folders = {name.split("/")[0] for name in code}
     assert folders == {"service.py", "framework", "serving", "models", "bentofile.yaml"}
     assert not [file for file in files if "test" in file or "__pycache__" in file]
@@ -64,7 +68,8 @@ def test_the_api_document_is_the_servers_own(bento: bentoml.Bento) -> None:
     document = yaml.safe_load(Path(bento.path_of("apis/openapi.yaml")).read_text())
 
     assert document["openapi"].startswith("3.1")
-    assert {"/attrition/predict", "/topics/predict", "/models"} <= document["paths"].keys()
+    predictions = {route_of(api) for model in MODELS.values() for api in apis(model)}
+    assert {*predictions, "/models"} <= document["paths"].keys()
 
 
 def test_a_bento_serves_its_models_after_another_training(
@@ -72,9 +77,9 @@ def test_a_bento_serves_its_models_after_another_training(
 ) -> None:
     import training
 
-    built_with = str(stored_models["attrition"].tag)
-    assert str(training.train("attrition", seed=2).tag) != built_with
-    for name in ("ATTRITION_MODEL", "TOPICS_MODEL"):
+    built_with = str(stored_models[MODEL.name].tag)
+    assert str(training.train(MODEL, seed=2).tag) != built_with
+    for name in pins(stored_models):
         monkeypatch.delenv(name)
 
     with Server.start(str(bento.tag), folder=Path(os.environ["BENTOML_HOME"])) as server:

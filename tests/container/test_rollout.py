@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import bentoml
-import lightgbm
 import numpy as np
 import pytest
 
@@ -18,8 +17,10 @@ from deploy.running import Container
 from tests.container.conftest import IMAGE_NAME, Measured, deploy, reported
 from tests.container.load import Load, grpc_load, http_load
 from tests.container.proxy import Proxy
-from tests.contract.cases import EMPLOYEES
-from tests.contract.conftest import encode
+from tests.contract.cases import random_records
+from tests.contract.expected import expected_answers
+from tests.plugin import pins
+from tests.server.asked import MODEL, MODELS
 
 REQUESTS = 20_000
 LOAD_DEADLINE_SECONDS = 120
@@ -30,17 +31,13 @@ DRAIN_SECONDS = 2
 # For each replica: they are what is measured, not the clients, and one that starts takes nothing
 # from those that answer.
 CPUS = 0.4
-ROWS = [
-    {**employee, "average_monthly_hours": 96 + 2 * step}
-    for step in range(20)
-    for employee in EMPLOYEES[:5]
-]
+ROWS = random_records(MODEL, 100)
 
 
 @pytest.fixture(scope="module")
 def other_models() -> dict[str, bentoml.Model]:
-    """Both models, trained with another seed."""
-    return {name: training.train(name, seed=1) for name in ("attrition", "topics")}
+    """The models, trained with another seed."""
+    return {name: training.train(model, seed=1) for name, model in MODELS.items()}
 
 
 @pytest.fixture(scope="module")
@@ -48,16 +45,10 @@ def other_image(
     engine: Engine, image: str, other_models: dict[str, bentoml.Model]
 ) -> Iterator[str]:
     """The image of the other models."""
-    tags = {f"{name.upper()}_MODEL": str(model.tag) for name, model in other_models.items()}
+    tags = pins(other_models)
     name = reported(deploy("image", "--name", IMAGE_NAME, environment=tags), "image ")
     yield name
     engine.run("rmi", "--force", name)
-
-
-def predictions(model: bentoml.Model) -> list[float]:
-    """What LightGBM itself says of the rows that are sent."""
-    booster = lightgbm.Booster(model_file=model.path_of("model.txt"))
-    return [float(value) for value in np.asarray(booster.predict(encode(ROWS)))]
 
 
 def answers(load: Load, least: int) -> bool:
@@ -111,9 +102,12 @@ def test_a_roll_out_and_its_roll_back_fail_no_request(
     other_models: dict[str, bentoml.Model],
     measured: Measured,
 ) -> None:
-    models = (stored_models["attrition"], other_models["attrition"])
-    expected = {str(model.tag): predictions(model) for model in models}
+    expected = {
+        str(models[MODEL.name].tag): expected_answers(MODEL, models[MODEL.name], ROWS)
+        for models in (stored_models, other_models)
+    }
     old, new = expected
+    assert expected[old] != expected[new], "what answers must be told from the answer"
     proxy = Proxy()
     replicas = Replicas(engine, proxy)
 
@@ -123,8 +117,8 @@ def test_a_roll_out_and_its_roll_back_fail_no_request(
 
     async def roll() -> tuple[list[Load], float, float]:
         async with (
-            http_load(proxy.url, ROWS, expected) as http,
-            grpc_load(proxy.grpc, ROWS, expected) as grpc,
+            http_load(proxy.url, MODEL, ROWS, expected) as http,
+            grpc_load(proxy.grpc, MODEL, ROWS, expected) as grpc,
         ):
             # Half of the capacity, one half of it over each protocol.
             rates = [await load.capacity(CALIBRATION_SECONDS) / 4 for load in (http, grpc)]
