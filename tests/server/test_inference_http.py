@@ -277,7 +277,7 @@ def first_binary(**values: Any) -> Callable[[Inputs, str], Any]:
         (lambda *_: b"{", "Invalid JSON"),
         (lambda *_: b"", "Invalid JSON"),
         (lambda *_: b"[]", "Input should be an object"),
-        (lambda *_: {"inputs": []}, "inputs: List should have at least 1 item"),
+        (lambda *_: {"inputs": []}, "inputs.{input}: Field required"),
         (changed(datatype="STRING"), "inputs.0.datatype: Input should be"),
         (changed(shape=[-1]), "inputs.0.shape.0: Input should be greater"),
         (changed(data=None), "inputs.{input}: Give either data or parameters"),
