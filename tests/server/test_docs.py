@@ -2,14 +2,22 @@
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
 from openapi_spec_validator import validate
 from playwright.sync_api import Page, sync_playwright
 
+from framework import MAX_ROWS, Model
+from framework.discovery import find_models
+from tests.contract.cases import apis
+from tests.contract.surfaces import asked
 from tests.processes import Server
 from tests.tools import require_tool
+
+MODELS = find_models().values()
+APIS = [api for model in MODELS for api in apis(model)]
 
 
 @pytest.fixture(scope="module")
@@ -25,15 +33,24 @@ def page() -> Iterator[Page]:
         browser.close()
 
 
+def documented_categories(model: Model[Any, Any], record: dict[str, Any]) -> dict[str, list[Any]]:
+    """The values that the document allows, by field, where there are so many."""
+    found = {}
+    for field in model.encoder.fields:
+        (documented,) = (record[name] for name in field.names if name in record)
+        for kind in documented.get("anyOf", [documented]):
+            if "enum" in kind or "const" in kind:
+                found[field.name] = kind.get("enum", [kind.get("const")])
+    return found
+
+
 def test_the_document_is_valid_openapi_and_complete(client: httpx.Client) -> None:
     document = client.get("/docs.json").json()
 
     validate(document)
     # Those of `/v2` are exercised, one by one, by the tests of Open Inference.
     assert {path for path in document["paths"] if not path.startswith("/v2")} == {
-        "/attrition/predict",
-        "/attrition/explain",
-        "/topics/predict",
+        *(f"/{model.name}/{verb}" for verb, model in map(asked, APIS)),
         "/models",
         "/models/{name}",
         "/models/{name}/performance",
@@ -46,8 +63,12 @@ def test_the_document_is_valid_openapi_and_complete(client: httpx.Client) -> Non
     text = json.dumps(document)
     assert "HTTPValidationError" not in text
     schemas = document["components"]["schemas"]
-    assert schemas["Employee"]["properties"]["salary"]["enum"] == ["low", "medium", "high"]
-    assert schemas["EmployeesRequest"]["properties"]["employees"]["maxItems"] == 10_000
+    for model in MODELS:
+        request = schemas[model.request.__name__]["properties"][model.rows]
+        assert request["maxItems"] == MAX_ROWS
+        assert request["items"] == {"$ref": f"#/components/schemas/{model.record.__name__}"}
+        record = schemas[model.record.__name__]["properties"]
+        assert documented_categories(model, record) == model.encoder.categories
     assert schemas["ErrorBody"]["required"] == ["error", "code", "detail", "request_id"]
 
 
@@ -55,8 +76,12 @@ def test_the_document_is_valid_openapi_and_complete(client: httpx.Client) -> Non
 @pytest.mark.parametrize(
     ("path", "sight"),
     [
-        ("/", "#operations-Predictions-predict_attrition"),
-        ("/redoc", "h2:has-text('Predict Attrition')"),
+        sight
+        for api in APIS[:1]
+        for sight in [
+            ("/", f"#operations-Predictions-{api}"),
+            ("/redoc", f"h2:has-text('{api.replace('_', ' ').title()}')"),
+        ]
     ],
 )
 def test_the_pages_show_the_apis_without_another_host(

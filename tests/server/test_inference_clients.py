@@ -6,20 +6,46 @@ Not for order alone: two programs' stubs of the protocol cannot be loaded into o
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from deploy.processes import ROOT
+from framework import Model
+from framework.discovery import find_models
+from tests.contract.cases import random_records, refused
+from tests.contract.surfaces import HttpSurface
 from tests.processes import Server
+from tests.server.clients.said import Said, Wrong
 
 CLIENTS = Path(__file__).parent / "clients"
 KSERVE = ROOT / ".venv-kserve"
 
 
-def say(python: str, script: str, *arguments: str) -> None:
+# What is wrong with a value that a tensor can hold all the same; what JSON alone can say is not.
+WRONG = ("below", "above", "unknown category", "empty text", "blank text", "not a number (float)")
+
+every_model = pytest.mark.parametrize("model", find_models().values(), ids=lambda one: one.name)
+
+
+def about(server: Server, model: Model[Any, Any]) -> Said:
+    """What is said about a model."""
+    records = random_records(model, 3)
+    wrong = [
+        Wrong(case.records, str(case.loc[2]))
+        for case in refused(model)
+        if case.name.startswith(WRONG)
+    ]
+    answers = HttpSurface(server.url).call(f"predict_{model.name}", records)
+    return Said(model.name, records, answers, wrong)
+
+
+def say(python: str, client: str, said: Said, *arguments: str) -> None:
     """Runs a conversation, which fails with what the client saw."""
     done = subprocess.run(
-        [python, str(CLIENTS / script), *arguments],
+        [python, "-m", f"tests.server.clients.{client}", *arguments],
+        input=said.write(),
+        cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=60,
@@ -29,12 +55,14 @@ def say(python: str, script: str, *arguments: str) -> None:
     assert "all said" in done.stdout
 
 
-def test_tritons_http_client(server: Server) -> None:
-    say(sys.executable, "triton_http.py", server.url)
+@every_model
+def test_tritons_http_client(server: Server, model: Model[Any, Any]) -> None:
+    say(sys.executable, "triton_http", about(server, model), server.url)
 
 
-def test_tritons_grpc_client(server: Server) -> None:
-    say(sys.executable, "triton_grpc.py", server.grpc)
+@every_model
+def test_tritons_grpc_client(server: Server, model: Model[Any, Any]) -> None:
+    say(sys.executable, "triton_grpc", about(server, model), server.grpc)
 
 
 @pytest.fixture(scope="module")
@@ -53,5 +81,6 @@ def kserve_python() -> str:
 
 
 @pytest.mark.kserve
-def test_kserves_clients(server: Server, kserve_python: str) -> None:
-    say(kserve_python, "kserve_client.py", server.url, server.grpc)
+@every_model
+def test_kserves_clients(server: Server, kserve_python: str, model: Model[Any, Any]) -> None:
+    say(kserve_python, "kserve_client", about(server, model), server.url, server.grpc)

@@ -1,7 +1,9 @@
 """The Open Inference Protocol over HTTP: what its document promises, and what it refuses."""
 
 import json
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import bentoml
@@ -13,16 +15,23 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from deploy.processes import wait_until
-from serving.open_inference.tensors import encode
-from tests.contract.cases import EMPLOYEE, EMPLOYEES
+from framework import MAX_ROWS, Model
+from framework.discovery import find_models
+from framework.fields import FieldSpec
+from serving.open_inference.tensors import BYTES, DTYPES, encode
+from tests.contract.cases import random_records
 from tests.contract.columns import BinaryColumns, ColumnSurface, GrpcColumns, JsonColumns
+from tests.contract.expected import close
 from tests.contract.surfaces import GrpcSurface, HttpSurface, Surface
 from tests.processes import Server
+from tests.server.clients.said import Said, columns, same
 
-TEXT = {"name": "text", "datatype": "BYTES", "shape": [1], "data": ["graph networks"]}
+MODELS = find_models()
+TOLERANCE = 1e-12
+Tensor = dict[str, Any]
 
 
-def ask(server: Server, body: Any, model: str = "topics", **headers: str) -> requests.Response:
+def ask(server: Server, body: Any, model: str, **headers: str) -> requests.Response:
     """Posts a body, as JSON unless it is bytes."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     return requests.post(
@@ -43,33 +52,122 @@ def test_the_server_and_its_health(server: Server) -> None:
     assert get(server, "/v2/health/ready") == {"ready": True}
 
 
-def test_a_model_tells_its_tensors(server: Server, stored_models: dict[str, bentoml.Model]) -> None:
-    version = stored_models["topics"].tag.version
-    metadata = get(server, "/v2/models/topics")
+@dataclass(frozen=True)
+class Talk:
+    """A model, records of it, and what it answers to them.
 
-    assert metadata == get(server, f"/v2/models/topics/versions/{version}")
-    assert (metadata["name"], metadata["versions"]) == ("topics", [version])
-    assert metadata["inputs"] == [
-        {"name": "text", "datatype": "BYTES", "shape": [-1], "parameters": {}}
-    ]
-    outputs = {one["name"]: one for one in metadata["outputs"]}
-    labels = outputs["probabilities"]["parameters"]["labels"].split(",")
-    assert outputs["probabilities"]["shape"] == [-1, len(labels)]
-    assert get(server, "/v2/models/topics/ready") == {"name": "topics", "ready": True}
-    assert get(server, f"/v2/models/topics/versions/{version}/ready")["ready"]
+    Attributes:
+        model: The model.
+        record: A valid record.
+        metadata: What it tells of itself.
+        answer: Its answer to the record, which came as a row.
+    """
+
+    model: Model[Any, Any]
+    record: dict[str, Any]
+    metadata: dict[str, Any]
+    answer: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.model.name
+
+    @property
+    def outputs(self) -> dict[str, Any]:
+        """What the model tells of its outputs, by name."""
+        return {one["name"]: one for one in self.metadata["outputs"]}
+
+    def inputs(self, rows: int = 1, *, nested: bool = False) -> list[Tensor]:
+        """The record, so many times, as tensors in JSON."""
+        wanted = {one["name"]: (one["datatype"], one["shape"]) for one in self.metadata["inputs"]}
+        found = []
+        for name, column in columns(wanted, [self.record] * rows).items():
+            values = column.reshape(rows, -1) if nested else column
+            data = [_text(value) for value in values.ravel().tolist()]
+            tensor = {"name": name, "datatype": wanted[name][0], "shape": list(values.shape)}
+            found.append({**tensor, "data": data})
+        return found
+
+    def is_right(self, outputs: list[Tensor]) -> bool:
+        """Whether all outputs, in JSON, say what the answer says."""
+        said = Said(self.name, [self.record], [self.answer], [])
+        assert [one["name"] for one in outputs] == list(self.outputs)
+        return all(
+            same(
+                _listed(one).reshape(one["shape"]),
+                said.expected(one["name"], one.get("parameters", {}).get("labels", "")),
+            )
+            for one in outputs
+        )
+
+
+def _text(value: Any) -> Any:
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def _listed(tensor: Tensor) -> Any:
+    if tensor["datatype"] == BYTES:
+        return np.array([text.encode() for text in tensor["data"]], dtype=object)
+    return np.array(tensor["data"], dtype=DTYPES[tensor["datatype"]])
+
+
+@pytest.fixture(scope="module", params=MODELS.values(), ids=MODELS)
+def talk(server: Server, request: pytest.FixtureRequest) -> Talk:
+    """Each model in turn."""
+    model: Model[Any, Any] = request.param
+    (record,) = random_records(model, 1)
+    (answer,) = HttpSurface(server.url).call(f"predict_{model.name}", [record])
+    return Talk(model, record, get(server, f"/v2/models/{model.name}"), answer)
+
+
+def described(field: FieldSpec) -> Tensor:
+    """A field of a record as a model tells it."""
+    kind = field.kind
+    if kind == "category":
+        kind = "text" if type(field.categories[0]) is str else "int"
+    datatype = {"text": BYTES, "float": "FP64", "int": "INT64", "bool": "BOOL"}[kind]
+    # Of the numbers, only those of this datatype can be missing.
+    datatype = "FP64" if field.nullable and datatype != BYTES else datatype
+    shape = [-1] if field.length is None else [-1, field.length]
+    return {"name": field.name, "datatype": datatype, "shape": shape, "parameters": {}}
+
+
+def test_a_model_tells_its_tensors(
+    server: Server, talk: Talk, stored_models: dict[str, bentoml.Model]
+) -> None:
+    version = stored_models[talk.name].tag.version
+    metadata = talk.metadata
+
+    assert metadata == get(server, f"/v2/models/{talk.name}/versions/{version}")
+    assert (metadata["name"], metadata["versions"]) == (talk.name, [version])
+    assert metadata["inputs"] == [described(field) for field in talk.model.encoder.fields]
+    assert list(talk.outputs) == list(talk.answer)
+    for name, value in talk.answer.items():
+        shape, labels = talk.outputs[name]["shape"], None
+        if isinstance(value, dict):
+            labels = ",".join(value)
+        assert talk.outputs[name]["parameters"].get("labels") == labels
+        assert shape == ([-1, len(value)] if isinstance(value, (dict, list)) else [-1])
+    ready = {"name": talk.name, "ready": True}
+    assert get(server, f"/v2/models/{talk.name}/ready") == ready
+    assert get(server, f"/v2/models/{talk.name}/versions/{version}/ready")["ready"]
 
 
 @pytest.mark.parametrize(
     "path",
     ["", "/ready", "/versions/another", "/versions/another/ready", "/versions/another/infer"],
 )
-@pytest.mark.parametrize("model", ["nothing", "topics"])
-def test_what_is_not_there_is_not_found(server: Server, model: str, path: str) -> None:
-    if model == "topics" and "another" not in path:
+@pytest.mark.parametrize("is_known", [False, True])
+def test_what_is_not_there_is_not_found(
+    server: Server, talk: Talk, is_known: bool, path: str
+) -> None:
+    model = talk.name if is_known else "nothing"
+    if is_known and "another" not in path:
         model = "nothing/at/all"
     url = f"{server.url}/v2/models/{model}{path}"
     response = (
-        requests.post(url, json={"inputs": [TEXT]}, timeout=30)
+        requests.post(url, json={"inputs": talk.inputs()}, timeout=30)
         if "infer" in path
         else (requests.get(url, timeout=30))
     )
@@ -79,124 +177,188 @@ def test_what_is_not_there_is_not_found(server: Server, model: str, path: str) -
 
 
 def test_answers_name_the_model_and_the_request(
-    server: Server, stored_models: dict[str, bentoml.Model]
+    server: Server, talk: Talk, stored_models: dict[str, bentoml.Model]
 ) -> None:
-    tag = stored_models["topics"].tag
+    tag = stored_models[talk.name].tag
+    wanted = list(talk.outputs)[-1]
     response = requests.post(
-        f"{server.url}/v2/models/topics/versions/{tag.version}/infer",
-        json={"inputs": [TEXT], "id": "mine", "outputs": [{"name": "topic"}]},
+        f"{server.url}/v2/models/{talk.name}/versions/{tag.version}/infer",
+        json.dumps({"inputs": talk.inputs(), "id": "mine", "outputs": [{"name": wanted}]}),
         headers={"X-Request-ID": "known"},
         timeout=30,
     )
 
     answer = response.json()
-    assert (answer["id"], answer["model_name"]) == ("mine", "topics")
+    assert (answer["id"], answer["model_name"]) == ("mine", talk.name)
     assert answer["model_version"] == tag.version
-    assert [one["name"] for one in answer["outputs"]] == ["topic"]
-    assert answer["outputs"][0]["parameters"] == {"content_type": "str"}
+    (output,) = answer["outputs"]
+    assert output["name"] == wanted
+    is_text = output["datatype"] == BYTES
+    text = {"content_type": "str"} if is_text else {}
+    assert output.get("parameters", {}) == {**talk.outputs[wanted]["parameters"], **text}
     assert response.headers["X-Model-Tag"] == str(tag)
     assert response.headers["X-Request-ID"] == "known"
 
 
-def test_mlservers_convention_for_tables(server: Server) -> None:
-    def column(name: str, value: Any) -> dict[str, Any]:
-        if isinstance(value, str):
-            text = {"parameters": {"content_type": "str"}}
-            return {"name": name, "datatype": "BYTES", "shape": [1, 1], "data": [value], **text}
-        datatype = "FP64" if isinstance(value, float) else "INT64"
-        return {"name": name, "datatype": datatype, "shape": [1, 1], "data": [value]}
-
-    response = ask(
-        server,
-        {
-            "parameters": {"content_type": "pd"},
-            "inputs": [column(name, value) for name, value in EMPLOYEE.items()],
-        },
-        "attrition",
-    )
+def test_mlservers_convention_for_tables(server: Server, talk: Talk) -> None:
+    inputs = talk.inputs(nested=True)
+    for one in inputs:
+        if one["datatype"] == BYTES:
+            one["parameters"] = {"content_type": "str"}
+    response = ask(server, {"parameters": {"content_type": "pd"}, "inputs": inputs}, talk.name)
 
     assert response.status_code == 200, response.text
-    outputs = {one["name"]: one["data"] for one in response.json()["outputs"]}
-    (expected,) = HttpSurface(server.url).call("predict_attrition", [EMPLOYEE])
-    assert {name: values[0] for name, values in outputs.items()} == expected
+    outputs = response.json()["outputs"]
+    assert talk.is_right(outputs)
+    assert all(
+        one["parameters"]["content_type"] == "str" for one in outputs if one["datatype"] == BYTES
+    )
 
 
-RAW = encode(np.array(["graph networks"], dtype=object), "BYTES")
-BINARY = {**TEXT, "parameters": {"binary_data_size": len(RAW)}}
-del BINARY["data"]
+def raw(tensor: Tensor) -> bytes:
+    """A tensor's values as bytes."""
+    return encode(np.array(tensor["data"], dtype=object), tensor["datatype"])
 
 
-def binary(head: dict[str, Any], raw: bytes = RAW) -> tuple[bytes, dict[str, str]]:
+def as_binary(tensor: Tensor) -> Tensor:
+    """A tensor whose values follow as bytes."""
+    head = {name: value for name, value in tensor.items() if name != "data"}
+    return {**head, "parameters": {"binary_data_size": len(raw(tensor))}}
+
+
+def framed(inputs: list[Tensor], content: bytes) -> tuple[bytes, dict[str, str]]:
     """A body of JSON and raw tensors, and its header."""
-    encoded = json.dumps(head).encode()
-    return encoded + raw, {"Inference-Header-Content-Length": str(len(encoded))}
+    encoded = json.dumps({"inputs": inputs}).encode()
+    return encoded + content, {"Inference-Header-Content-Length": str(len(encoded))}
 
 
-def test_json_in_binary_out_and_the_other_way_round(server: Server) -> None:
-    body, headers = binary({"inputs": [BINARY]})
-    listed = ask(server, body, **headers).json()
-    wanted = [{"name": "probability", "parameters": {"binary_data": True}}, {"name": "topic"}]
-    response = ask(server, {"inputs": [TEXT], "outputs": wanted})
+def test_json_in_binary_out_and_the_other_way_round(server: Server, talk: Talk) -> None:
+    inputs = talk.inputs()
+    sent = b"".join(map(raw, inputs))
+    body, headers = framed([as_binary(one) for one in inputs], sent)
+    listed = ask(server, body, talk.name, **headers).json()
+    number = next(name for name, one in talk.outputs.items() if one["datatype"] != BYTES)
+    others = [name for name in talk.outputs if name != number]
+    wanted = [
+        {"name": number, "parameters": {"binary_data": True}},
+        *({"name": name} for name in others),
+    ]
+    response = ask(server, {"inputs": inputs, "outputs": wanted}, talk.name)
 
     length = int(response.headers["Inference-Header-Content-Length"])
-    probability, topic = json.loads(response.content[:length])["outputs"]
-    outputs = {one["name"]: one["data"] for one in listed["outputs"]}
-    assert np.frombuffer(response.content[length:], "<f8").tolist() == outputs["probability"]
-    assert probability["parameters"]["binary_data_size"] == 8
-    assert topic["data"] == outputs["topic"]
+    head, content = json.loads(response.content[:length]), response.content[length:]
+    first, *rest = head["outputs"]
+    assert talk.is_right(listed["outputs"])
+    outputs = {one["name"]: one for one in listed["outputs"]}
+    numbers = np.frombuffer(content, DTYPES[first["datatype"]])
+    assert first["name"] == number
+    assert numbers.tolist() == _listed(outputs[number]).ravel().tolist()
+    assert first["parameters"]["binary_data_size"] == numbers.nbytes
+    assert [one["name"] for one in rest] == others
+    assert [one["data"] for one in rest] == [outputs[name]["data"] for name in others]
+
+
+Inputs = list[Tensor]
+
+
+def changed(**values: Any) -> Callable[[Inputs, str], Any]:
+    """Makes a request whose first tensor has other values of these."""
+    return lambda inputs, output: {"inputs": [{**inputs[0], **values}, *inputs[1:]]}
+
+
+def first_binary(**values: Any) -> Callable[[Inputs, str], Any]:
+    """Makes a request whose first tensor is to follow as bytes, but does not."""
+    return lambda inputs, output: {"inputs": [{**as_binary(inputs[0]), **values}, *inputs[1:]]}
 
 
 @pytest.mark.parametrize(
-    ("body", "headers", "sentence"),
+    ("make", "sentence"),
     [
-        (b"{", {}, "Invalid JSON"),
-        (b"", {}, "Invalid JSON"),
-        (b"[]", {}, "Input should be an object"),
-        ({"inputs": []}, {}, "inputs: List should have at least 1 item"),
-        ({"inputs": [{**TEXT, "datatype": "STRING"}]}, {}, "inputs.0.datatype: Input should be"),
-        ({"inputs": [{**TEXT, "shape": [-1]}]}, {}, "inputs.0.shape.0: Input should be greater"),
-        ({"inputs": [{**TEXT, "data": None}]}, {}, "inputs.text: Give either data or parameters"),
-        ({"inputs": [{**BINARY, "data": ["x"]}]}, {}, "inputs.text: Give either data or"),
-        ({"inputs": [BINARY]}, {}, "add up to 18, but 0 bytes follow"),
-        ({"inputs": [TEXT, TEXT]}, {}, "inputs.text: The input is given more than once"),
-        ({"inputs": [TEXT], "outputs": [{"name": "mood"}]}, {}, "outputs.mood: There is no output"),
+        (lambda *_: b"{", "Invalid JSON"),
+        (lambda *_: b"", "Invalid JSON"),
+        (lambda *_: b"[]", "Input should be an object"),
+        (lambda *_: {"inputs": []}, "{nothing}"),
+        (changed(datatype="STRING"), "inputs.0.datatype: Input should be"),
+        (changed(shape=[-1]), "inputs.0.shape.0: Input should be greater"),
+        (changed(data=None), "inputs.{input}: Give either data or parameters"),
+        (first_binary(data=["x"]), "inputs.{input}: Give either data or"),
+        (first_binary(), "add up to {size}, but 0 bytes follow"),
         (
-            {"inputs": [TEXT], "outputs": [{"name": "topic", "parameters": {"classification": 1}}]},
-            {},
-            "topic.parameters: classification is not supported",
+            lambda inputs, _: {"inputs": [inputs[0], *inputs]},
+            "inputs.{input}: The input is given more than once",
         ),
-        (b"{}", {"Inference-Header-Content-Length": "3"}, "must be from 0 to 2"),
-        (b"{}", {"Inference-Header-Content-Length": "-1"}, "must be from 0 to 2"),
-        (*binary({"inputs": [BINARY]}, RAW + b"x"), "add up to 18, but 19 bytes follow"),
-        (*binary({"inputs": [BINARY]}, RAW[:-1]), "add up to 18, but 17 bytes follow"),
+        (
+            lambda inputs, _: {"inputs": inputs, "outputs": [{"name": "no_such_output"}]},
+            "outputs.no_such_output: There is no output",
+        ),
+        (
+            lambda inputs, output: {
+                "inputs": inputs,
+                "outputs": [{"name": output, "parameters": {"classification": 1}}],
+            },
+            "{output}.parameters: classification is not supported",
+        ),
     ],
 )
 def test_what_is_wrong_is_named(
-    server: Server, body: Any, headers: dict[str, str], sentence: str
+    server: Server, talk: Talk, make: Callable[[Inputs, str], Any], sentence: str
 ) -> None:
-    response = ask(server, body, **headers)
+    inputs, output = talk.inputs(), next(iter(talk.outputs))
+    required = [field.name for field in talk.model.encoder.fields if field.required]
+    named = {
+        "input": inputs[0]["name"],
+        "output": output,
+        "size": len(raw(inputs[0])),
+        "nothing": f"inputs.{required[0]}: Field required" if required else "At least one input",
+    }
 
+    response = ask(server, make(inputs, output), talk.name)
+
+    assert_invalid(response, sentence.format(**named))
+
+
+@pytest.mark.parametrize("length", ["3", "-1"])
+def test_a_header_beyond_the_body_is_refused(server: Server, talk: Talk, length: str) -> None:
+    response = ask(server, b"{}", talk.name, **{"Inference-Header-Content-Length": length})
+
+    assert_invalid(response, "must be from 0 to 2")
+
+
+@pytest.mark.parametrize("more", [1, -1])
+def test_a_body_of_another_size_is_refused(server: Server, talk: Talk, more: int) -> None:
+    first, *others = talk.inputs()
+    content = raw(first)
+    size = len(content)
+    sent = (content + b"x")[: size + more]
+
+    body, headers = framed([as_binary(first), *others], sent)
+
+    response = ask(server, body, talk.name, **headers)
+    assert_invalid(response, f"add up to {size}, but {size + more} bytes follow")
+
+
+def assert_invalid(response: requests.Response, sentence: str) -> None:
+    """Checks that a request was refused with a sentence."""
     answer = response.json()
     assert (response.status_code, answer["code"]) == (400, "invalid_input")
     assert sentence in answer["error"]
 
 
 @pytest.mark.parametrize("content_type", ["application/x-pickle", "text/plain"])
-def test_other_content_types_are_refused(server: Server, content_type: str) -> None:
-    response = ask(server, {"inputs": [TEXT]}, **{"Content-Type": content_type})
+def test_other_content_types_are_refused(server: Server, talk: Talk, content_type: str) -> None:
+    response = ask(server, {"inputs": talk.inputs()}, talk.name, **{"Content-Type": content_type})
 
     assert (response.status_code, response.json()["code"]) == (415, "unsupported_media_type")
 
 
-def test_too_many_rows_are_refused_for_their_number(server: Server) -> None:
-    body = {"inputs": [{**TEXT, "shape": [10_001], "data": ["x"] * 10_001}]}
-    response = ask(server, body)
+def test_too_many_rows_are_refused_for_their_number(server: Server, talk: Talk) -> None:
+    response = ask(server, {"inputs": talk.inputs(MAX_ROWS + 1)}, talk.name)
 
     assert (response.status_code, response.json()["code"]) == (413, "payload_too_large")
 
 
-def test_requests_are_counted_by_template_and_model(server: Server) -> None:
-    ask(server, {"inputs": [TEXT]})
+def test_requests_are_counted_by_template_and_model(server: Server, talk: Talk) -> None:
+    ask(server, {"inputs": talk.inputs()}, talk.name)
 
     def counted() -> list[str]:
         text = requests.get(server.url + "/metrics", timeout=30).text
@@ -205,14 +367,16 @@ def test_requests_are_counted_by_template_and_model(server: Server) -> None:
 
     # Each worker hands its counts on twice a second.
     wait_until(
-        lambda: any('model="topics:' in line and 'status="200"' in line for line in counted()),
+        lambda: any(
+            f'model="{talk.name}:' in line and 'status="200"' in line for line in counted()
+        ),
         10,
         "the request was not counted",
     )
     assert not any("nothing" in line for line in counted())
 
 
-def test_all_surfaces_at_once_give_everybody_their_own(server: Server) -> None:
+def test_all_surfaces_at_once_give_everybody_their_own(server: Server, talk: Talk) -> None:
     surfaces: list[Surface | ColumnSurface] = [
         HttpSurface(server.url),
         GrpcSurface(server.grpc),
@@ -221,14 +385,15 @@ def test_all_surfaces_at_once_give_everybody_their_own(server: Server) -> None:
         GrpcColumns(server.grpc, raw=True),
         GrpcColumns(server.grpc, raw=False),
     ]
-    expected = HttpSurface(server.url).call("predict_attrition", EMPLOYEES)
+    api = f"predict_{talk.name}"
+    records = random_records(talk.model, 6)
+    expected = HttpSurface(server.url).call(api, records)
 
     def own(number: int) -> bool:
-        start, stop = number % len(EMPLOYEES), len(EMPLOYEES) - number % 3
+        start, stop = number % len(records), len(records) - number % 3
         start = min(start, stop - 1)
         asked = surfaces[number % len(surfaces)]
-        answers = asked.call("predict_attrition", EMPLOYEES[start:stop])
-        return answers == expected[start:stop]
+        return close(asked.call(api, records[start:stop]), expected[start:stop], TOLERANCE)
 
     with ThreadPoolExecutor(12) as pool:
         assert all(pool.map(own, range(240)))
@@ -264,7 +429,7 @@ def test_the_document_is_kept(document: Any, method: str, path: str) -> None:
     @given(case=document[path][method].as_strategy())
     def exercise(case: Any) -> None:
         if "model" in (case.path_parameters or {}):
-            case.path_parameters["model"] = "topics"
+            case.path_parameters["model"] = next(iter(MODELS))
         # A schema cannot say that shape, datatype and values must agree.
         case.call_and_validate(excluded_checks=[positive_data_acceptance])
 

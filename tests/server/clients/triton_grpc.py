@@ -2,19 +2,26 @@
 
 import asyncio
 import sys
+from typing import Any
 
-import numpy as np
 from tritonclient.grpc import InferenceServerClient, InferInput, InferRequestedOutput
 from tritonclient.grpc.aio import InferenceServerClient as AioClient
 from tritonclient.utils import InferenceServerException
 
+from tests.server.clients.said import Said, columns, same
+
 ADDRESS = sys.argv[1]
+SAID = Said.read()
+MODEL = SAID.model
 
 
-def text(*texts: str) -> InferInput:
-    tensor = InferInput("text", [len(texts)], "BYTES")
-    tensor.set_data_from_numpy(np.array([one.encode() for one in texts], dtype=object))
-    return tensor
+def inputs(records: list[dict[str, Any]]) -> list[InferInput]:
+    found = []
+    for name, values in columns(TENSORS, records).items():
+        tensor = InferInput(name, values.shape, TENSORS[name][0])
+        tensor.set_data_from_numpy(values)
+        found.append(tensor)
+    return found
 
 
 def refusal(client: InferenceServerClient, *arguments: object) -> str:
@@ -25,38 +32,51 @@ def refusal(client: InferenceServerClient, *arguments: object) -> str:
     raise AssertionError("not refused")
 
 
+def is_right(result: Any) -> bool:
+    """Whether every output is there, and as expected."""
+    return all(
+        same(
+            result.as_numpy(one.name),
+            SAID.expected(one.name, result.get_output(one.name).parameters["labels"].string_param),
+        )
+        for one in metadata.outputs
+    )
+
+
 with InferenceServerClient(ADDRESS) as client:
     assert client.is_server_live()
     assert client.is_server_ready()
-    assert client.is_model_ready("topics")
+    assert client.is_model_ready(MODEL)
     assert client.get_server_metadata().name == "model_server"
-    metadata = client.get_model_metadata("topics")
-    assert [(one.name, one.datatype) for one in metadata.inputs] == [("text", "BYTES")]
+    metadata = client.get_model_metadata(MODEL)
+    TENSORS = {one.name: (one.datatype, list(one.shape)) for one in metadata.inputs}
+    assert TENSORS.keys() == SAID.records[0].keys()
+    assert [one.name for one in metadata.outputs] == list(SAID.answers[0])
     (version,) = metadata.versions
 
-    result = client.infer("topics", [text("graph networks", "日本語")], version, request_id="abc")
+    result = client.infer(MODEL, inputs(SAID.records), version, request_id="abc")
     assert result.get_response().id == "abc"
     assert result.get_response().model_version == version
-    assert result.as_numpy("topic").shape == (2,)
-    shapes = {one.name: list(one.shape) for one in metadata.outputs}
-    assert result.as_numpy("probabilities").shape == (2, shapes["probabilities"][1])
-    one = client.infer("topics", [text("x")], outputs=[InferRequestedOutput("topic")])
-    assert one.as_numpy("probability") is None
+    assert is_right(result)
+    for one in metadata.outputs:
+        assert result.as_numpy(one.name).shape == (len(SAID.records), *one.shape[1:])
+    first, *others = (one.name for one in metadata.outputs)
+    alone = client.infer(MODEL, inputs(SAID.records), outputs=[InferRequestedOutput(first)])
+    assert alone.as_numpy(first) is not None
+    assert all(alone.as_numpy(name) is None for name in others)
 
-    assert "INVALID_ARGUMENT inputs.text.1: " in refusal(client, "topics", [text("x", "")])
-    assert "NOT_FOUND There is no model" in refusal(client, "nothing", [text("x")])
-    assert "NOT_FOUND Model topics has no version" in refusal(
-        client, "topics", [text("x")], "another"
-    )
-    alone = result.as_numpy("probabilities")[0]
+    for wrong in SAID.wrong:
+        said = refusal(client, MODEL, inputs(wrong.records))
+        assert f"INVALID_ARGUMENT inputs.{wrong.field}.1" in said, (wrong, said)
+    valid = inputs(SAID.records)
+    assert "NOT_FOUND There is no model" in refusal(client, "nothing", valid)
+    assert f"NOT_FOUND Model {MODEL} has no version" in refusal(client, MODEL, valid, "another")
 
 
 async def many() -> None:
     async with AioClient(ADDRESS) as client:
-        for answer in await asyncio.gather(
-            *(client.infer("topics", [text("graph networks")]) for _ in range(20))
-        ):
-            assert np.allclose(answer.as_numpy("probabilities")[0], alone, rtol=0, atol=1e-12)
+        calls = (client.infer(MODEL, inputs(SAID.records)) for _ in range(20))
+        assert all(map(is_right, await asyncio.gather(*calls)))
 
 
 asyncio.run(many())

@@ -1,9 +1,13 @@
 """A corpus of requests: right, wrong, and in between."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
-from tests.contract.cases import EMPLOYEE, EMPLOYEES, REFUSED, TEXTS
+from framework import MAX_ROWS, Model
+from framework.discovery import find_models
+from tests.contract.cases import apis, edge_records, random_records, refused
+from tests.contract.surfaces import asked
 from tests.server.differential.meant import rows
 from tests.server.differential.pair import REAL, Sent
 
@@ -93,34 +97,35 @@ def dumped(value: Any) -> bytes:
     return json.dumps(value).encode()
 
 
+def route(api: str) -> str:
+    """Where an API (`predict_<model>`, …) is asked."""
+    verb, model = asked(api)
+    return f"/{model.name}/{verb}"
+
+
+def of_model(model: Model[Any, Any]) -> Iterator[Sent]:
+    """Requests to the APIs of a model: few rows and many, all spellings, and what is refused."""
+
+    def sent(api: str, records: list[Any]) -> Sent:
+        return Sent(route(api), dumped({model.rows: records}), service=REAL)
+
+    edges, first = edge_records(model), dict(model.sample[0])
+    aliases = {field.name: field.names[-1] for field in model.encoder.fields}
+    for api in apis(model):
+        yield sent(api, edges)
+        yield sent(api, [edges[-1]])
+        yield sent(api, [{aliases[name]: value for name, value in first.items()}])
+        yield sent(api, random_records(model, 1_000))
+    for count in (1_001, MAX_ROWS + 1):
+        yield sent(apis(model)[0], [first] * count)
+    for case in refused(model):
+        yield sent(case.api, case.records)
+
+
 CORPUS = [
     *(Sent(path, body) for path, bodies in BODIES.items() for body in bodies),
     *(Sent("/double", rows(2), content_type) for content_type in CONTENT_TYPES),
     *(Sent("/greet", b'{"name": "Ann"}', content_type) for content_type in CONTENT_TYPES),
     *(Sent("/double", rows(1), method=method) for method in ("GET", "PUT", "DELETE", "OPTIONS")),
-    *(
-        Sent(path, dumped({"employees": records}), service=REAL)
-        for path in ("/attrition/predict", "/attrition/explain")
-        for records in (
-            EMPLOYEES,
-            [EMPLOYEES[2]],
-            [{**EMPLOYEE, "sales": EMPLOYEE["department"]}],
-            [EMPLOYEE] * 1_000,
-        )
-    ),
-    Sent("/topics/predict", dumped({"texts": TEXTS}), service=REAL),
-    Sent("/attrition/predict", dumped({"employees": [EMPLOYEE] * 1_001}), service=REAL),
-    Sent("/attrition/predict", dumped({"employees": [EMPLOYEE] * 10_001}), service=REAL),
-    *(
-        Sent(
-            {
-                "predict_attrition": "/attrition/predict",
-                "explain_attrition": "/attrition/explain",
-                "predict_topics": "/topics/predict",
-            }[case.api],
-            dumped({case.loc[0]: case.records}),
-            service=REAL,
-        )
-        for case in REFUSED
-    ),
+    *(sent for model in find_models().values() for sent in of_model(model)),
 ]

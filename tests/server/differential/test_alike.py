@@ -1,14 +1,18 @@
 """A corpus, and whatever Hypothesis thinks of, is answered alike."""
 
 import json
+import math
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from models.attrition.schema import DEPARTMENTS, SALARIES
-from tests.server.differential.corpus import CONTENT_TYPES, CORPUS
+from framework import Model
+from framework.discovery import find_models
+from framework.fields import FieldSpec
+from tests.contract.cases import apis, valid_values
+from tests.server.differential.corpus import CONTENT_TYPES, CORPUS, route
 from tests.server.differential.meant import check
 from tests.server.differential.pair import JSON, REAL, TOY, Pair, Sent
 
@@ -19,6 +23,14 @@ def test_the_corpus_is_answered_alike(pair: Pair, subtests: pytest.Subtests) -> 
             check(pair, sent)
 
 
+MODELS = find_models().values()
+CATEGORIES = [
+    str(value)
+    for model in MODELS
+    for values in model.encoder.categories.values()
+    for value in values[:2]
+]
+ALIASES = [alias for model in MODELS for field in model.encoder.fields for alias in field.names[1:]]
 JUNK = st.recursive(
     st.one_of(
         st.none(),
@@ -27,43 +39,65 @@ JUNK = st.recursive(
         st.integers(-(2**80), 2**80),
         st.floats(),
         st.text(max_size=8),
-        st.sampled_from(["", "0", "1.5", "low", "sales", "\ud800", "\x00", "🤖"]),
+        st.sampled_from(["", "0", "1.5", "\ud800", "\x00", "🤖", *CATEGORIES]),
     ),
     lambda inner: st.one_of(
         st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)
     ),
     max_leaves=5,
 )
-EMPLOYEES_LIKELY = st.fixed_dictionaries(
-    {
-        "satisfaction_level": st.floats(0, 1),
-        "last_evaluation": st.one_of(st.floats(0, 1), st.integers(0, 1)),
-        "number_project": st.integers(0, 51),
-        "average_monthly_hours": st.integers(0, 744),
-        "time_spend_company": st.integers(0, 60),
-        "work_accident": st.integers(0, 1),
-        "promotion_last_5years": st.integers(0, 1),
-        "department": st.sampled_from(DEPARTMENTS),
-        "salary": st.sampled_from(SALARIES),
-    }
-)
-TEXTS_LIKELY = st.fixed_dictionaries({"text": st.text(max_size=60)})
+
+
+def values(model: Model[Any, Any], field: FieldSpec) -> st.SearchStrategy[Any]:
+    """Values of a field: those at its limits, and whatever lies between."""
+    one = value(field)
+    if field.length is not None:
+        one = st.lists(one, min_size=field.length, max_size=field.length)
+    return st.one_of(st.sampled_from(valid_values(model, field)), one)
+
+
+def value(field: FieldSpec) -> st.SearchStrategy[Any]:
+    """One value of a field, or of its list; one at an exclusive limit is wrong."""
+    if field.kind == "category":
+        return st.sampled_from(field.categories)
+    if field.kind == "bool":
+        return st.booleans()
+    if field.kind == "text":
+        return st.text(max_size=60)
+    if field.kind == "float":
+        return st.floats(field.low, field.high, allow_nan=False)
+    low, high = field.low, field.high
+    # The next whole number is often wrong.
+    return st.integers(
+        None if low is None else math.ceil(low), None if high is None else math.floor(high) + 1
+    )
+
+
+def likely(model: Model[Any, Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """Records of a model, most of them right."""
+    fields = model.encoder.fields
+    return st.fixed_dictionaries(
+        {field.name: values(model, field) for field in fields if field.required},
+        optional={field.name: values(model, field) for field in fields if not field.required},
+    )
+
+
 ROWS_LIKELY = st.fixed_dictionaries(
     {"value": st.one_of(st.floats(), st.integers())}, optional={"name": st.text(max_size=10)}
 )
 
 
 @st.composite
-def records(draw: st.DrawFn, likely: st.SearchStrategy[dict[str, Any]]) -> Any:
+def records(draw: st.DrawFn, usual: st.SearchStrategy[dict[str, Any]]) -> Any:
     """A record that is right, or has one thing wrong with it."""
-    record = draw(likely)
+    record = draw(usual)
     match draw(st.sampled_from(["right", "right", "right", "changed", "extra", "missing", "junk"])):
         case "changed":
-            record[draw(st.sampled_from(sorted(record)))] = draw(JUNK)
+            record[draw(st.sampled_from(sorted(record) or [""]))] = draw(JUNK)
         case "extra":
-            extra = ["Work_accident", "sales", "average_montly_hours", "age", "sleep", ""]
+            extra = [*ALIASES, "no_such_field", "sleep", ""]
             record[draw(st.sampled_from(extra))] = draw(JUNK)
-        case "missing":
+        case "missing" if record:
             del record[draw(st.sampled_from(sorted(record)))]
         case "junk":
             return draw(JUNK)
@@ -73,12 +107,14 @@ def records(draw: st.DrawFn, likely: st.SearchStrategy[dict[str, Any]]) -> Any:
 @st.composite
 def requests(draw: st.DrawFn) -> Sent:
     """A request to any API of either service, right or wrong."""
-    service, path, member, likely = draw(
+    service, path, member, row = draw(
         st.sampled_from(
             [
-                (REAL, "/attrition/predict", "employees", records(EMPLOYEES_LIKELY)),
-                (REAL, "/attrition/explain", "employees", records(EMPLOYEES_LIKELY)),
-                (REAL, "/topics/predict", "texts", records(TEXTS_LIKELY)),
+                *(
+                    (REAL, route(api), model.rows, records(likely(model)))
+                    for model in MODELS
+                    for api in apis(model)
+                ),
                 (TOY, "/double", "rows", records(ROWS_LIKELY)),
                 (TOY, "/pick", "rows", records(ROWS_LIKELY)),
                 (TOY, "/lengths", "", st.one_of(st.text(), st.text(), JUNK)),
@@ -86,7 +122,7 @@ def requests(draw: st.DrawFn) -> Sent:
             ]
         )
     )
-    items: Any = draw(st.lists(likely, max_size=4))
+    items: Any = draw(st.lists(row, max_size=4))
     content: Any = {member: items} if member else items
     match draw(st.sampled_from(["right"] * 6 + ["extra", "junk"])):
         case "extra" if member:
