@@ -112,7 +112,7 @@ def _listed(tensor: Tensor) -> Any:
     return np.array(tensor["data"], dtype=DTYPES[tensor["datatype"]])
 
 
-@pytest.fixture(scope="module", params=MODELS.values(), ids=MODELS)
+@pytest.fixture(scope="module", params=list(MODELS.values()), ids=list(MODELS))
 def talk(server: Server, request: pytest.FixtureRequest) -> Talk:
     """Each model in turn."""
     model: Model[Any, Any] = request.param
