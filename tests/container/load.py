@@ -11,12 +11,15 @@ from typing import Any
 
 import aiohttp
 import grpc
-import numpy as np
+from google.protobuf.message_factory import GetMessageClass
 
-from models.attrition import attrition_pb2
+from framework import Model
+from tests.contract.expected import close
+from tests.contract.surfaces import plain
 
 TICK_SECONDS = 0.005
 CALLERS = 32  # and connections
+TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Answer:
 
 
 Call = Callable[[], Awaitable[Answer]]
-Expected = dict[str, list[float]]  # model tag → what that model says of the rows
+Expected = dict[str, list[dict[str, Any]]]  # model tag → what that model says of the rows
 
 
 @dataclass
@@ -99,21 +102,22 @@ class Load:
 
 
 @contextlib.asynccontextmanager
-async def http_load(url: str, rows: list[Any], expected: Expected) -> AsyncIterator[Load]:
-    """Load of requests over HTTP, each with many rows."""
-    body = json.dumps({"employees": rows}).encode()
+async def http_load(
+    url: str, model: Model[Any, Any], rows: list[dict[str, Any]], expected: Expected
+) -> AsyncIterator[Load]:
+    """Load of requests for predictions over HTTP, each with many rows."""
+    body = json.dumps({model.rows: rows}).encode()
     headers = {"Content-Type": "application/json"}
     connector = aiohttp.TCPConnector(limit=CALLERS)
 
     def is_right(answer: Answer) -> bool:
-        answered = [row["probability"] for row in json.loads(answer.body)]
-        return np.allclose(answered, expected[answer.tag], rtol=0, atol=1e-9)
+        return close(json.loads(answer.body), expected[answer.tag], TOLERANCE)
 
     async with aiohttp.ClientSession(connector=connector) as session:
 
         async def call() -> Answer:
             async with session.post(
-                f"{url}/attrition/predict", data=body, headers=headers
+                f"{url}/{model.name}/predict", data=body, headers=headers
             ) as response:
                 answer = await response.read()
                 assert response.status == 200, f"{response.status}: {answer!r}"
@@ -123,17 +127,23 @@ async def http_load(url: str, rows: list[Any], expected: Expected) -> AsyncItera
 
 
 @contextlib.asynccontextmanager
-async def grpc_load(address: str, rows: list[Any], expected: Expected) -> AsyncIterator[Load]:
+async def grpc_load(
+    address: str, model: Model[Any, Any], rows: list[dict[str, Any]], expected: Expected
+) -> AsyncIterator[Load]:
     """The same over gRPC, all calls in one connection."""
-    body = attrition_pb2.EmployeesRequest(employees=rows).SerializeToString()
+    assert model.descriptor is not None, f"`make protos` has made no stubs of {model.name}"
+    (service,) = model.descriptor.services_by_name.values()
+    method = service.methods_by_name["Predict"]
+    (answers,) = method.output_type.fields
+    request, response_type = map(GetMessageClass, (method.input_type, method.output_type))
+    body = request(**{model.rows: rows}).SerializeToString()
 
     def is_right(answer: Answer) -> bool:
-        message = attrition_pb2.PredictResponse.FromString(answer.body)
-        answered = [row.probability for row in message.predictions]
-        return np.allclose(answered, expected[answer.tag], rtol=0, atol=1e-9)
+        answered = getattr(response_type.FromString(answer.body), answers.name)
+        return close([plain(one) for one in answered], expected[answer.tag], TOLERANCE)
 
     async with grpc.aio.insecure_channel(address) as channel:
-        predict: Any = channel.unary_unary("/attrition.v1.AttritionService/Predict")
+        predict: Any = channel.unary_unary(f"/{service.full_name}/{method.name}")
 
         async def call() -> Answer:
             response = predict(body, timeout=30)

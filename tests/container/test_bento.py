@@ -9,7 +9,9 @@ import requests
 import yaml
 
 from deploy.processes import ROOT
-from tests.container.conftest import Measured, deploy, reported
+from framework.discovery import find_model, model_names
+from tests.container.conftest import Measured, deploy, reported, train_again
+from tests.plugin import pins
 from tests.processes import Server
 
 
@@ -54,7 +56,7 @@ def test_every_package_is_pinned(bento: bentoml.Bento) -> None:
 def test_only_what_serving_needs_is_inside(files: set[str]) -> None:
     code = {file.removeprefix("src/") for file in files if file.startswith("src/")}
 
-    assert {"service.py", "serving/model_service.py", "models/card.py"} <= code
+    assert {"service.py", "serving/model_service.py", "framework/card.py"} <= code
     folders = {name.split("/")[0] for name in code}
     assert folders == {"service.py", "framework", "serving", "models", "bentofile.yaml"}
     assert not [file for file in files if "test" in file or "__pycache__" in file]
@@ -64,18 +66,21 @@ def test_the_api_document_is_the_servers_own(bento: bentoml.Bento) -> None:
     document = yaml.safe_load(Path(bento.path_of("apis/openapi.yaml")).read_text())
 
     assert document["openapi"].startswith("3.1")
-    assert {"/attrition/predict", "/topics/predict", "/models"} <= document["paths"].keys()
+    predictions = {f"/{name}/predict" for name in model_names()}
+    assert {*predictions, "/models"} <= document["paths"].keys()
 
 
 def test_a_bento_serves_its_models_after_another_training(
-    bento: bentoml.Bento, stored_models: dict[str, bentoml.Model], monkeypatch: pytest.MonkeyPatch
+    bento: bentoml.Bento,
+    stored_models: dict[str, bentoml.Model],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
-    import training
-
-    built_with = str(stored_models["attrition"].tag)
-    assert str(training.train("attrition", seed=2).tag) != built_with
-    for name in ("ATTRITION_MODEL", "TOPICS_MODEL"):
-        monkeypatch.delenv(name)
+    name = model_names()[0]
+    built_with = str(stored_models[name].tag)
+    assert str(train_again(find_model(name), tmp_path, seed=2).tag) != built_with
+    for variable in pins(stored_models):
+        monkeypatch.delenv(variable)
 
     with Server.start(str(bento.tag), folder=Path(os.environ["BENTOML_HOME"])) as server:
         models = requests.get(f"{server.url}/models", timeout=10).json()
