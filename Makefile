@@ -20,6 +20,9 @@ comma := ,
 SERVED = $(or $(subst $(comma), ,$(MODELS)),$(patsubst models/%/__init__.py,%,$(wildcard models/*/__init__.py)))
 CODE := $(wildcard framework models training serving service.py load_tests deploy tests examples)
 
+# Whose contracts are generated: the served models, and those of the tests.
+PACKAGES := $(foreach package,models tests.models tests.server.toy_models,--package $(package))
+
 export BENTOML_HOME ?= $(HOME)/bentoml
 # BentoML reports its usage to its makers unless told not to.
 export BENTOML_DO_NOT_TRACK := True
@@ -75,7 +78,7 @@ check: .venv/.dev ## Lint, check formatting, types, imports, stubs and scripts; 
 	bash -n .ci/run
 	bash -n deploy/container/base-image
 	$(BIN)/lint-imports
-	@$(BIN)/python -m framework protos --check --package models --package tests.models
+	@$(BIN)/python -m framework protos --check $(PACKAGES)
 
 .PHONY: format
 format: .venv/.dev ## Format the code and apply the safe fixes
@@ -84,7 +87,7 @@ format: .venv/.dev ## Format the code and apply the safe fixes
 
 .PHONY: protos
 protos: .venv/.dev ## Generate the models' .proto files from their types, and all gRPC stubs
-	@$(BIN)/python -m framework protos --package models --package tests.models
+	@$(BIN)/python -m framework protos $(PACKAGES)
 
 .PHONY: new
 new: .venv/.dev ## Make a model of a table (NAME=…, DATA=FILE, TARGET=COLUMN; ARGS for more)

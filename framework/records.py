@@ -1,6 +1,7 @@
 """Records as numbers: one encoder for rows and columns, in training and serving alike."""
 
 import math
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Generic, Self, TypeVar, overload
 
@@ -164,11 +165,9 @@ class Encoder(Generic[RecordT]):
     def _overflow(self, rows: Sequence[Sequence[Any]]) -> EncodingError:
         for number, row in enumerate(rows):
             for field, value in zip(self.fields, row, strict=True):
-                try:
-                    self._column(field, [value])
-                    np.array([value] if field.kind == "int" else [], dtype=np.float64)
-                except OverflowError:
-                    return EncodingError(number, field.name, "Input should fit a 64-bit float")
+                for one in value if isinstance(value, list) else [value]:
+                    if isinstance(one, int) and abs(one) > sys.float_info.max:
+                        return EncodingError(number, field.name, "Input should fit a 64-bit float")
         raise AssertionError("no value overflows")
 
     def decoded(self, numbers: Sequence[float], texts: Mapping[str, Any]) -> dict[str, Any]:

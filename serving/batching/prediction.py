@@ -1,6 +1,7 @@
 """What a batchable API does with rows, whichever protocol brings them."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, get_args, get_origin
 
 import pydantic
@@ -87,7 +88,7 @@ class Prediction:
         """Whether a batch is running, so that new rows must wait."""
         return self._batcher.busy
 
-    @property
+    @cached_property
     def max_rows(self) -> int:
         """Most rows in one request, by the settings and by the API's own type."""
         declared = self._inputs.json_schema()

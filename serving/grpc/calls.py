@@ -89,7 +89,7 @@ class Calls:
         """Wraps a handler.
 
         Args:
-            route: Name of the method in the metrics, `/topics.v1.TopicsService/Predict`.
+            route: Name of the method in the metrics, `/wine.v1.WineService/Predict`.
             parse: Makes of the request's bytes what the handler takes; `Message.FromString`.
             handler: What answers.
             model_tag: Tag of the model behind it, if there is but one.

@@ -57,7 +57,7 @@ def require_fitting(protos: Sequence[FileDescriptor], apis: Apis) -> None:
     """Makes sure that every method of the files has an API, and that its messages fit it.
 
     A method is answered by the API at `/<first part of the package>/<method in lower case>`:
-    `topics.v1.TopicsService/Predict` by `/topics/predict`. Its request has one repeated field of
+    `wine.v1.WineService/Predict` by `/wine/predict`. Its request has one repeated field of
     the name that the API's parameter has, its response one of any name.
 
     Raises:

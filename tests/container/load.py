@@ -17,9 +17,9 @@ from framework import Model
 from tests.contract.expected import close
 from tests.contract.surfaces import plain
 
+TOLERANCE = 1e-9
 TICK_SECONDS = 0.005
 CALLERS = 32  # and connections
-TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -101,17 +101,19 @@ class Load:
                 self.failures.append(f"wrong answer of {answer.tag}: {answer.body!r}")
 
 
+def is_right(rows: list[Any], answer: Answer, expected: Expected) -> bool:
+    """Whether the rows of an answer are what the model that it names says."""
+    return close(rows, expected[answer.tag], TOLERANCE)
+
+
 @contextlib.asynccontextmanager
 async def http_load(
-    url: str, model: Model[Any, Any], rows: list[dict[str, Any]], expected: Expected
+    url: str, model: Model[Any, Any], rows: list[Any], expected: Expected
 ) -> AsyncIterator[Load]:
-    """Load of requests for predictions over HTTP, each with many rows."""
+    """Load of requests to a model over HTTP, each with many rows."""
     body = json.dumps({model.rows: rows}).encode()
     headers = {"Content-Type": "application/json"}
     connector = aiohttp.TCPConnector(limit=CALLERS)
-
-    def is_right(answer: Answer) -> bool:
-        return close(json.loads(answer.body), expected[answer.tag], TOLERANCE)
 
     async with aiohttp.ClientSession(connector=connector) as session:
 
@@ -123,24 +125,23 @@ async def http_load(
                 assert response.status == 200, f"{response.status}: {answer!r}"
                 return Answer(response.headers["X-Model-Tag"], answer)
 
-        yield Load(call, is_right)
+        yield Load(call, lambda answer: is_right(json.loads(answer.body), answer, expected))
 
 
 @contextlib.asynccontextmanager
 async def grpc_load(
-    address: str, model: Model[Any, Any], rows: list[dict[str, Any]], expected: Expected
+    address: str, model: Model[Any, Any], rows: list[Any], expected: Expected
 ) -> AsyncIterator[Load]:
     """The same over gRPC, all calls in one connection."""
-    assert model.descriptor is not None, f"`make protos` has made no stubs of {model.name}"
+    assert model.descriptor is not None, "`make protos` has made no stubs of it"
     (service,) = model.descriptor.services_by_name.values()
     method = service.methods_by_name["Predict"]
-    (answers,) = method.output_type.fields
-    request, response_type = map(GetMessageClass, (method.input_type, method.output_type))
-    body = request(**{model.rows: rows}).SerializeToString()
+    body = GetMessageClass(method.input_type)(**{model.rows: rows}).SerializeToString()
+    response_type = GetMessageClass(method.output_type)
 
-    def is_right(answer: Answer) -> bool:
-        answered = getattr(response_type.FromString(answer.body), answers.name)
-        return close([plain(one) for one in answered], expected[answer.tag], TOLERANCE)
+    def right(answer: Answer) -> bool:
+        predictions = response_type.FromString(answer.body).predictions  # type: ignore[attr-defined]
+        return is_right([plain(one) for one in predictions], answer, expected)
 
     async with grpc.aio.insecure_channel(address) as channel:
         predict: Any = channel.unary_unary(f"/{service.full_name}/{method.name}")
@@ -152,4 +153,4 @@ async def grpc_load(
             metadata |= dict(await response.trailing_metadata() or ())
             return Answer(str(metadata["x-model-tag"]), answer)
 
-        yield Load(call, is_right)
+        yield Load(call, right)

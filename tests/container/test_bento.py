@@ -9,10 +9,11 @@ import requests
 import yaml
 
 from deploy.processes import ROOT
-from framework.discovery import find_model, model_names
 from tests.container.conftest import Measured, deploy, reported, train_again
+from tests.contract.cases import apis
 from tests.plugin import pins
 from tests.processes import Server
+from tests.server.asked import MODEL, MODELS, route_of
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +57,8 @@ def test_every_package_is_pinned(bento: bentoml.Bento) -> None:
 def test_only_what_serving_needs_is_inside(files: set[str]) -> None:
     code = {file.removeprefix("src/") for file in files if file.startswith("src/")}
 
-    assert {"service.py", "serving/model_service.py", "framework/card.py"} <= code
+    own = {f"models/{name}/__init__.py" for name in MODELS}
+    assert {"service.py", "serving/model_service.py", "framework/card.py", *own} <= code
     folders = {name.split("/")[0] for name in code}
     assert folders == {"service.py", "framework", "serving", "models", "bentofile.yaml"}
     assert not [file for file in files if "test" in file or "__pycache__" in file]
@@ -66,7 +68,7 @@ def test_the_api_document_is_the_servers_own(bento: bentoml.Bento) -> None:
     document = yaml.safe_load(Path(bento.path_of("apis/openapi.yaml")).read_text())
 
     assert document["openapi"].startswith("3.1")
-    predictions = {f"/{name}/predict" for name in model_names()}
+    predictions = {route_of(api) for model in MODELS.values() for api in apis(model)}
     assert {*predictions, "/models"} <= document["paths"].keys()
 
 
@@ -76,11 +78,10 @@ def test_a_bento_serves_its_models_after_another_training(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    name = model_names()[0]
-    built_with = str(stored_models[name].tag)
-    assert str(train_again(find_model(name), tmp_path, seed=2).tag) != built_with
-    for variable in pins(stored_models):
-        monkeypatch.delenv(variable)
+    built_with = str(stored_models[MODEL.name].tag)
+    assert str(train_again(MODEL, tmp_path, seed=2).tag) != built_with
+    for name in pins(stored_models):
+        monkeypatch.delenv(name)
 
     with Server.start(str(bento.tag), folder=Path(os.environ["BENTOML_HOME"])) as server:
         models = requests.get(f"{server.url}/models", timeout=10).json()

@@ -5,7 +5,6 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
 
 import bentoml
 import numpy as np
@@ -14,14 +13,13 @@ import pytest
 from deploy.engine import Engine
 from deploy.processes import wait_until
 from deploy.running import Container
-from framework import Model
-from framework.discovery import find_models
 from tests.container.conftest import IMAGE_NAME, Measured, deploy, reported, train_again
 from tests.container.load import Load, grpc_load, http_load
 from tests.container.proxy import Proxy
 from tests.contract.cases import random_records
 from tests.contract.expected import expected_answers
 from tests.plugin import pins
+from tests.server.asked import MODEL, MODELS
 
 REQUESTS = 20_000
 LOAD_DEADLINE_SECONDS = 120
@@ -32,23 +30,14 @@ DRAIN_SECONDS = 2
 # For each replica: they are what is measured, not the clients, and one that starts takes nothing
 # from those that answer.
 CPUS = 0.4
-ROWS = 100
-
-
-@pytest.fixture(scope="module")
-def model() -> Model[Any, Any]:
-    """A model whose requests are quickly computed, so that serving is what is measured."""
-    tabular = [model for model in find_models().values() if not model.encoder.texts]
-    if not tabular:
-        pytest.skip("every model takes texts; one of numbers and categories is needed")
-    return tabular[0]
+ROWS = random_records(MODEL, 100)
 
 
 @pytest.fixture(scope="module")
 def other_models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bentoml.Model]:
-    """All models, trained with another seed."""
+    """The models, trained with another seed."""
     folder = tmp_path_factory.mktemp("tables")
-    return {name: train_again(model, folder, seed=1) for name, model in find_models().items()}
+    return {name: train_again(model, folder, seed=1) for name, model in MODELS.items()}
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +45,8 @@ def other_image(
     engine: Engine, image: str, other_models: dict[str, bentoml.Model]
 ) -> Iterator[str]:
     """The image of the other models."""
-    report = deploy("image", "--name", IMAGE_NAME, environment=pins(other_models))
-    name = reported(report, "image ")
+    tags = pins(other_models)
+    name = reported(deploy("image", "--name", IMAGE_NAME, environment=tags), "image ")
     yield name
     engine.run("rmi", "--force", name)
 
@@ -109,15 +98,16 @@ def test_a_roll_out_and_its_roll_back_fail_no_request(
     engine: Engine,
     image: str,
     other_image: str,
-    model: Model[Any, Any],
     stored_models: dict[str, bentoml.Model],
     other_models: dict[str, bentoml.Model],
     measured: Measured,
 ) -> None:
-    rows = random_records(model, ROWS)
-    versions = (stored_models[model.name], other_models[model.name])
-    expected = {str(stored.tag): expected_answers(model, stored, rows) for stored in versions}
+    expected = {
+        str(models[MODEL.name].tag): expected_answers(MODEL, models[MODEL.name], ROWS)
+        for models in (stored_models, other_models)
+    }
     old, new = expected
+    assert expected[old] != expected[new], "what answers must be told from the answer"
     proxy = Proxy()
     replicas = Replicas(engine, proxy)
 
@@ -127,8 +117,8 @@ def test_a_roll_out_and_its_roll_back_fail_no_request(
 
     async def roll() -> tuple[list[Load], float, float]:
         async with (
-            http_load(proxy.url, model, rows, expected) as http,
-            grpc_load(proxy.grpc, model, rows, expected) as grpc,
+            http_load(proxy.url, MODEL, ROWS, expected) as http,
+            grpc_load(proxy.grpc, MODEL, ROWS, expected) as grpc,
         ):
             # Half of the capacity, one half of it over each protocol.
             rates = [await load.capacity(CALIBRATION_SECONDS) / 4 for load in (http, grpc)]
@@ -158,7 +148,7 @@ def test_a_roll_out_and_its_roll_back_fail_no_request(
     slowest = np.percentile([one for load in loads for one in load.latencies], 99) * 1_000
     measured(
         "roll-out and roll-back, HTTP and gRPC",
-        f"{sent:,} requests of {ROWS} rows sent, {len(failures)} failed; {rate:.0f}/s for "
+        f"{sent:,} requests of {len(ROWS)} rows sent, {len(failures)} failed; {rate:.0f}/s for "
         f"{seconds:.0f} s, p99 {slowest:.0f} ms",
     )
     assert failures == []

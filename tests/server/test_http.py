@@ -1,97 +1,108 @@
 """What HTTP adds to the contract: identity, limits, and the error table's other rows."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import bentoml
 import httpx
 import pytest
+from pydantic import ValidationError
 
-from tests.contract.cases import EMPLOYEE
+from framework import Model
+from tests.contract.cases import apis, random_records
+from tests.contract.expected import close
+from tests.server.asked import BODY, MODEL, MODELS, ROUTE, TEXT_MODEL, body_of, route_of
 
-ONE = {"employees": [EMPLOYEE]}
-PREDICTIONS = {
-    "/attrition/predict": ("attrition", ONE),
-    "/attrition/explain": ("attrition", ONE),
-    "/topics/predict": ("topics", {"texts": [{"text": "graph networks"}]}),
-}
+TOLERANCE = 1e-9
+APIS = {api: model for model in MODELS.values() for api in apis(model)}
+each_model = pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 
 
-@pytest.mark.parametrize("route", PREDICTIONS)
+@pytest.mark.parametrize("api", APIS)
 def test_a_prediction_names_its_model_and_request(
-    client: httpx.Client, stored_models: dict[str, bentoml.Model], route: str
+    client: httpx.Client, stored_models: dict[str, bentoml.Model], api: str
 ) -> None:
-    name, body = PREDICTIONS[route]
+    model, route = APIS[api], route_of(api)
+    body = body_of(model)
 
     given = client.post(route, json=body, headers={"X-Request-ID": "order-66/a"})
     made = [client.post(route, json=body).headers["X-Request-ID"] for _ in range(2)]
 
     assert given.status_code == 200
-    assert given.headers["X-Model-Tag"] == str(stored_models[name].tag)
+    assert given.headers["X-Model-Tag"] == str(stored_models[model.name].tag)
     assert given.headers["X-Request-ID"] == "order-66/a"
     assert given.headers["Content-Type"] == "application/json"
     assert made[0] != made[1]
 
 
 def test_a_request_id_that_could_forge_a_log_line_is_replaced(client: httpx.Client) -> None:
-    response = client.post("/attrition/predict", json=ONE, headers={"X-Request-ID": 'a" b'})
+    response = client.post(ROUTE, json=BODY, headers={"X-Request-ID": 'a" b'})
 
     assert response.status_code == 200
     assert response.headers["X-Request-ID"] != 'a" b'
 
 
+def broken_utf8(model: Model[Any, Any]) -> bytes:
+    """A request with a text that is not UTF-8, if possible where a text may be."""
+    (field, *_) = [*model.encoder.texts, *model.encoder.names]
+    record = {**model.sample[0], field: "broken"}
+    return json.dumps(body_of(model, [record])).encode().replace(b"broken", b"\xff")
+
+
 JSON = {"Content-Type": "application/json"}
+SPEAKING = TEXT_MODEL or MODEL
 ERRORS: list[tuple[str, str, str, dict[str, Any], int, str]] = [
     (
         "malformed JSON",
         "POST",
-        "/attrition/predict",
-        {"content": b'{"employees": [', "headers": JSON},
+        ROUTE,
+        {"content": json.dumps(BODY).encode()[:-2], "headers": JSON},
         400,
         "invalid_input",
     ),
     (
         "no body",
         "POST",
-        "/attrition/predict",
+        ROUTE,
         {"headers": JSON},
         400,
         "invalid_input",
     ),
-    ("not an object", "POST", "/topics/predict", {"json": [1]}, 400, "invalid_input"),
+    ("not an object", "POST", ROUTE, {"json": [1]}, 400, "invalid_input"),
     (
         "unknown member",
         "POST",
-        "/attrition/predict",
-        {"json": {**ONE, "threshold": 0.1}},
+        ROUTE,
+        {"json": {**BODY, "no_such_member": 0.1}},
         400,
         "invalid_input",
     ),
     (
         "broken UTF-8",
         "POST",
-        "/topics/predict",
-        {"content": b'{"texts": [{"text": "\xff"}]}', "headers": JSON},
+        route_of(f"predict_{SPEAKING.name}"),
+        {"content": broken_utf8(SPEAKING), "headers": JSON},
         400,
         "invalid_input",
     ),
-    ("unknown route", "POST", "/attrition/guess", {"json": ONE}, 404, "not_found"),
-    ("unknown model", "GET", "/models/churn", {}, 404, "not_found"),
+    ("unknown route", "POST", f"/{MODEL.name}/guess", {"json": BODY}, 404, "not_found"),
+    ("unknown model", "GET", "/models/no_such_model", {}, 404, "not_found"),
     (
         "unknown filter",
         "GET",
-        "/models/attrition/performance?filter=salary=huge",
+        f"/models/{MODEL.name}/performance?filter=no_such=filter",
         {},
         404,
         "not_found",
     ),
-    ("unknown arg", "GET", "/models/topics/args/magic", {}, 404, "not_found"),
-    ("reading a prediction", "GET", "/attrition/predict", {}, 405, "method_not_allowed"),
-    ("writing a model", "PUT", "/models/attrition", {}, 405, "method_not_allowed"),
+    ("unknown arg", "GET", f"/models/{MODEL.name}/args/no_such_arg", {}, 404, "not_found"),
+    ("reading a prediction", "GET", ROUTE, {}, 405, "method_not_allowed"),
+    ("writing a model", "PUT", f"/models/{MODEL.name}", {}, 405, "method_not_allowed"),
     (
         "body too large",
         "POST",
-        "/topics/predict",
+        ROUTE,
         {"content": b" " * (16 * 2**20 + 1), "headers": JSON},
         413,
         "payload_too_large",
@@ -99,16 +110,16 @@ ERRORS: list[tuple[str, str, str, dict[str, Any], int, str]] = [
     (
         "body too large, in chunks",
         "POST",
-        "/topics/predict",
+        ROUTE,
         {"content": (b" " * 2**20 for _ in range(17)), "headers": JSON},
         413,
         "payload_too_large",
     ),
-    ("form", "POST", "/attrition/predict", {"data": {"a": "b"}}, 415, "unsupported_media_type"),
+    ("form", "POST", ROUTE, {"data": {"a": "b"}}, 415, "unsupported_media_type"),
     (
         "pickle",
         "POST",
-        "/attrition/predict",
+        ROUTE,
         {"content": b"\x80\x04N.", "headers": {"Content-Type": "application/vnd.bentoml+pickle"}},
         415,
         "unsupported_media_type",
@@ -134,33 +145,60 @@ def test_errors_share_one_envelope(
     assert all(item.keys() == {"loc", "msg", "type"} for item in body["detail"])
 
 
-def test_the_input_is_never_echoed(client: httpx.Client) -> None:
+@each_model
+def test_the_input_is_never_echoed(client: httpx.Client, model: Model[Any, Any]) -> None:
+    names = model.encoder.names
+    records = [
+        dict.fromkeys(names, "secret-" * 2_000),
+        {name: [77_347_734] for name in names},
+        {**model.sample[0], "no_such_field": "secret"},
+    ]
+
+    # An id of its own could happen to have the number in it.
     response = client.post(
-        "/topics/predict", json={"texts": [{"text": "secret-" * 2_000}, {"text": 7734}]}
+        route_of(f"predict_{model.name}"),
+        json=body_of(model, records),
+        headers={"X-Request-ID": "silent"},
     )
 
     assert response.status_code == 400
+    assert response.json()["detail"]
     assert "secret" not in response.text
-    assert "7734" not in response.text
+    assert "77347734" not in response.text
 
 
-def test_a_request_with_thousands_of_errors_gets_a_short_answer(client: httpx.Client) -> None:
-    response = client.post("/attrition/predict", json={"employees": [{}] * 1_000})
+@each_model
+def test_a_request_with_thousands_of_errors_gets_a_short_answer(
+    client: httpx.Client, model: Model[Any, Any]
+) -> None:
+    body = body_of(model, [{}, 1] * 1_000)
+    with pytest.raises(ValidationError) as invalid:
+        model.request.model_validate(body)
+    more = invalid.value.error_count() - 1
+    assert more >= 999
+
+    response = client.post(route_of(f"predict_{model.name}"), json=body)
 
     assert response.status_code == 400
-    assert "(and 8999 more errors)" in response.json()["error"]
+    assert f"(and {more} more errors)" in response.json()["error"]
     assert len(response.json()["detail"]) == 50
 
 
-def test_concurrent_callers_get_their_own_answers(client: httpx.Client) -> None:
-    employees = [{**EMPLOYEE, "average_monthly_hours": 96 + row} for row in range(200)]
-    expected = client.post("/attrition/predict", json={"employees": employees}).json()
+@each_model
+def test_concurrent_callers_get_their_own_answers(
+    client: httpx.Client, model: Model[Any, Any]
+) -> None:
+    records, route = random_records(model, 200), route_of(f"predict_{model.name}")
+    # Texts drawn at random may all say nothing to the model; its sample does.
+    records[::4] = [dict(model.sample[0])] * 50
+    expected = client.post(route, json=body_of(model, records)).json()
+    assert any(answer != expected[0] for answer in expected)
 
-    def predict(employee: dict[str, Any]) -> Any:
-        return client.post("/attrition/predict", json={"employees": [employee]}).json()[0]
+    def predict(record: dict[str, Any]) -> Any:
+        return client.post(route, json=body_of(model, [record])).json()[0]
 
     with ThreadPoolExecutor(16) as pool:
-        assert list(pool.map(predict, employees)) == expected
+        assert close(list(pool.map(predict, records)), expected, TOLERANCE)
 
 
 def test_liveness_readiness_and_metrics_answer(client: httpx.Client) -> None:

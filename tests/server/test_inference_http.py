@@ -33,7 +33,7 @@ def test_the_server_and_its_health(server: Server) -> None:
     assert get(server, "/v2/health/ready") == {"ready": True}
 
 
-@pytest.fixture(scope="module", params=MODELS.values(), ids=list(MODELS))
+@pytest.fixture(scope="module", params=list(MODELS.values()), ids=list(MODELS))
 def talk(server: Server, request: pytest.FixtureRequest) -> Talk:
     """Each model in turn."""
     return Talk.of(server, request.param)

@@ -5,8 +5,8 @@ import re
 import bentoml
 import requests
 
-from tests.contract.cases import EMPLOYEE
 from tests.processes import Server
+from tests.server.asked import BODY, ROUTE
 
 REQUESTS = 5
 
@@ -16,13 +16,11 @@ def test_requests_through_a_middleware_are_counted_once(
 ) -> None:
     with Server.start(environment={"MODEL_SERVER_ACCESS_LOG": "true"}) as server:
         for _ in range(REQUESTS):
-            requests.post(
-                f"{server.url}/attrition/predict", json={"employees": [EMPLOYEE]}, timeout=10
-            ).raise_for_status()
+            requests.post(server.url + ROUTE, json=BODY, timeout=10).raise_for_status()
 
         text = requests.get(f"{server.url}/metrics", timeout=10).text
 
     counted = re.findall(
-        r'^model_server_requests_total\{.*route="/attrition/predict".*\} (\S+)$', text, re.MULTILINE
+        rf'^model_server_requests_total\{{.*route="{ROUTE}".*\}} (\S+)$', text, re.MULTILINE
     )
     assert [float(count) for count in counted] == [REQUESTS]

@@ -7,7 +7,7 @@ import bentoml
 import httpx
 
 from deploy.processes import wait_until
-from tests.contract.cases import EMPLOYEE
+from tests.server.asked import BODY, MODEL, NO_RECORD, ROUTE, body_of
 from tests.server.operation.driving import Servers
 from tests.server.watching import Scrape
 
@@ -16,13 +16,13 @@ def test_metrics_are_sums_over_the_workers(
     servers: Servers, stored_models: dict[str, bentoml.Model], background: ThreadPoolExecutor
 ) -> None:
     server, count, rows = servers.twins, 120, 3
-    tag, route = str(stored_models["attrition"].tag), "/attrition/predict"
+    tag, route = str(stored_models[MODEL.name].tag), ROUTE
     before = Scrape(server)
 
     def predict(number: int) -> int:
         # A connection of its own each, so that both workers get some.
-        employees = [EMPLOYEE] * rows if number % 10 else [{**EMPLOYEE, "salary": "huge"}]
-        return httpx.post(server.url + route, json={"employees": employees}).status_code
+        body = body_of(MODEL, BODY[MODEL.rows] * rows) if number % 10 else NO_RECORD
+        return httpx.post(server.url + route, json=body).status_code
 
     statuses = list(background.map(predict, range(count)))
     valid = statuses.count(200)
@@ -68,7 +68,7 @@ def test_metrics_are_sums_over_the_workers(
 def test_a_scanner_makes_no_series(servers: Servers) -> None:
     server = servers.twins
     with httpx.Client(base_url=server.url) as client:
-        client.get("/models/attrition")
+        client.get(f"/models/{MODEL.name}")
         client.get("/nothing-here")
         wait_until(
             lambda: (

@@ -1,24 +1,35 @@
 """Calling the service and a toy service over gRPC."""
 
 import contextlib
+import importlib
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import grpc
 import httpx
 import pytest
+from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from models.attrition import attrition_pb2
-from tests.contract.cases import EMPLOYEE
+from framework import Model
 from tests.processes import Server
 from tests.server import toy_pb2, toy_pb2_grpc
+from tests.server.asked import MODELS, body_of
 from tests.server.watching import Scrape, wait
 
 TOY = "tests.server.rpc_toy:RpcToy"
-SERVICES = {"attrition.v1.AttritionService", "topics.v1.TopicsService"}
+SERVICES: dict[str, ServiceDescriptor] = {
+    name: service
+    for name, model in MODELS.items()
+    if model.descriptor is not None
+    for service in model.descriptor.services_by_name.values()
+}
+"""The gRPC service of each model whose stubs have been made."""
+
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 QUEUE_ROWS = 12
@@ -71,9 +82,16 @@ def toy(**environment: str) -> Iterator[Toy]:
         yield Toy(server, channel)
 
 
-def employees(*changes: dict[str, Any]) -> attrition_pb2.EmployeesRequest:
-    """A request for employees that differ from the usual one."""
-    return attrition_pb2.EmployeesRequest(employees=[{**EMPLOYEE, **change} for change in changes])
+def stub_of(channel: grpc.Channel, model: Model[Any, Any]) -> Any:
+    """The typed client of a model."""
+    module = importlib.import_module(f"{model.package}.{model.name}_pb2_grpc")
+    return getattr(module, f"{SERVICES[model.name].name}Stub")(channel)
+
+
+def message_of(model: Model[Any, Any], records: Sequence[Any] | None = None) -> Message:
+    """A request for records; without any, for the model's first sample."""
+    (method, *_) = SERVICES[model.name].methods
+    return GetMessageClass(method.input_type)(**body_of(model, records))
 
 
 def health_of(channel: grpc.Channel, service: str = "") -> int:

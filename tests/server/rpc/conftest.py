@@ -7,9 +7,10 @@ import bentoml
 import grpc
 import pytest
 
-from models.attrition import attrition_pb2_grpc
+from framework import Model
 from tests.processes import Server
-from tests.server.rpc.calling import QUEUE_ROWS, Toy, toy
+from tests.server.asked import MODELS
+from tests.server.rpc.calling import QUEUE_ROWS, SERVICES, Toy, stub_of, toy
 
 
 @pytest.fixture(scope="package")
@@ -28,6 +29,14 @@ def channel(server: Server) -> Iterator[grpc.Channel]:
 
 
 @pytest.fixture
-def stub(channel: grpc.Channel) -> Any:
-    """The typed client of the real service."""
-    return attrition_pb2_grpc.AttritionServiceStub(channel)
+def model() -> Model[Any, Any]:
+    """The first model with stubs."""
+    if not SERVICES:
+        pytest.skip("`make protos` has made no stubs of any model")
+    return MODELS[next(iter(SERVICES))]
+
+
+@pytest.fixture
+def stub(channel: grpc.Channel, model: Model[Any, Any]) -> Any:
+    """The typed client of this model."""
+    return stub_of(channel, model)

@@ -34,9 +34,9 @@ def test_the_first_model_gets_imports_selection_and_method() -> None:
     text = served(["wine"])
 
     assert "from models import wine\nfrom models.wine import WinePrediction, WineRecord\n" in text
-    assert "from serving import BATCHED, ServedModels, load_settings, preflight" in text
+    assert "from serving import BATCHED, ServedModels, load_settings\n" in text
     assert "MODELS = ServedModels.select(wine.MODEL)\n" in text
-    assert text.endswith(f"        preflight(SETTINGS, MODELS)\n\n{part('wine').methods}")
+    assert text.endswith(f"        MODELS.load()\n\n{part('wine').methods}")
 
 
 def test_imports_stay_in_order() -> None:

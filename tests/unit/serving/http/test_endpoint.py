@@ -9,19 +9,26 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
+import bentoml
 import pytest
 
+from framework import Bundle
 from serving.batching.batcher import Batcher
 from serving.batching.computation import computation
 from serving.batching.prediction import Prediction
 from serving.batching.threads import Threads
 from serving.batching.ticket import Limits
 from serving.codecs.json import JsonCodec
+from serving.codecs.tensors import TensorCodec
 from serving.http.asgi import Message
-from serving.http.endpoint import Endpoint
+from serving.http.endpoint import Endpoint, HttpCodec
 from serving.metrics import BatchMetrics, RouteMetrics
+from serving.open_inference.model import InferenceModel
 from serving.settings import Settings
 from tests.server import toy_service
+from tests.server.toy_models import gauges
+from tests.server.toy_models.gauges import Estimate, Gauge
+from tests.unit.framework.fitted import card_of
 
 # The decorated class is a `bentoml.Service`, which its type does not tell.
 TOY: Any = toy_service.Toy
@@ -29,28 +36,73 @@ REQUESTS = 50
 ROW = {"value": 1}
 
 
+GAUGES = gauges.MODEL
+BUNDLE = Bundle(GAUGES, "gauges:1", card_of(GAUGES, ()), GAUGES.formula)
+
+
+@bentoml.service
+class Gauging:
+    """The API of a model."""
+
+    @bentoml.api(route="/gauges/predict", input_spec=GAUGES.request, batchable=True)
+    def predict(self, gauges: list[Gauge]) -> list[Estimate]:
+        """Answers as the model does."""
+        return BUNDLE.predict(gauges)
+
+
 @asynccontextmanager
 async def endpoint(
     method: str, predict: Any = None, max_queue_rows: int = 1_000
 ) -> AsyncIterator[Endpoint]:
     """The endpoint of one of the toy service's methods, or of what stands for it."""
-    api = TOY.apis[method]
+    predict = predict or partial(TOY.apis[method].func, TOY.inner())
+    async with prediction_of(TOY.apis[method], predict, max_queue_rows) as prediction:
+        yield endpoint_of(prediction, JsonCodec(prediction))
+
+
+def endpoint_of(prediction: Prediction, codec: HttpCodec) -> Endpoint:
+    """An endpoint."""
+    return Endpoint(prediction, codec, Settings(), RouteMetrics((), changed=lambda: None))
+
+
+@asynccontextmanager
+async def prediction_of(
+    api: Any, predict: Any, max_queue_rows: int = 1_000, bundle: Any = None
+) -> AsyncIterator[Prediction]:
+    """An API behind a batcher."""
     threads = Threads(1)
     batcher = Batcher(
-        computation(predict or partial(api.func, TOY.inner())),
+        computation(predict),
         Limits(max_batch_rows=1, max_queue_rows=max_queue_rows, max_latency=60, timeout=60),
         threads,
         BatchMetrics(),
     )
-    settings, metrics = Settings(), RouteMetrics((), changed=lambda: None)
-    prediction = Prediction(api, batcher, "", settings.max_rows)
-    yield Endpoint(prediction, JsonCodec(prediction), settings, metrics)
+    yield Prediction(api, batcher, "", Settings().max_rows, bundle)
     threads.close()
 
 
-async def ask(target: Endpoint, rows: list[dict[str, Any]]) -> int:
+def rows_body(rows: list[dict[str, Any]]) -> bytes:
+    """Body of a request to the toy service."""
+    return json.dumps({"rows": rows}).encode()
+
+
+def gauges_body(row: dict[str, Any]) -> bytes:
+    """Body of a request of one gauge as a row."""
+    return json.dumps({"gauges": [row]}).encode()
+
+
+def tensors_body(row: dict[str, Any]) -> bytes:
+    """Body of a request of one gauge as tensors."""
+    datatypes = {"level": "FP64", "count": "FP64", "flag": "FP64", "grade": "BYTES"}
+    inputs = [
+        {"name": name, "datatype": datatype, "shape": [1], "data": [row[name]]}
+        for name, datatype in datatypes.items()
+    ]
+    return json.dumps({"inputs": inputs}).encode()
+
+
+async def ask(target: Endpoint, body: bytes) -> int:
     """Sends one request and returns the status of its answer."""
-    body = json.dumps({"rows": rows}).encode()
     messages = [{"type": "http.request", "body": body, "more_body": False}]
     statuses: list[int] = []
 
@@ -69,12 +121,12 @@ async def ask(target: Endpoint, rows: list[dict[str, Any]]) -> int:
     return statuses[0]
 
 
-async def garbage(target: Endpoint, rows: list[dict[str, Any]], status: int) -> int:
+async def garbage(target: Endpoint, body: bytes, status: int) -> int:
     """Objects that many requests leave for the collector."""
-    assert await ask(target, rows) == status
+    assert await ask(target, body) == status
     gc.collect()
     for _ in range(REQUESTS):
-        assert await ask(target, rows) == status
+        assert await ask(target, body) == status
     return gc.collect()
 
 
@@ -85,7 +137,31 @@ async def garbage(target: Endpoint, rows: list[dict[str, Any]], status: int) -> 
 def test_an_idle_service_leaves_no_cycles(rows: list[dict[str, Any]], status: int) -> None:
     async def run() -> int:
         async with endpoint("pick") as target:
-            return await garbage(target, rows, status)
+            return await garbage(target, rows_body(rows), status)
+
+    assert asyncio.run(run()) < REQUESTS
+
+
+GAUGE = {"level": 1.0, "count": None, "flag": None, "grade": None}
+
+
+@pytest.mark.usefixtures("no_collector")
+@pytest.mark.parametrize("by", ["rows", "tensors"])
+@pytest.mark.parametrize(
+    ("changes", "status"), [({}, 200), ({"grade": "x"}, 400), ({"level": gauges.BROKEN}, 500)]
+)
+def test_a_model_leaves_no_cycles(by: str, changes: dict[str, Any], status: int) -> None:
+    api: Any = Gauging.apis["predict"]  # type: ignore[attr-defined]
+
+    async def run() -> int:
+        predict = partial(api.func, None)
+        async with prediction_of(api, predict, bundle=BUNDLE) as prediction:
+            if by == "rows":
+                target = endpoint_of(prediction, JsonCodec(prediction))
+                return await garbage(target, gauges_body({**GAUGE, **changes}), status)
+            model = InferenceModel.of(BUNDLE, prediction)
+            target = endpoint_of(prediction, TensorCodec(model))
+            return await garbage(target, tensors_body({**GAUGE, **changes}), status)
 
     assert asyncio.run(run()) < REQUESTS
 
@@ -102,11 +178,11 @@ def test_refusing_under_load_leaves_no_cycles() -> None:
         async with endpoint("sleep", wait_at_the_gate, max_queue_rows=1) as target:
             busy = []
             for _ in ("computed", "queued"):
-                busy.append(asyncio.ensure_future(ask(target, [ROW])))
+                busy.append(asyncio.ensure_future(ask(target, rows_body([ROW]))))
                 # A few turns of the loop take it to where it waits.
                 for _ in range(10):
                     await asyncio.sleep(0)
-            found = await garbage(target, [ROW], 503)
+            found = await garbage(target, rows_body([ROW]), 503)
             gate.set()
             await asyncio.gather(*busy)
             return found
