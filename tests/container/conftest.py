@@ -5,13 +5,17 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import bentoml
 import pytest
 
+import training
 from deploy.engine import Engine, find_engine
 from deploy.running import Container
+from framework import Model
 from tests.container.pods import Pod
+from tests.tables import write_table
 from tests.tools import lacking
 
 ROOT = Path(__file__).parents[2]
@@ -80,6 +84,12 @@ def deploy(*arguments: str, environment: Mapping[str, str] | None = None) -> str
     return result.stdout
 
 
+def train_again(model: Model[Any, Any], folder: Path, seed: int) -> bentoml.Model:
+    """Trains a model with another seed than that of the session's."""
+    data = str(write_table(model, folder)) if model.data is None else None
+    return training.train(model, data=data, seed=seed)
+
+
 def reported(output: str, what: str) -> str:
     """Returns what a report says of something, for example of `image`."""
     return next(
@@ -100,7 +110,7 @@ def image_report(
 
 @pytest.fixture(scope="session")
 def image(image_report: str) -> str:
-    """Name of the image of both models."""
+    """Name of the image of all models."""
     return reported(image_report, "image ")
 
 

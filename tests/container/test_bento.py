@@ -9,7 +9,7 @@ import requests
 import yaml
 
 from deploy.processes import ROOT
-from tests.container.conftest import Measured, deploy, reported
+from tests.container.conftest import Measured, deploy, reported, train_again
 from tests.contract.cases import apis
 from tests.plugin import pins
 from tests.processes import Server
@@ -73,12 +73,13 @@ def test_the_api_document_is_the_servers_own(bento: bentoml.Bento) -> None:
 
 
 def test_a_bento_serves_its_models_after_another_training(
-    bento: bentoml.Bento, stored_models: dict[str, bentoml.Model], monkeypatch: pytest.MonkeyPatch
+    bento: bentoml.Bento,
+    stored_models: dict[str, bentoml.Model],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
-    import training
-
     built_with = str(stored_models[MODEL.name].tag)
-    assert str(training.train(MODEL, seed=2).tag) != built_with
+    assert str(train_again(MODEL, tmp_path, seed=2).tag) != built_with
     for name in pins(stored_models):
         monkeypatch.delenv(name)
 

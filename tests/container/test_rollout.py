@@ -10,11 +10,10 @@ import bentoml
 import numpy as np
 import pytest
 
-import training
 from deploy.engine import Engine
 from deploy.processes import wait_until
 from deploy.running import Container
-from tests.container.conftest import IMAGE_NAME, Measured, deploy, reported
+from tests.container.conftest import IMAGE_NAME, Measured, deploy, reported, train_again
 from tests.container.load import Load, grpc_load, http_load
 from tests.container.proxy import Proxy
 from tests.contract.cases import random_records
@@ -35,9 +34,10 @@ ROWS = random_records(MODEL, 100)
 
 
 @pytest.fixture(scope="module")
-def other_models() -> dict[str, bentoml.Model]:
+def other_models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bentoml.Model]:
     """The models, trained with another seed."""
-    return {name: training.train(model, seed=1) for name, model in MODELS.items()}
+    folder = tmp_path_factory.mktemp("tables")
+    return {name: train_again(model, folder, seed=1) for name, model in MODELS.items()}
 
 
 @pytest.fixture(scope="module")

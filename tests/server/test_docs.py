@@ -12,8 +12,8 @@ from playwright.sync_api import Page, sync_playwright
 from framework import MAX_ROWS, Model
 from framework.discovery import find_models
 from tests.contract.cases import apis
-from tests.contract.surfaces import asked
 from tests.processes import Server
+from tests.server.asked import route_of
 from tests.tools import require_tool
 
 MODELS = find_models().values()
@@ -50,7 +50,7 @@ def test_the_document_is_valid_openapi_and_complete(client: httpx.Client) -> Non
     validate(document)
     # Those of `/v2` are exercised, one by one, by the tests of Open Inference.
     assert {path for path in document["paths"] if not path.startswith("/v2")} == {
-        *(f"/{model.name}/{verb}" for verb, model in map(asked, APIS)),
+        *map(route_of, APIS),
         "/models",
         "/models/{name}",
         "/models/{name}/performance",

@@ -3,46 +3,27 @@
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 import bentoml
 import numpy as np
 import pytest
 import requests
-import schemathesis
-from hypothesis import HealthCheck, given, settings
-from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from deploy.processes import wait_until
-from framework import MAX_ROWS, Model
+from framework import MAX_ROWS
 from framework.discovery import find_models
 from framework.fields import FieldSpec
-from serving.open_inference.tensors import BYTES, DTYPES, encode
+from serving.open_inference.tensors import BYTES, DTYPES
 from tests.contract.cases import random_records
 from tests.contract.columns import BinaryColumns, ColumnSurface, GrpcColumns, JsonColumns
 from tests.contract.expected import close
 from tests.contract.surfaces import GrpcSurface, HttpSurface, Surface
 from tests.processes import Server
-from tests.server.clients.said import Said, columns, same
+from tests.server.talk import Talk, Tensor, as_binary, ask, framed, get, listed, raw
 
 MODELS = find_models()
 TOLERANCE = 1e-12
-Tensor = dict[str, Any]
-
-
-def ask(server: Server, body: Any, model: str, **headers: str) -> requests.Response:
-    """Posts a body, as JSON unless it is bytes."""
-    content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return requests.post(
-        f"{server.url}/v2/models/{model}/infer", content, headers=headers, timeout=30
-    )
-
-
-def get(server: Server, path: str) -> Any:
-    response = requests.get(server.url + path, timeout=30)
-    assert response.status_code == 200, response.text
-    return response.json()
 
 
 def test_the_server_and_its_health(server: Server) -> None:
@@ -52,73 +33,10 @@ def test_the_server_and_its_health(server: Server) -> None:
     assert get(server, "/v2/health/ready") == {"ready": True}
 
 
-@dataclass(frozen=True)
-class Talk:
-    """A model, records of it, and what it answers to them.
-
-    Attributes:
-        model: The model.
-        record: A valid record.
-        metadata: What it tells of itself.
-        answer: Its answer to the record, which came as a row.
-    """
-
-    model: Model[Any, Any]
-    record: dict[str, Any]
-    metadata: dict[str, Any]
-    answer: dict[str, Any]
-
-    @property
-    def name(self) -> str:
-        """The model's name."""
-        return self.model.name
-
-    @property
-    def outputs(self) -> dict[str, Any]:
-        """What the model tells of its outputs, by name."""
-        return {one["name"]: one for one in self.metadata["outputs"]}
-
-    def inputs(self, rows: int = 1, *, nested: bool = False) -> list[Tensor]:
-        """The record, so many times, as tensors in JSON."""
-        wanted = {one["name"]: (one["datatype"], one["shape"]) for one in self.metadata["inputs"]}
-        found = []
-        for name, column in columns(wanted, [self.record] * rows).items():
-            values = column.reshape(rows, -1) if nested else column
-            data = [_text(value) for value in values.ravel().tolist()]
-            tensor = {"name": name, "datatype": wanted[name][0], "shape": list(values.shape)}
-            found.append({**tensor, "data": data})
-        return found
-
-    def is_right(self, outputs: list[Tensor]) -> bool:
-        """Whether all outputs, in JSON, say what the answer says."""
-        said = Said(self.name, [self.record], [self.answer], [])
-        assert [one["name"] for one in outputs] == list(self.outputs)
-        return all(
-            same(
-                _listed(one).reshape(one["shape"]),
-                said.expected(one["name"], one.get("parameters", {}).get("labels", "")),
-            )
-            for one in outputs
-        )
-
-
-def _text(value: Any) -> Any:
-    return value.decode() if isinstance(value, bytes) else value
-
-
-def _listed(tensor: Tensor) -> Any:
-    if tensor["datatype"] == BYTES:
-        return np.array([text.encode() for text in tensor["data"]], dtype=object)
-    return np.array(tensor["data"], dtype=DTYPES[tensor["datatype"]])
-
-
 @pytest.fixture(scope="module", params=list(MODELS.values()), ids=list(MODELS))
 def talk(server: Server, request: pytest.FixtureRequest) -> Talk:
     """Each model in turn."""
-    model: Model[Any, Any] = request.param
-    (record,) = random_records(model, 1)
-    (answer,) = HttpSurface(server.url).call(f"predict_{model.name}", [record])
-    return Talk(model, record, get(server, f"/v2/models/{model.name}"), answer)
+    return Talk.of(server, request.param)
 
 
 def described(field: FieldSpec) -> Tensor:
@@ -215,28 +133,11 @@ def test_mlservers_convention_for_tables(server: Server, talk: Talk) -> None:
     )
 
 
-def raw(tensor: Tensor) -> bytes:
-    """A tensor's values as bytes."""
-    return encode(np.array(tensor["data"], dtype=object), tensor["datatype"])
-
-
-def as_binary(tensor: Tensor) -> Tensor:
-    """A tensor whose values follow as bytes."""
-    head = {name: value for name, value in tensor.items() if name != "data"}
-    return {**head, "parameters": {"binary_data_size": len(raw(tensor))}}
-
-
-def framed(inputs: list[Tensor], content: bytes) -> tuple[bytes, dict[str, str]]:
-    """A body of JSON and raw tensors, and its header."""
-    encoded = json.dumps({"inputs": inputs}).encode()
-    return encoded + content, {"Inference-Header-Content-Length": str(len(encoded))}
-
-
 def test_json_in_binary_out_and_the_other_way_round(server: Server, talk: Talk) -> None:
     inputs = talk.inputs()
     sent = b"".join(map(raw, inputs))
     body, headers = framed([as_binary(one) for one in inputs], sent)
-    listed = ask(server, body, talk.name, **headers).json()
+    answered = ask(server, body, talk.name, **headers).json()
     number = next(name for name, one in talk.outputs.items() if one["datatype"] != BYTES)
     others = [name for name in talk.outputs if name != number]
     wanted = [
@@ -248,11 +149,11 @@ def test_json_in_binary_out_and_the_other_way_round(server: Server, talk: Talk) 
     length = int(response.headers["Inference-Header-Content-Length"])
     head, content = json.loads(response.content[:length]), response.content[length:]
     first, *rest = head["outputs"]
-    assert talk.is_right(listed["outputs"])
-    outputs = {one["name"]: one for one in listed["outputs"]}
+    assert talk.is_right(answered["outputs"])
+    outputs = {one["name"]: one for one in answered["outputs"]}
     numbers = np.frombuffer(content, DTYPES[first["datatype"]])
     assert first["name"] == number
-    assert numbers.tolist() == _listed(outputs[number]).ravel().tolist()
+    assert numbers.tolist() == listed(outputs[number]).ravel().tolist()
     assert first["parameters"]["binary_data_size"] == numbers.nbytes
     assert [one["name"] for one in rest] == others
     assert [one["data"] for one in rest] == [outputs[name]["data"] for name in others]
@@ -397,40 +298,3 @@ def test_all_surfaces_at_once_give_everybody_their_own(server: Server, talk: Tal
 
     with ThreadPoolExecutor(12) as pool:
         assert all(pool.map(own, range(240)))
-
-
-OPERATIONS = [
-    ("GET", "/v2"),
-    ("GET", "/v2/health/live"),
-    ("GET", "/v2/health/ready"),
-    ("GET", "/v2/models/{model}"),
-    ("GET", "/v2/models/{model}/ready"),
-    ("POST", "/v2/models/{model}/infer"),
-    ("GET", "/v2/models/{model}/versions/{version}"),
-    ("GET", "/v2/models/{model}/versions/{version}/ready"),
-    ("POST", "/v2/models/{model}/versions/{version}/infer"),
-]
-
-
-@pytest.fixture(scope="module")
-def document(server: Server) -> Any:
-    """The OpenAPI document of `/v2`."""
-    return schemathesis.openapi.from_url(f"{server.url}/docs.json").include(path_regex="^/v2")
-
-
-def test_every_operation_is_exercised(document: Any) -> None:
-    documented = [result.ok() for result in document.get_all_operations()]
-    assert {(one.method.upper(), one.path) for one in documented} == set(OPERATIONS)
-
-
-@pytest.mark.parametrize(("method", "path"), OPERATIONS)
-def test_the_document_is_kept(document: Any, method: str, path: str) -> None:
-    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(case=document[path][method].as_strategy())
-    def exercise(case: Any) -> None:
-        if "model" in (case.path_parameters or {}):
-            case.path_parameters["model"] = next(iter(MODELS))
-        # A schema cannot say that shape, datatype and values must agree.
-        case.call_and_validate(excluded_checks=[positive_data_acceptance])
-
-    exercise()

@@ -7,7 +7,7 @@ from typing import Any
 from framework import MAX_ROWS, Model
 from framework.discovery import find_models
 from tests.contract.cases import apis, edge_records, random_records, refused
-from tests.contract.surfaces import asked
+from tests.server.asked import route_of
 from tests.server.differential.meant import rows
 from tests.server.differential.pair import REAL, Sent
 
@@ -97,17 +97,11 @@ def dumped(value: Any) -> bytes:
     return json.dumps(value).encode()
 
 
-def route(api: str) -> str:
-    """Where an API (`predict_<model>`, …) is asked."""
-    verb, model = asked(api)
-    return f"/{model.name}/{verb}"
-
-
 def of_model(model: Model[Any, Any]) -> Iterator[Sent]:
     """Requests to the APIs of a model: few rows and many, all spellings, and what is refused."""
 
     def sent(api: str, records: list[Any]) -> Sent:
-        return Sent(route(api), dumped({model.rows: records}), service=REAL)
+        return Sent(route_of(api), dumped({model.rows: records}), service=REAL)
 
     edges, first = edge_records(model), dict(model.sample[0])
     aliases = {field.name: field.names[-1] for field in model.encoder.fields}

@@ -12,7 +12,8 @@ from framework import Model
 from framework.discovery import find_models
 from framework.fields import FieldSpec
 from tests.contract.cases import apis, valid_values
-from tests.server.differential.corpus import CONTENT_TYPES, CORPUS, route
+from tests.server.asked import route_of
+from tests.server.differential.corpus import CONTENT_TYPES, CORPUS
 from tests.server.differential.meant import check
 from tests.server.differential.pair import JSON, REAL, TOY, Pair, Sent
 
@@ -111,7 +112,7 @@ def requests(draw: st.DrawFn) -> Sent:
         st.sampled_from(
             [
                 *(
-                    (REAL, route(api), model.rows, records(likely(model)))
+                    (REAL, route_of(api), model.rows, records(likely(model)))
                     for model in MODELS
                     for api in apis(model)
                 ),

@@ -1,6 +1,6 @@
 """Columns are refused for what rows are refused for, and become the same records."""
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pydantic
@@ -226,6 +226,42 @@ def test_rules_beyond_bounds_hold_for_raw_numbers() -> None:
     wrong = problems_of(signature, [Tensor("number", "INT64", [2], raw)])
 
     assert wrong == {("number", 1, "Input should be a multiple of 2")}
+
+
+class Forgiving(BaseModel):
+    """Of its fields, one alone must be given."""
+
+    model_config = ConfigDict(strict=True)
+
+    number: int
+    size: float = 0.5
+    grade: Literal["low", "high"] = "high"
+    new: bool = True
+    step: int | None = None
+    pair: list[float] = Field(default=[1.0, 2.0], min_length=2, max_length=2)
+
+
+def test_a_tensor_that_is_left_out_has_its_default_in_every_row() -> None:
+    signature = Signature.of(Forgiving, Answer, LABELS)
+    sent = [Tensor("number", "INT64", [3], [7, 8, 9])]
+
+    columns = read_columns(signature, sent, MAX_ROWS)
+
+    by_column = Encoder(Forgiving).from_columns(columns)
+    assert list(by_column) == [Forgiving(number=number) for number in (7, 8, 9)]
+    for name, column in signature.inputs.items():
+        assert listed(column, columns[name]) == [getattr(one, name) for one in by_column]
+
+
+@pytest.mark.parametrize("raw", [True, False])
+def test_a_tensor_that_may_be_left_out_is_judged_when_given(raw: bool) -> None:
+    signature = Signature.of(Forgiving, Answer, LABELS)
+    grades: Any = ["low", "middle"]
+    if raw:
+        grades = encode(np.array(grades, dtype=object), BYTES)
+    sent = [Tensor("number", "INT64", [2], [7, 8]), Tensor("grade", BYTES, [2], grades)]
+
+    assert problems_of(signature, sent) == {("grade", 1, "Input should be 'low' or 'high'")}
 
 
 class Nested(BaseModel):
