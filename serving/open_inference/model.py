@@ -1,6 +1,7 @@
 """One served model as the Open Inference Protocol sees it, whatever the transport."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,18 +87,24 @@ class InferenceModel:
         """Returns the outputs of these names, or all of them if there is none.
 
         Raises:
-            ServingError: `invalid_input`, for a name that is none.
+            ServingError: `invalid_input`, for a name that is none, or comes more than once.
         """
         known = self.signature.outputs
-        problems = [
-            {
-                "loc": ("outputs", name),
-                "msg": f"There is no output of this name; there are: {', '.join(known)}",
-                "type": "extra_forbidden",
-            }
-            for name in names
-            if name not in known
-        ]
-        if problems:
-            raise ServingError.from_details(problems)
-        return [known[name] for name in names] if names else list(known.values())
+        if not names:
+            return list(known.values())
+        found = {name: known[name] for name in names if name in known}
+        if len(found) < len(names):
+            raise ServingError.from_details(list(self._output_problems(names)))
+        return list(found.values())
+
+    def _output_problems(self, names: Sequence[str]) -> Iterator[dict[str, Any]]:
+        known = self.signature.outputs
+        for name, count in Counter(names).items():
+            if name not in known:
+                message = f"There is no output of this name; there are: {', '.join(known)}"
+            elif count > 1:
+                # Each time would be another copy: an answer without bound to a small request.
+                message = "The output is asked for more than once"
+            else:
+                continue
+            yield {"loc": ("outputs", name), "msg": message, "type": "extra_forbidden"}

@@ -193,6 +193,10 @@ def first_binary(**values: Any) -> Callable[[Inputs, str], Any]:
             "outputs.no_such_output: There is no output",
         ),
         (
+            lambda inputs, output: {"inputs": inputs, "outputs": [{"name": output}] * 20_000},
+            "outputs.{output}: The output is asked for more than once",
+        ),
+        (
             lambda inputs, output: {
                 "inputs": inputs,
                 "outputs": [{"name": output, "parameters": {"classification": 1}}],
