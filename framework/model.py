@@ -20,9 +20,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from framework.answers import AnswerT
 from framework.card import DataKind, ModelCard, ModelRefusedError
+from framework.encoder import Encoder
 from framework.fields import FieldError
 from framework.fitting import Examples, Fitted, Progress
-from framework.records import Encoder, Records, RecordT
+from framework.records import Records, RecordT
 from framework.tasks import Scores, Task
 
 MAX_ROWS = 10_000

@@ -8,7 +8,7 @@ import pydantic
 
 from framework import Answers, Bundle, Records
 from framework.adapters.bentoml import APIMethod, IORootModel
-from framework.records import Encoder, EncodingError
+from framework.encoder import Encoder, EncodingError
 from serving.batching.batcher import Batcher
 from serving.batching.computation import Chunk
 from serving.errors import Loc, ServingError

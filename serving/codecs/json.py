@@ -7,7 +7,6 @@ import msgspec
 
 from framework import Answers, FieldError
 from framework.answers import answer_fields
-from framework.records import EncodingError
 from serving.batching.computation import Chunk
 from serving.batching.prediction import Prediction
 from serving.codecs.finite import require_finite
@@ -39,10 +38,7 @@ class JsonCodec:
     def read(self, body: bytes, _: dict[bytes, bytes]) -> tuple[Chunk, None]:
         """See `serving.http.endpoint.HttpCodec`."""
         if self._decoder is not None:
-            try:
-                rows = self._decoder.from_json(body)
-            except EncodingError:
-                rows = None
+            rows = self._decoder.from_json(body)
             if rows is not None:
                 return self._prediction.require_few(rows), None
         return self._prediction.rows_from_json(body), None

@@ -8,7 +8,6 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from framework import Answers
-from framework.records import EncodingError
 from serving.batching.computation import Chunk
 from serving.batching.prediction import Prediction
 from serving.codecs.finite import require_finite
@@ -45,10 +44,7 @@ class MessageCodec:
         if self._missing:
             rows = [{**self._missing, **row} for row in rows]
         if self._decoder is not None and rows:
-            try:
-                records = self._decoder.from_list(rows)
-            except EncodingError:
-                records = None
+            records = self._decoder.from_list(rows)
             if records is not None:
                 return self._prediction.require_few(records)
         return self._prediction.rows_from_list(rows)

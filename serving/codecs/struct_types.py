@@ -15,11 +15,13 @@ from msgspec import Meta
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from framework import FieldError, Records
+from framework.encoder import Encoder
 from framework.fields import FieldSpec, fields_of, has_own_rules
-from framework.records import Encoder
 
 # What msgspec raises for content that it refuses.
 _REFUSED = (msgspec.MsgspecError, UnicodeError, RecursionError)
+_values = msgspec.structs.astuple
+_INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
 _TYPES: dict[str, Any] = {"float": float, "int": int, "bool": bool, "text": str}
 # What a type's configuration may say without a consequence for what it accepts, or with one that
 # is told here.
@@ -95,7 +97,7 @@ class FastDecoder:
             return None
 
     def _encoded(self, rows: Sequence[msgspec.Struct]) -> Records[Any] | None:
-        values = [msgspec.structs.astuple(row) for row in rows]
+        values: list[Sequence[Any]] = list(map(_values, rows))
         for index, adapter in self._checks:
             column = [row[index] for row in values]
             try:
@@ -103,7 +105,7 @@ class FastDecoder:
                     return None
             except ValidationError:
                 return None
-        return self._encoder.encode(values)
+        return Records.of_values(self._encoder, values)
 
 
 def _require_plain(declared: type[BaseModel]) -> None:
@@ -155,6 +157,11 @@ def _limits(spec: FieldSpec) -> dict[str, Any]:
     elif spec.kind == "int":
         # Whole numbers, if perhaps as floats: pydantic takes no others.
         limits = {name: int(limit) for name, limit in limits.items()}
+        # Larger ones may be beyond what the matrix can hold.
+        if "gt" not in limits:
+            limits["ge"] = max(limits.get("ge", _INT64_MIN), _INT64_MIN)
+        if "lt" not in limits:
+            limits["le"] = min(limits.get("le", _INT64_MAX), _INT64_MAX)
     elif spec.kind == "float":
         # Not-a-number is within no limits; infinity is within all but these.
         if "gt" not in limits:

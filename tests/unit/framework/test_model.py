@@ -80,7 +80,7 @@ def test_texts_are_the_last_features_of_a_pipeline() -> None:
         derived=lambda columns: {"double": columns["pages"] * 2},
         pipeline=lambda: None,
     )
-    records = letters.encoder.encode([("Dear", 1), ("Hello", 2)])
+    records = letters.encoder.from_columns({"text": ["Dear", "Hello"], "pages": [1, 2]})
 
     assert letters.feature_names == ["pages", "double", "text"]
     assert letters.features(records).tolist() == [[1, 2, "Dear"], [2, 4, "Hello"]]

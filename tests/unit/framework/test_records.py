@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import AfterValidator, BaseModel, Field
 
-from framework.records import Encoder, EncodingError, Records
+from framework.encoder import Encoder, EncodingError
+from framework.records import Records
 from tests.unit.framework.strategies import Sample, patiently, samples
 
 
@@ -96,14 +97,39 @@ class Deep(BaseModel):
 
 
 def test_categories_get_their_positions_and_lists_a_column_for_each_value() -> None:
-    flat = Encoder(Flat).encode([("large", None, 0.5), ("small", 3, 1.0)])
-    assert flat.encoder.columns == ["size", "count", "ratio"]
-    np.testing.assert_array_equal(flat.matrix, [[1, math.nan, 0.5], [0, 3, 1]])
+    flat = Encoder(Flat)
+    matrix, texts = flat.encode([("large", None, 0.5), ("small", 3, 1.0)])
+    assert flat.columns == ["size", "count", "ratio"]
+    np.testing.assert_array_equal(matrix, [[1, math.nan, 0.5], [0, 3, 1]])
+    assert texts == {}
 
-    deep = Encoder(Deep).encode([("a", 1, [2.0, 3.0]), ("b", 4, None)])
-    assert deep.encoder.columns == ["count", "sizes_0", "sizes_1"]
-    np.testing.assert_array_equal(deep.matrix, [[1, 2, 3], [4, math.nan, math.nan]])
-    assert deep.texts == {"text": ["a", "b"]}
+    deep = Encoder(Deep)
+    matrix, texts = deep.encode([("a", 1, [2.0, 3.0]), ("b", 4, None)])
+    assert deep.columns == ["count", "sizes_0", "sizes_1"]
+    np.testing.assert_array_equal(matrix, [[1, 2, 3], [4, math.nan, math.nan]])
+    assert texts == {"text": ["a", "b"]}
+
+
+@patiently
+@given(samples(least=1), st.data())
+def test_rows_are_encoded_alike_whenever_that_happens(sample: Sample, data: st.DataObject) -> None:
+    encoder = Encoder(sample.record_type)
+    whole = encoder.from_records(sample.records)
+    values = [tuple(vars(record).values()) for record in sample.records]
+    cut = data.draw(st.integers(0, len(values)))
+    parts = [Records.of_values(encoder, list(values))[:cut], whole[cut:]]
+    late = Records.of_values(encoder, list(values))[cut:]
+    if data.draw(st.booleans()):
+        parts[1] = late
+    if data.draw(st.booleans()):
+        assert parts[0].matrix.shape == (cut, len(encoder.columns))
+
+    joined = Records.joined(parts)
+
+    assert len(joined) == len(values)
+    np.testing.assert_array_equal(joined.matrix, whole.matrix)
+    assert joined.texts == whole.texts
+    assert len(joined) == len(values)
 
 
 @pytest.mark.parametrize("missing", [None, math.nan])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from framework import Answers, Records
-from framework.records import Encoder
+from framework.encoder import Encoder
 from serving.batching import batcher as batcher_module
 from serving.batching.batcher import Batcher
 from serving.batching.computation import Chunk, computation
@@ -137,7 +137,7 @@ def plain(rows: Chunk) -> list[Row]:
 def made(number: int, size: int, form: Form) -> Chunk:
     """The rows of a request."""
     rows = [(number, row) for row in range(size)]
-    return rows if form == "rows" else ENCODER.encode(rows)
+    return rows if form == "rows" else Records.of_values(ENCODER, list(rows))
 
 
 def answer(row: Row) -> str:

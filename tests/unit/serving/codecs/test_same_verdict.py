@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints, create_model
 
 from framework import FieldError, Records
-from framework.records import Encoder, EncodingError
+from framework.encoder import Encoder, EncodingError
 from serving.codecs.struct_types import FastDecoder
 from tests.unit.serving.codecs.strategies import ROWS, Contract, bodies, contracts, plain_rows
 

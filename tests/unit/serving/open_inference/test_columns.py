@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from framework import FieldError
-from framework.records import Encoder
+from framework.encoder import Encoder
 from serving.errors import Code, ServingError
 from serving.open_inference.columns import listed, read_columns
 from serving.open_inference.signature import Signature
