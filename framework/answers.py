@@ -67,7 +67,7 @@ class Answers(Sequence[AnswerT], Generic[AnswerT]):
         labels: Field that is a mapping → its keys, in the order of the array's columns.
     """
 
-    __slots__ = ("answer_type", "columns", "labels")
+    __slots__ = ("_columns", "_part", "_values", "_whole", "answer_type", "labels")
 
     def __init__(
         self,
@@ -76,8 +76,12 @@ class Answers(Sequence[AnswerT], Generic[AnswerT]):
         labels: Mapping[str, Sequence[str]] = {},
     ) -> None:
         self.answer_type = answer_type
-        self.columns = columns
         self.labels = labels
+        self._columns: Columns | None = columns
+        self._values: list[list[Any]] | None = None
+        # A part of a batch refers to the whole: what is made of that is made once for all parts.
+        self._whole: Answers[AnswerT] | None = None
+        self._part = slice(None)
 
     @classmethod
     def of(
@@ -104,8 +108,26 @@ class Answers(Sequence[AnswerT], Generic[AnswerT]):
         }
         return cls(first.answer_type, columns, first.labels)
 
+    @property
+    def columns(self) -> Columns:
+        """The fields of the answers."""
+        if self._columns is None:
+            assert self._whole is not None
+            whole, part = self._whole.columns, self._part
+            self._columns = {name: column[part] for name, column in whole.items()}
+        return self._columns
+
     def values(self) -> list[list[Any]]:
         """Returns the values of each field as plain Python, in the order of the type's fields."""
+        if self._values is None:
+            if self._whole is None:
+                self._values = self._plain_values()
+            else:
+                part = self._part
+                self._values = [values[part] for values in self._whole.values()]
+        return self._values
+
+    def _plain_values(self) -> list[list[Any]]:
         columns = self.columns
         return [
             columns[field.name].tolist()
@@ -128,8 +150,9 @@ class Answers(Sequence[AnswerT], Generic[AnswerT]):
     def __getitem__(self, index: slice) -> Self: ...
     def __getitem__(self, index: int | slice) -> "AnswerT | Answers[AnswerT]":
         if isinstance(index, slice):
-            columns = {name: column[index] for name, column in self.columns.items()}
-            return type(self)(self.answer_type, columns, self.labels)
+            part: Answers[AnswerT] = type(self)(self.answer_type, {}, self.labels)
+            part._columns, part._whole, part._part = None, self, index
+            return part
         start = range(len(self))[index]
         return _validated(self[start : start + 1])[0]
 

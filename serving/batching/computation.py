@@ -53,8 +53,8 @@ def _parted(chunks: list[Chunk], answers: Sequence[Any]) -> list[Sequence[Any]]:
     if len(answers) != rows:
         raise ValueError(f"{len(answers)} answers came back for {rows} rows")
     if len(chunks) == 1:
-        # A slice even so: what has none (a mapping, a set) has no order either.
-        return [answers[:rows]]
+        # A slice of what is not ours: what has none (a mapping, a set) has no order either.
+        return [answers if type(answers) is Answers else answers[:rows]]
     parts, start = [], 0
     for chunk in chunks:
         stop = start + len(chunk)

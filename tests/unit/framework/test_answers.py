@@ -53,6 +53,11 @@ def test_columns_become_objects_when_looked_at() -> None:
     assert list(answers) == expected()
     assert answers[1] == answers[-2] == expected()[1]
     assert answers[1:] == expected()[1:]
+    assert answers[1:][:1] == expected()[1:2]
+    assert answers[::2] == expected()[::2]
+    assert len(answers[1:]) == 2
+    assert answers[1:].columns["count"].tolist() == [2, 3]
+    assert answers[1:].values() == [values[1:] for values in answers.values()]
     assert answers.dicts() == [answer.model_dump() for answer in expected()]
     with pytest.raises(IndexError):
         answers[3]
