@@ -3,7 +3,7 @@
 import ctypes
 import weakref
 from pathlib import Path
-from typing import Self, cast
+from typing import Any, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,7 +81,7 @@ class Scorer:
         features = np.ascontiguousarray(features, dtype=np.float64)
         shape = rows if self.outputs == 1 else (rows, self.outputs)
         scores = np.empty(shape, dtype=np.float64)
-        data, out = ctypes.c_void_p(features.ctypes.data), ctypes.c_void_p(scores.ctypes.data)
+        data, out = _pointer(features), _pointer(scores)
         written = ctypes.byref(ctypes.c_int64())
         if rows == 1:
             failed = LIBRARY.LGBM_BoosterPredictForMatSingleRowFast(
@@ -104,3 +104,10 @@ class Scorer:
             )
         require_success(failed)
         return scores
+
+
+def _pointer(numbers: NDArray[np.float64]) -> Any:
+    # A fifth of the time that `numbers.ctypes` takes; what is read-only or empty has no buffer.
+    if numbers.flags.writeable and numbers.size:
+        return ctypes.byref(ctypes.c_double.from_buffer(numbers.data))
+    return ctypes.c_void_p(numbers.ctypes.data)
