@@ -5,10 +5,11 @@ A model is one folder below `models/`, whose module defines `MODEL`; see `docs/a
 
 from framework.answers import Answers
 from framework.bundle import Bundle
-from framework.card import ModelCard, ModelRefusedError
+from framework.card import ModelCard
 from framework.fields import FieldError
 from framework.model import MAX_ROWS, Model, Source
 from framework.records import Records
+from framework.refusal import ModelRefusedError
 from framework.tasks import Binary, Multiclass, MultiOutput, Regression, Task
 
 __all__ = [

@@ -12,9 +12,11 @@ import bentoml
 from pydantic import BaseModel
 
 from framework.answers import Answers, AnswerT
-from framework.card import ModelCard, ModelRefusedError
+from framework.card import CARD_FILE, ModelCard
+from framework.integrity import require_files
 from framework.model import Model
 from framework.records import Records, RecordT
+from framework.refusal import ModelRefusedError
 
 # Golden examples were computed by the same code on the same numbers: only the last bits of a
 # double may differ, between processors.
@@ -41,20 +43,31 @@ class Bundle(Generic[RecordT, AnswerT]):
 
     @classmethod
     def load(cls, model: Model[RecordT, AnswerT], stored: bentoml.Model) -> Self:
-        """Loads a stored model, and has it reproduce its golden examples.
+        """Loads a stored model whose files are as stored, and checks its golden examples.
 
         Raises:
             ModelRefusedError: It must not be served; the message says why and what to do.
         """
         card = ModelCard.read(stored)
+        require_files(stored, CARD_FILE, card.files)
         categories = {
             name: [str(value) for value in values]
             for name, values in model.encoder.categories.items()
         }
         card.require_compatible(stored.tag, model.feature_names, categories)
-        estimator = model.load(stored.path_of, card)
-        bundle = cls(model, str(stored.tag), card, estimator, stored.creation_time)
-        bundle.require_golden()
+        try:
+            estimator = model.load(stored.path_of, card)
+            bundle = cls(model, str(stored.tag), card, estimator, stored.creation_time)
+            bundle.require_golden()
+        except ModelRefusedError:
+            raise
+        # Files that no hash vouches for may hold anything, and each library has its own errors.
+        except Exception as error:
+            first_line = str(error).strip().partition("\n")[0]
+            raise ModelRefusedError(
+                f"Model {stored.tag} cannot be loaded ({type(error).__name__}: {first_line}); "
+                f"retrain with `python -m training {model.name}`."
+            ) from error
         return bundle
 
     @property

@@ -6,20 +6,18 @@ reproduce the golden examples before a worker reports ready.
 """
 
 from collections.abc import Mapping
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import bentoml
-from bentoml.exceptions import BentoMLException
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+
+from framework.integrity import require_card
+from framework.refusal import ModelRefusedError
 
 CARD_FILE = "card.json"
 DataKind = Literal["simulated", "file", "builtin"]
-
-
-class ModelRefusedError(BentoMLException):
-    """A stored model that this server must not serve; the message says why and what to do."""
 
 
 class _Frozen(BaseModel):
@@ -110,6 +108,9 @@ class ModelCard(_Frozen):
         default={}, description="Reference distribution of the target in the same rows."
     )
     golden: list[GoldenExample] = Field(min_length=1)
+    files: dict[str, str] = Field(
+        default={}, description="File stored beside the card → SHA-256; earlier cards have none."
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -126,12 +127,19 @@ class ModelCard(_Frozen):
             }
         return content
 
+    @model_validator(mode="after")
+    def _knows_its_framework(self) -> Self:
+        if self.framework not in self.versions:
+            raise ValueError("versions lack that of the framework")
+        return self
+
     @classmethod
     def read(cls, model: bentoml.Model) -> "ModelCard":
         """Returns the card stored with `model`.
 
         Raises:
-            ModelRefusedError: The model has no card, or none that can be read.
+            ModelRefusedError: The model has no card, another than was stored with it, or none that
+                can be read.
         """
         path = Path(model.path_of(CARD_FILE))
         if not path.is_file():
@@ -141,14 +149,19 @@ class ModelCard(_Frozen):
                 f"`python -m training import {model.tag.name} --file …`."
             )
         try:
-            return cls.model_validate_json(path.read_bytes())
+            content = path.read_bytes()
+            require_card(model, content)
+            return cls.model_validate_json(content)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             place = ".".join(str(part) for part in first["loc"])
-            raise ModelRefusedError(
-                f"Model {model.tag} has a {CARD_FILE} that cannot be read ({place}: "
-                f"{first['msg']}); retrain with `python -m training {model.tag.name}`."
-            ) from None
+            problem = f"{place}: {first['msg']}" if place else first["msg"]
+        except OSError as error:
+            problem = str(error.strerror)
+        raise ModelRefusedError(
+            f"Model {model.tag} has a {CARD_FILE} that cannot be read ({problem}); retrain with "
+            f"`python -m training {model.tag.name}`."
+        )
 
     def require_compatible(
         self, tag: object, features: list[str], categories: Mapping[str, list[str]]
@@ -163,7 +176,14 @@ class ModelCard(_Frozen):
         Raises:
             ModelRefusedError: Another major version of the framework, or other features.
         """
-        trained, installed = self.versions[self.framework], version(self.framework)
+        trained = self.versions[self.framework]
+        try:
+            installed = version(self.framework)
+        except PackageNotFoundError:
+            raise ModelRefusedError(
+                f"Model {tag} was made with {self.framework}, which is not installed; install "
+                f"{self.framework}=={trained} or retrain with `python -m training`."
+            ) from None
         if trained.split(".")[0] != installed.split(".")[0]:
             raise ModelRefusedError(
                 f"Model {tag} was made with {self.framework} {trained}, but {installed} is "

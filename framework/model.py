@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from framework.answers import AnswerT
-from framework.card import DataKind, ModelCard, ModelRefusedError
+from framework.card import DataKind, ModelCard
 from framework.encoder import Encoder
 from framework.fields import FieldError
 from framework.fitting import Examples, Fitted, Progress
 from framework.records import Records, RecordT
+from framework.refusal import ModelRefusedError
 from framework.tasks import Scores, Task
 
 MAX_ROWS = 10_000

@@ -12,8 +12,9 @@ from typing import Any
 import bentoml
 from bentoml.exceptions import BentoMLException
 
-from framework.card import CARD_FILE, DataSummary, ModelRefusedError
+from framework.card import CARD_FILE, DataSummary
 from framework.model import Model
+from framework.refusal import ModelRefusedError
 from framework.tasks import Binary
 from training import rows, store
 from training.errors import TrainingError

@@ -6,9 +6,10 @@ from typing import Any
 import bentoml
 import numpy as np
 
-from framework.card import DataSummary, ModelRefusedError
+from framework.card import DataSummary
 from framework.fitting import Examples
 from framework.model import Model
+from framework.refusal import ModelRefusedError
 from framework.tasks import Binary
 from training import data as tables
 from training import rows, store

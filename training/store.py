@@ -10,6 +10,7 @@ from bentoml.models import ModelContext
 
 from framework.adapters.bentoml import create_model_in, model_store_folder
 from framework.card import CARD_FILE
+from framework.integrity import CARD_SHA256, digest
 from training.errors import TrainingError
 from training.report import render
 from training.result import Trained
@@ -57,14 +58,12 @@ def save(tag: bentoml.Tag, trained: Trained, write: Callable[[str], object]) -> 
     Raises:
         TrainingError: The store cannot be written; no part of the model stays in it.
     """
-    card = trained.card
     page = render(str(tag), trained)
     write(page)
-    contents = {
-        **trained.fitted.files,
-        CARD_FILE: (card.model_dump_json(indent=2) + "\n").encode(),
-        REPORT_FILE: page.encode(),
-    }
+    contents = {**trained.fitted.files, REPORT_FILE: page.encode()}
+    hashes = {name: digest(content) for name, content in contents.items()}
+    card = trained.card.model_copy(update={"files": hashes})
+    contents[CARD_FILE] = (card.model_dump_json(indent=2) + "\n").encode()
     home = model_store_folder()
     try:
         # BentoML copies file by file into the store; written elsewhere first and then renamed,
@@ -75,6 +74,7 @@ def save(tag: bentoml.Tag, trained: Trained, write: Callable[[str], object]) -> 
                 tag,
                 labels={"data": LABELS[card.data.kind]},
                 metadata={
+                    CARD_SHA256: digest(contents[CARD_FILE]),
                     "data_sha256": card.data.sha256,
                     "metrics": {
                         name: round(value, 6) for name, value in card.performance["overall"].items()

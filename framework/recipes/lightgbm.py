@@ -1,6 +1,7 @@
 """LightGBM: gradient-boosted trees, stored in LightGBM's own text format."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,14 @@ from pydantic import BaseModel
 
 from framework.answers import AnswerT
 from framework.bundle import Bundle, explained
-from framework.card import ModelCard, ModelRefusedError
+from framework.card import ModelCard
 from framework.fields import FieldError, FieldSpec
 from framework.fitting import Examples, Fitted, Progress
 from framework.model import Model
 from framework.recipes import lightgbm_file
 from framework.recipes.scorer import Scorer
 from framework.records import Records, RecordT
+from framework.refusal import ModelRefusedError
 from framework.tasks import Multiclass, MultiOutput, Scores
 
 # Behind the scorer, which has imported it without its companions.
@@ -142,7 +144,20 @@ class LightGBM(Model[RecordT, AnswerT]):
 
     def load(self, path_of: Callable[[str], str], card: ModelCard) -> list[Scorer]:
         """See `Model`."""
-        return [Scorer.load(path_of(_file(at))) for at in range(len(self._outputs()))]
+        wanted = len(card.classes) if isinstance(self.task, Multiclass) else 1
+        scorers = []
+        for at in range(len(self._outputs())):
+            path = Path(path_of(_file(at)))
+            if problem := lightgbm_file.problem_of(path.read_bytes()):
+                raise ModelRefusedError(f"{self.name}: {path.name} {problem}.")
+            scorer = Scorer.load(path)
+            if scorer.outputs != wanted:
+                raise ModelRefusedError(
+                    f"{self.name}: {path.name} gives {scorer.outputs} numbers for each row, but "
+                    f"the card's classes want {wanted}."
+                )
+            scorers.append(scorer)
+        return scorers
 
     def scores(self, estimator: list[Scorer], features: NDArray[Any]) -> Scores:
         """See `Model`."""

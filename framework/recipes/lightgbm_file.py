@@ -4,8 +4,8 @@ import re
 from typing import Any
 
 from framework.adapters.lightgbm import Booster, LightGBMError
-from framework.card import ModelRefusedError
 from framework.model import Model
+from framework.refusal import ModelRefusedError
 
 # Task → objectives whose scores are what the task wants.
 _OBJECTIVES = {
@@ -15,6 +15,7 @@ _OBJECTIVES = {
 _CLASSIFYING = {*_OBJECTIVES["binary"], *_OBJECTIVES["multiclass"], "lambdarank", "rank_xendcg"}
 # What LightGBM calls features that were given no names.
 _UNNAMED = re.compile(r"Column_\d+")
+_BROKEN = "is broken or cut short: its trees are not where it says that they are"
 # Parameters that say how the model came about; the others are about files and machines.
 _TOLD = [
     "objective",
@@ -48,6 +49,8 @@ def read(model: Model[Any, Any], content: bytes) -> Booster:
             f"{model.name}: the file is not in LightGBM's text format; write it by "
             "`booster.save_model('model.txt')`."
         )
+    if problem := problem_of(content):
+        raise ModelRefusedError(f"{model.name}: the file {problem}.")
     try:
         booster = Booster(model_str=content.decode())
     except (LightGBMError, UnicodeDecodeError) as error:
@@ -64,6 +67,32 @@ def read(model: Model[Any, Any], content: bytes) -> Booster:
                 f"are their codes; the model's are {known}, in this order."
             )
     return booster
+
+
+def problem_of(content: bytes) -> str:
+    """Says why a file is not to be given to LightGBM; empty if nothing is wrong with its frame.
+
+    LightGBM trusts what a file says of itself: over half a file it ends the process, and with
+    numbers of classes that contradict each other it writes past the end of an array.
+    """
+    head, *_ = content.partition(b"\nTree=0\n")
+    says = dict(line.split(b"=", 1) for line in head.splitlines() if b"=" in line)
+    classes = {
+        says.get(b"num_class", b"1"),
+        says.get(b"num_tree_per_iteration", b"1"),
+        *re.findall(rb"num_class:(\S+)", says.get(b"objective", b"")),
+    }
+    if len(classes) > 1:
+        return "names numbers of classes that contradict each other"
+    at = len(head) + 1
+    sizes = says.get(b"tree_sizes", b"").split()
+    for number, size in enumerate(sizes):
+        if not size.isdigit() or not content.startswith(b"Tree=%d\n" % number, at):
+            return _BROKEN
+        at += int(size)
+    if not sizes or at > len(content):
+        return _BROKEN
+    return ""
 
 
 def parameters(booster: Booster) -> dict[str, Any]:

@@ -7,11 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framework.answers import AnswerT
-from framework.card import ModelCard, ModelRefusedError
+from framework.card import ModelCard
 from framework.fitting import Examples, Fitted, Progress, Ranking
 from framework.imports import without
 from framework.model import Model
 from framework.records import Records, RecordT
+from framework.refusal import ModelRefusedError
 from framework.tasks import Binary, Multiclass, MultiOutput, Regression, Scores
 
 # skops trusts scikit-learn's test helpers too, which import pytest where it is installed.

@@ -77,7 +77,7 @@ REFUSED: dict[str, tuple[str, Make, str]] = {
         "is a pickle",
     ),
     "an empty file": ("loans", _bytes(b""), "not in LightGBM's text format"),
-    "half a text": ("loans", _bytes(b"tree\nversion=v4\n"), "LightGBM cannot read the file"),
+    "half a text": ("loans", _bytes(b"tree\nversion=v4\n"), "the file is broken or cut short"),
     "skops for a booster": (
         "loans",
         _skops(_pipeline(LogisticRegression())),
