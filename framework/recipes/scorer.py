@@ -33,13 +33,16 @@ class Scorer:
 
     Attributes:
         outputs: Numbers that it gives for each row: one, or one for each class.
+
+    Raises:
+        ValueError: LightGBM would write another number of them than it says.
     """
 
     def __init__(self, booster: Booster) -> None:
         self._booster = booster
         self._handle = booster_handle(booster)
         self._columns: int = booster.num_feature()
-        self.outputs: int = booster.num_model_per_iteration()
+        self.outputs = self._written_each_row()
         self._single = ctypes.c_void_p()
         require_success(
             LIBRARY.LGBM_BoosterPredictForMatSingleRowFastInit(
@@ -54,6 +57,30 @@ class Scorer:
             )
         )
         weakref.finalize(self, LIBRARY.LGBM_FastConfigFree, self._single)
+
+    def _written_each_row(self) -> int:
+        """Returns how many numbers LightGBM writes for each row.
+
+        It tells the room that a prediction needs from one line of the model file, and writes by
+        another: where they differ it would write past the room's end.
+        """
+        needed = ctypes.c_int64()
+        require_success(
+            LIBRARY.LGBM_BoosterCalcNumPredict(
+                self._handle,
+                ctypes.c_int(1),
+                _PREDICT_NORMAL,
+                _FIRST_TREE,
+                _TO_THE_LAST,
+                ctypes.byref(needed),
+            )
+        )
+        trees: int = self._booster.num_model_per_iteration()
+        if needed.value != trees:
+            raise ValueError(
+                f"The model has {trees} trees an iteration for {needed.value} outputs a row."
+            )
+        return trees
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

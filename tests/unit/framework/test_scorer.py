@@ -57,3 +57,25 @@ def test_refuses_another_number_of_columns(
 ) -> None:
     with pytest.raises(ValueError, match="has 4 features, not 3"):
         Scorer(booster)(features[:rows, :3])
+
+
+@pytest.mark.parametrize(
+    ("line", "instead"),
+    [
+        # So many numbers a row were allocated as the first says, and written as the second says.
+        ("num_tree_per_iteration=3", "num_tree_per_iteration=1"),
+        ("num_class=3\n", "num_class=9\n"),
+        ("num_class=3\n", "num_class=1\n"),
+    ],
+)
+def test_refuses_a_booster_that_would_write_past_its_buffer(
+    features: NDArray[np.float64], line: str, instead: str
+) -> None:
+    labels = np.arange(ROWS) % 3
+    parameters = {"objective": "multiclass", "num_class": 3, "num_threads": 1, "verbosity": -1}
+    booster = lightgbm.train(parameters, lightgbm.Dataset(features, labels), num_boost_round=2)
+    content = booster.model_to_string()
+    assert Scorer(booster).outputs == 3
+
+    with pytest.raises(ValueError, match=r"trees an iteration for . outputs a row"):
+        Scorer(lightgbm.Booster(model_str=content.replace(line, instead, 1)))
