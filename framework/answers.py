@@ -67,7 +67,7 @@ class Answers(Sequence[AnswerT], Generic[AnswerT]):
         labels: Field that is a mapping → its keys, in the order of the array's columns.
     """
 
-    __slots__ = ("_columns", "_part", "_values", "_whole", "answer_type", "labels")
+    __slots__ = ("_columns", "_is_finite", "_part", "_values", "_whole", "answer_type", "labels")
 
     def __init__(
         self,
@@ -79,6 +79,7 @@ class Answers(Sequence[AnswerT], Generic[AnswerT]):
         self.labels = labels
         self._columns: Columns | None = columns
         self._values: list[list[Any]] | None = None
+        self._is_finite: bool | None = None
         # A part of a batch refers to the whole: what is made of that is made once for all parts.
         self._whole: Answers[AnswerT] | None = None
         self._part = slice(None)
@@ -138,8 +139,28 @@ class Answers(Sequence[AnswerT], Generic[AnswerT]):
 
     def dicts(self) -> list[dict[str, Any]]:
         """Returns the answers as plain dictionaries."""
-        names = [field.name for field in answer_fields(self.answer_type)]
+        names = _names(self.answer_type)
         return [dict(zip(names, row, strict=True)) for row in zip(*self.values(), strict=True)]
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether no number is infinite, or NaN but for those that may be missing."""
+        if self._is_finite is None:
+            self._is_finite = (self._whole is not None and self._whole.is_finite) or all(
+                is_fine.all() for is_fine in self.finite().values()
+            )
+        return self._is_finite
+
+    def finite(self) -> dict[str, NDArray[np.bool_]]:
+        """Returns which values are finite, or rightly missing, of the fields where some are not."""
+        found = {}
+        for field in answer_fields(self.answer_type):
+            column = self.columns[field.name]
+            # A sum is finite if all are, and quickly made; it may also overflow.
+            if column.dtype.kind == "f" and not math.isfinite(column.sum()):
+                is_fine = np.isfinite(column)
+                found[field.name] = is_fine | np.isnan(column) if field.nullable else is_fine
+        return found
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
@@ -163,6 +184,11 @@ class Answers(Sequence[AnswerT], Generic[AnswerT]):
         return isinstance(other, Sequence) and list(self) == list(other)
 
     __hash__ = None  # type: ignore[assignment]
+
+
+@cache
+def _names(answer_type: type[BaseModel]) -> list[str]:
+    return [field.name for field in answer_fields(answer_type)]
 
 
 def _validated(answers: Answers[AnswerT]) -> list[AnswerT]:

@@ -4,11 +4,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from pydantic import BaseModel
 
 from framework import Answers
-from framework.answers import answer_fields
 
 
 def require_finite(answers: Sequence[Any]) -> None:
@@ -28,16 +26,10 @@ def require_finite(answers: Sequence[Any]) -> None:
 
 
 def _require_finite_columns(answers: Answers[Any]) -> None:
-    answer_type: type[BaseModel] = answers.answer_type
-    nullable = {field.name for field in answer_fields(answer_type) if field.nullable}
-    for name, column in answers.columns.items():
-        # A sum is finite if all are, and quickly made; it may also overflow.
-        if column.dtype.kind != "f" or math.isfinite(column.sum()):
-            continue
-        is_fine = np.isfinite(column)
-        if name in nullable:
-            is_fine |= np.isnan(column)
-        fine_rows = is_fine.reshape(len(column), -1).all(axis=1)
+    if answers.is_finite:
+        return
+    for name, is_fine in answers.finite().items():
+        fine_rows = is_fine.reshape(len(answers), -1).all(axis=1)
         if not fine_rows.all():
             row = int(fine_rows.argmin())
             raise ValueError(f"The answer of row {row} has a {name} that is not finite")
