@@ -9,6 +9,7 @@ import asyncio
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 from bentoml import server_context
@@ -104,47 +105,62 @@ class RouteMetrics:
         self._changed()
 
 
-class Metrics:
-    """All metrics of one worker: this server's, and BentoML's own series kept true."""
+class _Series:
+    """The Prometheus metrics that the counts are handed to, declared once in a process."""
 
-    def __init__(self, factory: BentoAppFactory) -> None:
+    def __init__(self) -> None:
         client = metrics_client()
         labels = ["route", "model"]
         # One status for both protocols, so that one rule watches both.
         request_labels = [*labels, "protocol", "status"]
-        self._client = client
-        self._requests = client.Counter(
+        self.requests = client.Counter(
             f"{NAMESPACE}_requests",
             "Requests answered. Over gRPC the route is the method, and the status the one that "
             "HTTP has for the same outcome; 499: the client had left.",
             request_labels,
         )
-        self._seconds = client.Histogram(
+        self.seconds = client.Histogram(
             f"{NAMESPACE}_request_seconds",
             "Time from a request's head (gRPC: message) to its answer.",
             request_labels,
             buckets=SECONDS,
         )
-        self._queue_wait = client.Histogram(
+        self.queue_wait = client.Histogram(
             f"{NAMESPACE}_queue_wait_seconds",
             "Time from a request's arrival to its first batch.",
             labels,
             buckets=SECONDS,
         )
-        self._batch_rows = client.Histogram(
+        self.batch_rows = client.Histogram(
             f"{NAMESPACE}_batch_rows", "Rows in a batch.", labels, buckets=ROWS
         )
-        self._queue_rows = client.Gauge(
+        self.queue_rows = client.Gauge(
             f"{NAMESPACE}_queue_rows",
             "Rows waiting for a batch.",
             labels,
             multiprocess_mode="livesum",
         )
-        self._refusals = client.Counter(
+        self.refusals = client.Counter(
             f"{NAMESPACE}_refusals", "Requests refused under load.", [*labels, "reason"]
         )
-        self._bentoml = request_series()
-        self._bentoml_batches = factory.batch_size_series
+
+
+_series = cache(_Series)
+
+
+class Metrics:
+    """All metrics of one worker: this server's, and BentoML's own series kept true.
+
+    Args:
+        factory: Makes BentoML's application; where its metrics are off, nothing is handed on.
+    """
+
+    def __init__(self, factory: BentoAppFactory) -> None:
+        self._enabled = factory.enable_metrics
+        if self._enabled:
+            self._series = _series()
+            self._bentoml = request_series()
+            self._bentoml_batches = factory.batch_size_series
         # Fine enough for both families.
         self._bounds = sorted({*SECONDS, *duration_buckets()} - {float("inf")})
         self._routes: dict[tuple[str, str, str], RouteMetrics] = {}
@@ -168,13 +184,15 @@ class Metrics:
         forget_dead_processes()
 
     def _changed(self) -> None:
-        if not self._flush_planned:
+        if self._enabled and not self._flush_planned:
             self._flush_planned = True
             asyncio.get_running_loop().call_later(FLUSH_SECONDS, self.flush)
 
     def flush(self) -> None:
         """Hands on everything counted since the last time."""
         self._flush_planned = False
+        if not self._enabled:
+            return
         for (template, model, protocol), route in self._routes.items():
             labels = {"route": template, "model": model, "protocol": protocol}
             if protocol == HTTP:
@@ -205,15 +223,15 @@ class Metrics:
     def _flush_route(self, labels: dict[str, str], route: RouteMetrics) -> None:
         for status, histogram in route.by_status.items():
             if count := sum(histogram.counts):
-                self._requests.labels(**labels, status=status).inc(count)
-                histogram.move_to(self._seconds.labels(**labels, status=status))
+                self._series.requests.labels(**labels, status=status).inc(count)
+                histogram.move_to(self._series.seconds.labels(**labels, status=status))
 
     def _flush_batcher(self, template: str, model: str, method: str, batcher: BatchMetrics) -> None:
         labels = {"route": template, "model": model}
-        self._queue_rows.labels(**labels).set(batcher.queued_rows())
-        batcher.queue_wait.move_to(self._queue_wait.labels(**labels))
+        self._series.queue_rows.labels(**labels).set(batcher.queued_rows())
+        batcher.queue_wait.move_to(self._series.queue_wait.labels(**labels))
         batcher.batch_rows.move_to(
-            self._batch_rows.labels(**labels),
+            self._series.batch_rows.labels(**labels),
             self._bentoml_batches.labels(
                 runner_name=server_context.service_name,
                 worker_index=server_context.worker_index,
@@ -223,5 +241,5 @@ class Metrics:
             ),
         )
         for reason, count in batcher.refusals.items():
-            self._refusals.labels(**labels, reason=reason).inc(count)
+            self._series.refusals.labels(**labels, reason=reason).inc(count)
         batcher.refusals.clear()

@@ -4,7 +4,8 @@ Apart from `framework.adapters.bentoml`, because importing the application takes
 """
 
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import Any, ClassVar
 
 from _bentoml_impl.server.app import ServiceAppFactory
 from bentoml._internal.configuration.containers import BentoMLContainer
@@ -28,6 +29,8 @@ __all__ = [
 class BentoAppFactory(ServiceAppFactory):
     """Makes BentoML's application of a service, with the wrapping that `middlewares` names."""
 
+    _batch_sizes: ClassVar[Any] = None
+
     @property
     def service_instance(self) -> Any:
         """The instance whose methods answer the APIs; None until the application has started."""
@@ -37,6 +40,13 @@ class BentoAppFactory(ServiceAppFactory):
     def batch_size_series(self) -> Any:
         """BentoML's own histogram of batch sizes."""
         return self.adaptive_batch_size_hist
+
+    @property
+    def adaptive_batch_size_hist(self) -> Any:
+        """The same, declared once in a process, of which BentoML knows one service only."""
+        if BentoAppFactory._batch_sizes is None:
+            BentoAppFactory._batch_sizes = super().adaptive_batch_size_hist
+        return BentoAppFactory._batch_sizes
 
 
 @dataclass(frozen=True)
@@ -50,11 +60,14 @@ class RequestSeries:
 
 
 def request_series() -> RequestSeries:
-    """Declares BentoML's own series of requests, as its middleware would at its first request."""
+    """Returns BentoML's own series of requests, declared as its middleware would."""
+    return _request_series(BentoMLContainer.api_server_config.metrics.namespace.get())
+
+
+@cache
+def _request_series(namespace: str) -> RequestSeries:
     # Not put before any application: it only knows how the series are declared.
-    middleware = RequestMetricsMiddleware(
-        Starlette(), namespace=BentoMLContainer.api_server_config.metrics.namespace.get()
-    )
+    middleware = RequestMetricsMiddleware(Starlette(), namespace=namespace)
     middleware._setup()  # noqa: SLF001
     return RequestSeries(
         in_progress=middleware.metrics_request_in_progress,
