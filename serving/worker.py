@@ -79,7 +79,6 @@ class Worker:
             model_tags=self.model_tags,
             start=self.start,
             end_calls=self.end_calls,
-            stop=self.stop,
             lifecycle=Lifecycle(
                 self.settings.drain_seconds,
                 self.count,
@@ -105,7 +104,7 @@ class Worker:
 
     def model_tag(self, api: APIMethod[..., Any]) -> str:
         """Tag of the model behind an API; empty if none is stored under its route's first part."""
-        return self._tags.get(api.route.split("/")[1], "")
+        return self._tags.get(_model_name(api), "")
 
     async def start(self) -> dict[str, App]:
         """Makes the endpoints, by path, and opens the gRPC port.
@@ -148,12 +147,9 @@ class Worker:
         if self._rpc:
             await self._rpc.stop()
 
-    def stop(self) -> None:
-        """Lets go of the threads."""
-        self._threads.close()
-
     def _prediction(self, api: APIMethod[..., Any]) -> Prediction:
         path, tag = _path(self._service, api), self.model_tag(api)
+        bundle = self._bundles.get(_model_name(api))
         batcher = Batcher(
             computation(partial(api.func, self._factory.service_instance)),
             Limits(
@@ -164,14 +160,18 @@ class Worker:
             ),
             self._threads,
             self.metrics.batcher(path, tag, api.name),
+            # A model only computes. What else a method does, BentoML lets it do in a thread.
+            inline=bundle is not None and not self._service.dependencies,
         )
-        bundle = self._bundles.get(api.route.split("/")[1])
         return Prediction(api, batcher, tag, self.settings.max_rows, bundle)
 
     @property
     def _bundles(self) -> Mapping[str, Bundle[Any, Any]]:
         """The models of the framework that the service has loaded, by name."""
-        return getattr(self._factory.service_instance, "models", {})
+        models = getattr(self._factory.service_instance, "models", None)
+        if not isinstance(models, Mapping):
+            return {}
+        return {name: model for name, model in models.items() if isinstance(model, Bundle)}
 
     def _inference_models(self) -> dict[str, InferenceModel]:
         """Returns the models that can be asked in columns, by name."""
@@ -233,3 +233,9 @@ class _AppFactory(BentoAppFactory):
 def _path(service: bentoml.Service[Any], api: APIMethod[..., Any]) -> str:
     path: str = join_paths(service.path_prefix or "", api.route)
     return path
+
+
+def _model_name(api: APIMethod[..., Any]) -> str:
+    """The first part of an API's route: the name of the model behind it, if there is one."""
+    name: str = api.route.split("/")[1]
+    return name

@@ -40,6 +40,7 @@ class Batcher:
         limits: Bounds on batches, queue and time.
         threads: Where batches run that would hold the event loop up.
         metrics: Told of every batch, wait and refusal.
+        inline: Whether short batches may run on the event loop's own thread.
     """
 
     def __init__(
@@ -48,10 +49,13 @@ class Batcher:
         limits: Limits,
         threads: Threads,
         metrics: BatchMetrics,
+        *,
+        inline: bool = True,
     ) -> None:
         # Asking for the loop costs a system call each time, to see whether the process has forked.
         self._loop = asyncio.get_running_loop()
         self._compute = compute
+        self._inline = inline and not inspect.iscoroutinefunction(compute)
         self._is_async = inspect.iscoroutinefunction(compute)
         self._limits = limits
         self._threads = threads
@@ -143,26 +147,42 @@ class Batcher:
         self._metrics.batch_rows.observe(rows)
         started = time.monotonic()
         alone = self._cost.alone(rows)
+        failed_inline = False
         if (
             alone is not None
             and alone <= INLINE_SECONDS
-            and not self._is_async
+            and self._inline
             and self._threads.allow_inline
         ):
-            try:
-                answers = self._compute(chunks)
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is its caller's
-                self._fail(batch, error)
-            else:
-                self._cost.observe(rows, time.monotonic() - started, contended=False)
-                self._settle(batch, answers)
-            self._continue()
-            return
+            if self._run_inline(batch, chunks, rows):
+                return
+            failed_inline = True
         self._running = batch
         self._running_until = started + (self._cost.expected(rows) or 0.0)
         self._watch_timeouts()
         future = self._start(chunks)
-        future.add_done_callback(lambda done: self._ended(batch, rows, done, started))
+        future.add_done_callback(
+            lambda done: self._ended(batch, rows, done, started, failed_inline)
+        )
+
+    def _run_inline(self, batch: list[Slice], chunks: list[Chunk], rows: int) -> bool:
+        """Computes a batch here and now; returns whether it is settled.
+
+        It is not where a method may have lacked what it has in a thread: a running loop to ask,
+        and none in its way.
+        """
+        started = time.monotonic()
+        try:
+            answers = self._compute(chunks)
+        except RuntimeError:
+            return False
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is its caller's
+            self._fail(batch, error)
+        else:
+            self._cost.observe(rows, time.monotonic() - started, contended=False)
+            self._settle(batch, answers)
+        self._continue()
+        return True
 
     def _start(self, chunks: list[Chunk]) -> "asyncio.Future[Any]":
         if self._is_async:
@@ -176,6 +196,7 @@ class Batcher:
         rows: int,
         done: "asyncio.Future[Any]",
         started: float,
+        failed_inline: bool,
     ) -> None:
         """Takes the outcome of a batch that ran beside the loop."""
         self._running = []
@@ -184,6 +205,8 @@ class Batcher:
         elif error := done.exception():
             self._fail(batch, cast(Exception, error))
         else:
+            # It was that, and will be.
+            self._inline = self._inline and not failed_inline
             self._cost.observe(rows, time.monotonic() - started, contended=True)
             self._settle(batch, done.result())
         self._continue()

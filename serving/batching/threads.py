@@ -2,17 +2,22 @@
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+
+import anyio
+import anyio.to_thread
 
 
 class Threads:
-    """The threads that a service's methods may run in: never more than `count` at once."""
+    """The threads that a service's methods may run in: never more than `count` at once.
+
+    They are AnyIO's, as BentoML's own are: a method may ask the event loop from there.
+    """
 
     def __init__(self, count: int) -> None:
         self._count = count
         self._running = 0
-        self._pool = ThreadPoolExecutor(count, thread_name_prefix="batch")
+        self._limiter = anyio.CapacityLimiter(count)
 
     @property
     def allow_inline(self) -> bool:
@@ -22,13 +27,14 @@ class Threads:
     def run(self, function: Callable[[Any], Any], argument: Any) -> "asyncio.Future[Any]":
         """Runs `function(argument)` in a thread."""
         self._running += 1
-        future = asyncio.get_running_loop().run_in_executor(self._pool, function, argument)
+        # Whoever no longer waits, at the end of the loop, leaves a batch to itself.
+        future = asyncio.ensure_future(
+            anyio.to_thread.run_sync(
+                function, argument, abandon_on_cancel=True, limiter=self._limiter
+            )
+        )
         future.add_done_callback(self._ended)
         return future
 
     def _ended(self, _: "asyncio.Future[Any]") -> None:
         self._running -= 1
-
-    def close(self) -> None:
-        """Ends the threads, without waiting for a batch that is still running."""
-        self._pool.shutdown(wait=False, cancel_futures=True)

@@ -40,7 +40,6 @@ class Gateway:
         model_tags: Path → tag of the one model behind it.
         start: Makes the fast endpoints, by path, once the application has started.
         end_calls: Ends what other protocols are answering, before the application stops.
-        stop: Called when the application has stopped.
         lifecycle: Tells whether the worker is draining.
         metrics: Counts of every route.
         settings: Limits.
@@ -53,7 +52,6 @@ class Gateway:
         model_tags: Mapping[str, str],
         start: Callable[[], Awaitable[Mapping[str, App]]],
         end_calls: Callable[[], Awaitable[None]],
-        stop: Callable[[], None],
         lifecycle: Lifecycle,
         metrics: Metrics,
         settings: Settings,
@@ -63,7 +61,6 @@ class Gateway:
         self._model_tags = model_tags
         self._start = start
         self._end_calls = end_calls
-        self._stop = stop
         self._lifecycle = lifecycle
         self._metrics = metrics
         self._settings = settings
@@ -97,7 +94,6 @@ class Gateway:
                 self._endpoints = await self._start()
                 self._lifecycle.install()
             elif message["type"] == "lifespan.shutdown.complete":
-                self._stop()
                 self._metrics.flush()
             await send(message)
 

@@ -26,10 +26,8 @@ def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 @contextlib.contextmanager
 def threads(count: int = 2) -> Iterator[Threads]:
-    """Threads that are ended."""
-    pool = Threads(count)
-    yield pool
-    pool.close()
+    """Threads for the batchers of a test."""
+    yield Threads(count)
 
 
 async def ticks(count: int) -> None:

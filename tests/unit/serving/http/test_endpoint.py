@@ -70,15 +70,13 @@ async def prediction_of(
     api: Any, predict: Any, max_queue_rows: int = 1_000, bundle: Any = None
 ) -> AsyncIterator[Prediction]:
     """An API behind a batcher."""
-    threads = Threads(1)
     batcher = Batcher(
         computation(predict),
         Limits(max_batch_rows=1, max_queue_rows=max_queue_rows, max_latency=60, timeout=60),
-        threads,
+        Threads(1),
         BatchMetrics(),
     )
     yield Prediction(api, batcher, "", Settings().max_rows, bundle)
-    threads.close()
 
 
 def rows_body(rows: list[dict[str, Any]]) -> bytes:
