@@ -1,14 +1,11 @@
 """Starting and stopping a worker, in an order that costs no request."""
 
-import asyncio
 import contextlib
 import ctypes
 import gc
 import logging
 import os
-import signal
 from collections.abc import Callable
-from types import FrameType
 
 import psutil
 from bentoml.serving import running_inside_container
@@ -20,14 +17,15 @@ logger = logging.getLogger("bentoml.serving")
 
 
 class Lifecycle:
-    """Whether a worker takes requests, and what it does on SIGTERM.
+    """Whether a worker takes requests, and what it does when it is told to stop.
 
-    On SIGTERM readiness fails at once, while requests are still answered, so that whoever sends
-    them can turn elsewhere; after `drain_seconds` the web server's own shutdown begins: it closes
-    its socket, lets the requests under way end, and exits. A second SIGTERM does not wait.
+    At the first sign readiness fails, while requests are still answered, so that whoever sends
+    them can turn elsewhere; after `drain_seconds` the web server closes its socket, lets the
+    requests under way end, and exits.
 
     Args:
         drain_seconds: Time between the two.
+        timeout_seconds: How long a request may take.
         workers: Worker processes of the service.
         on_drain: Called on the event loop when readiness fails.
         on_stop: Called on the event loop when the web server's shutdown begins.
@@ -36,40 +34,27 @@ class Lifecycle:
     def __init__(
         self,
         drain_seconds: float,
+        timeout_seconds: float,
         workers: int,
         on_drain: Callable[[], object],
         on_stop: Callable[[], object],
     ) -> None:
-        self._drain_seconds = drain_seconds
-        self._workers = workers
+        self.drain_seconds = drain_seconds
+        self.timeout_seconds = timeout_seconds
+        self.workers = workers
         self._on_drain = on_drain
         self._on_stop = on_stop
         self.draining = False
 
-    def install(self) -> None:
-        """Takes over SIGTERM from the web server; to be called on its loop, when it is ready."""
-        loop = asyncio.get_running_loop()
-        stop = signal.getsignal(signal.SIGTERM)
-        if not self._drain_seconds or not callable(stop):
-            return
+    def drain(self) -> None:
+        """Lets readiness fail; to be called on the event loop."""
+        self.draining = True
+        logger.info("Draining for %s s, then stopping", self.drain_seconds)
+        self._on_drain()
 
-        def begin(number: int, frame: FrameType | None) -> None:
-            if self.draining:
-                stop(number, frame)
-                return
-            self.draining = True
-            loop.call_soon_threadsafe(drain)
-            logger.info("Draining for %s s, then stopping", self._drain_seconds)
-
-        def drain() -> None:
-            self._on_drain()
-            loop.call_later(self._drain_seconds, end)
-
-        def end() -> None:
-            self._on_stop()
-            stop(signal.SIGTERM, None)
-
-        signal.signal(signal.SIGTERM, begin)
+    def stop(self) -> None:
+        """Begins to end; to be called on the event loop, when nothing new is taken."""
+        self._on_stop()
 
     def has_lost_a_worker(self) -> bool:
         """Whether a worker has ended for good.
@@ -81,7 +66,7 @@ class Lifecycle:
             return False
         siblings = psutil.Process(os.getppid()).children()
         alive = sum(sibling.status() != psutil.STATUS_ZOMBIE for sibling in siblings)
-        return alive < self._workers
+        return alive < self.workers
 
 
 def settle_memory() -> None:

@@ -24,6 +24,7 @@ from framework.adapters.bentoml_server import (
     RequestMetricsMiddleware,
     TimeoutMiddleware,
 )
+from framework.adapters.uvicorn_server import serve_by
 from serving.batching.batcher import Batcher
 from serving.batching.computation import computation
 from serving.batching.prediction import Prediction, is_batchable_list
@@ -73,18 +74,21 @@ class Worker:
 
     def gateway(self) -> Gateway:
         """Makes the ASGI application: the gateway in front of BentoML's own."""
+        lifecycle = Lifecycle(
+            self.settings.drain_seconds,
+            self._config["traffic"]["timeout"],
+            self.count,
+            on_drain=lambda: asyncio.ensure_future(self.drain()),
+            on_stop=lambda: asyncio.ensure_future(self.end_calls()),
+        )
+        serve_by(lifecycle)
         return Gateway(
             self._factory(),
             apis={_path(self._service, api) for api in self._service.apis.values()},
             model_tags=self.model_tags,
             start=self.start,
             end_calls=self.end_calls,
-            lifecycle=Lifecycle(
-                self.settings.drain_seconds,
-                self.count,
-                on_drain=lambda: asyncio.ensure_future(self.drain()),
-                on_stop=lambda: asyncio.ensure_future(self.end_calls()),
-            ),
+            lifecycle=lifecycle,
             metrics=self.metrics,
             settings=self.settings,
         )

@@ -15,12 +15,13 @@ INSTALL: Mapping[str, str] = {
     "haproxy": "apt-get install haproxy",
     # Debian's own is too old to know Kustomize's components.
     "kubectl": ".venv/bin/python .ci/kubectl.py .venv/bin/kubectl",
+    "nginx": "apt-get install nginx",
     "openssl": "apt-get install openssl",
     "podman": "apt-get install podman",
 }
 """Program → the command that installs it."""
 
-# Debian puts HAProxy where only root's PATH leads.
+# Debian puts proxies where only root's PATH leads.
 ADMINISTRATION = "/usr/sbin"
 
 

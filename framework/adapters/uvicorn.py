@@ -1,8 +1,9 @@
-"""Uvicorn's insides: a whole response in one write."""
+"""Uvicorn's insides: whole responses in one write, whole requests, and clients that have left."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from uvicorn.protocols.http.flow_control import CLOSE_HEADER
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -40,6 +41,26 @@ def write_at_once(send: Callable[..., Any], status: int, headers: Headers, body:
     return True
 
 
+def has_whole_body(receive: Callable[..., Any]) -> bool:
+    """Whether all of a request has come, as far as can be told.
+
+    Args:
+        receive: What the application was given to receive by.
+    """
+    cycle = getattr(receive, "__self__", None)
+    return type(cycle) is RequestResponseCycle and not cycle.more_body
+
+
+def has_left(send: Callable[..., Any]) -> bool:
+    """Whether the client has closed its connection, as far as can be told.
+
+    Args:
+        send: What the application was given to send by.
+    """
+    cycle = getattr(send, "__self__", None)
+    return type(cycle) is RequestResponseCycle and cycle.disconnected
+
+
 def _is_plain(cycle: RequestResponseCycle) -> bool:
     """Whether uvicorn would do nothing else with a response than to write it.
 
@@ -52,6 +73,7 @@ def _is_plain(cycle: RequestResponseCycle) -> bool:
         or cycle.waiting_for_100_continue
         or cycle.access_log
         or not cycle.keep_alive
+        or CLOSE_HEADER in cycle.default_headers
         or cycle.scope["method"] == "HEAD"
     )
 

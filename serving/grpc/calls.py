@@ -10,8 +10,7 @@ from google.protobuf.message import DecodeError, Message
 
 from serving.errors import Code, ServingError
 from serving.grpc.status import status_bytes
-from serving.http.asgi import request_id
-from serving.http.endpoint import CLIENT_CLOSED_REQUEST
+from serving.http.asgi import CLIENT_CLOSED_REQUEST, request_id
 from serving.metrics import GRPC, Metrics
 
 Trailers = list[tuple[str, str | bytes]]

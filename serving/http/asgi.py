@@ -7,6 +7,7 @@ import re
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, MutableMapping
 from typing import Any, TypeVar
 
+from framework.adapters.uvicorn import has_whole_body
 from serving.errors import Code, ServingError
 
 T = TypeVar("T")
@@ -18,6 +19,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
 JSON = b"application/json"
+# What the metrics call a request whose client left: the custom of nginx.
+CLIENT_CLOSED_REQUEST = 499
 # Printable, without quotes and spaces: safe in a header and in a log line.
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 # Unguessable per worker and counted within it: unique without asking the kernel each time.
@@ -48,6 +51,27 @@ def require_content_type(headers: Mapping[bytes, bytes], *allowed: bytes) -> Non
     if content_type.split(b";")[0].strip().lower() not in allowed:
         names = b" or ".join(allowed).decode()
         raise ServingError(Code.UNSUPPORTED_MEDIA_TYPE, f"The content type must be {names}.")
+
+
+def in_time(receive: Receive, seconds: float) -> Receive:
+    """Returns a `receive` that waits for a request's body so long and no longer.
+
+    It raises `deadline_exceeded` then.
+    """
+    if has_whole_body(receive):
+        return receive
+    deadline = asyncio.get_running_loop().time() + seconds
+
+    async def timed() -> Message:
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await receive()
+        except TimeoutError:
+            raise ServingError(
+                Code.DEADLINE_EXCEEDED, f"The request body did not come within {seconds:g} s."
+            ) from None
+
+    return timed
 
 
 async def read_body(headers: Mapping[bytes, bytes], receive: Receive, limit: int) -> bytes:

@@ -8,11 +8,13 @@ from serving.batching.computation import Chunk
 from serving.batching.prediction import Prediction
 from serving.errors import ServingError
 from serving.http.asgi import (
+    CLIENT_CLOSED_REQUEST,
     ClientGoneError,
     Headers,
     Receive,
     Scope,
     Send,
+    in_time,
     read_body,
     request_id,
     require_content_type,
@@ -24,8 +26,6 @@ from serving.settings import Settings
 
 logger = logging.getLogger("bentoml.serving")
 
-# What the metrics call a request whose client left: the custom of nginx.
-CLIENT_CLOSED_REQUEST = 499
 # From so many rows on a batch is worth giving up when its client leaves, even if it is the first.
 MANY_ROWS = 64
 
@@ -86,10 +86,11 @@ class Endpoint:
         try:
             try:
                 require_content_type(headers, *self._codec.content_types)
-                body = await read_body(headers, receive, self._settings.max_body_bytes)
+                timed = in_time(receive, self._settings.timeout_seconds)
+                body = await read_body(headers, timed, self._settings.max_body_bytes)
                 response_headers, content = await self._predict(body, headers, receive)
-                status = 200
                 await answer(send, 200, [*response_headers, *identity], content)
+                status = 200
             except ClientGoneError:
                 logger.debug("Request %s: its client has left", own_id)
             except Exception as raised:  # noqa: BLE001 - every one is answered and told apart here

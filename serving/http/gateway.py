@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute, Match, Mount
 
 from serving.errors import Code, ServingError
 from serving.http.asgi import (
+    CLIENT_CLOSED_REQUEST,
     JSON,
     App,
     ClientGoneError,
@@ -16,11 +17,12 @@ from serving.http.asgi import (
     Receive,
     Scope,
     Send,
+    in_time,
     read_body,
     request_id,
     require_content_type,
 )
-from serving.http.endpoint import CLIENT_CLOSED_REQUEST, Endpoint
+from serving.http.endpoint import Endpoint
 from serving.http.envelope import Envelope
 from serving.lifecycle import Lifecycle
 from serving.metrics import Metrics
@@ -92,7 +94,6 @@ class Gateway:
         async def watched(message: Message) -> None:
             if message["type"] == "lifespan.startup.complete":
                 self._endpoints = await self._start()
-                self._lifecycle.install()
             elif message["type"] == "lifespan.shutdown.complete":
                 self._metrics.flush()
             await send(message)
@@ -142,7 +143,8 @@ class Gateway:
             app = self._endpoints.get(path, app)
             if path in self._apis:
                 require_content_type(headers, JSON)
-                body = await read_body(headers, receive, self._settings.max_body_bytes)
+                timed = in_time(receive, self._settings.timeout_seconds)
+                body = await read_body(headers, timed, self._settings.max_body_bytes)
                 receive = _replay(body, receive)
         await app(scope, receive, envelope.send)
 

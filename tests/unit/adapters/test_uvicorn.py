@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 import uvicorn
+from uvicorn.protocols.http.flow_control import CLOSE_HEADER
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from framework.adapters.uvicorn import write_at_once
+from tests.unit.adapters.transport import RecordingTransport
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -32,33 +34,6 @@ SPECIAL = {
         b"POST / HTTP/1.1\r\ncontent-length: 2\r\nexpect: 100-continue\r\n\r\n"
     ),
 }
-
-
-class RecordingTransport(asyncio.Transport):
-    """Keeps what is written."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.writes: list[bytes] = []
-        self.closed = False
-
-    def write(self, data: Any) -> None:
-        """Keeps it."""
-        self.writes.append(bytes(data))
-
-    def is_closing(self) -> bool:
-        """Whether `close` was called."""
-        return self.closed
-
-    def close(self) -> None:
-        """Closes."""
-        self.closed = True
-
-    def pause_reading(self) -> None:
-        """Nothing to pause."""
-
-    def resume_reading(self) -> None:
-        """Nothing to resume."""
 
 
 class Connection:
@@ -222,6 +197,17 @@ def test_special_responses_are_left_to_uvicorn(ask: Ask, request_bytes: bytes) -
         joined, apart = await both(ask, request_bytes)
         assert joined.written_at_once == [False]
         assert joined.transport.writes == apart.transport.writes
+
+    asyncio.run(check())
+
+
+def test_default_headers_that_close_the_connection_leave_it_to_uvicorn(ask: Ask) -> None:
+    async def check() -> None:
+        connection = await ask()
+        connection.state.default_headers.append(CLOSE_HEADER)
+        await connection.ask(GET)
+        assert connection.written_at_once == [False]
+        assert connection.transport.closed
 
     asyncio.run(check())
 

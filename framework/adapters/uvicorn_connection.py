@@ -1,0 +1,151 @@
+"""Uvicorn's insides: a connection that declines upgrades and does not wait for ever."""
+
+from typing import Any, Literal
+
+import httptools
+from uvicorn._types import HTTPScope
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
+
+_OFFER = (b"upgrade", b"http2-settings")
+_REQUEST_TIMEOUT = STATUS_LINE[408] + b"content-length: 0\r\nconnection: close\r\n\r\n"
+
+Waiting = Literal["idle", "head", "body", "reader"]
+"""For what a connection waits: a request, the rest of its head or of its body, or the client's
+taking what was written."""
+
+
+class Connection(HttpToolsProtocol):
+    """Uvicorn's connection, mended where a client could lose a request or hold the server.
+
+    - A request that offers an upgrade which is not taken is answered as if it did not. Uvicorn
+      loses its body, and what of it comes in a packet of its own is read as another request.
+    - When the client leaves, every request under way on its connection is told, also those that
+      came before the last.
+    - `check` ends what waits for its client too long; it is called for every connection once in a
+      while, so that no request needs a timer of its own. It keeps the keep-alive time, too.
+    """
+
+    _answering: RequestResponseCycle | None = None
+    # What `check` saw the last time: for what of which request it waited, and since when.
+    _waiting: Waiting | None = None
+    _awaited: object = None
+    _since = 0.0
+
+    def data_received(self, data: bytes) -> None:
+        """Reads what the client has sent."""
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserError:
+            self.send_400_response("Invalid HTTP request received.")
+        except httptools.HttpParserUpgrade as offer:
+            self._upgrade(memoryview(data)[offer.args[0] :])
+
+    def _should_upgrade(self) -> bool:
+        # Asked about requests that offer an upgrade alone; told so, uvicorn leaves them to
+        # `data_received`, after their heads.
+        return True
+
+    def _upgrade(self, rest: memoryview) -> None:
+        """Takes the offer of the request whose head was just read, or reads it without.
+
+        Args:
+            rest: What came after the head.
+        """
+        # A loop: what follows may be another request with an offer, and another one.
+        while not super()._should_upgrade():
+            if self.parser.get_method() == b"CONNECT":
+                self.send_400_response("This is not a proxy.")
+                return
+            head = self._head_without_offer()
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+            try:
+                self.parser.feed_data(head)
+                self.parser.feed_data(rest)
+            except httptools.HttpParserError:
+                self.send_400_response("Invalid HTTP request received.")
+            except httptools.HttpParserUpgrade as offer:
+                rest = rest[offer.args[0] :]
+                continue
+            return
+        self.handle_websocket_upgrade()
+
+    def _head_without_offer(self) -> bytes:
+        version = self.parser.get_http_version().encode()
+        lines = [b"%s %s HTTP/%s" % (self.parser.get_method(), self.url, version)]
+        for name, value in self.headers:
+            kept = value
+            if name == b"connection":
+                options = [option.strip() for option in value.split(b",")]
+                kept = b", ".join(option for option in options if option.lower() not in _OFFER)
+            if name not in _OFFER:
+                lines.append(name + b": " + kept)
+        return b"\r\n".join([*lines, b"", b""])
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tells every request under way that its client has left."""
+        # Uvicorn tells the last one that came, which may be waiting for the one before it.
+        if (cycle := self._answering) is not None and not cycle.response_complete:
+            cycle.disconnected = True
+            cycle.message_event.set()
+        super().connection_lost(exc)
+
+    def on_response_complete(self) -> None:
+        """Goes on with the next request; `check` watches how long there is none."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+
+    def check(self, now: float, seconds: float) -> None:
+        """Ends the connection if it has waited for its client too long.
+
+        A body that does not come is the application's to answer; the connection ends if it has
+        answered, or does not.
+
+        Args:
+            now: Time of a clock that only goes forward, in seconds.
+            seconds: How long it may wait; between requests it is uvicorn's keep-alive time.
+        """
+        waiting, awaited = self._waits_for()
+        if waiting is None or waiting != self._waiting or awaited is not self._awaited:
+            self._waiting, self._awaited, self._since = waiting, awaited, now
+            return
+        if waiting == "idle" and awaited is not None:
+            seconds = self.timeout_keep_alive
+        elif isinstance(awaited, RequestResponseCycle) and not awaited.response_complete:
+            seconds *= 2
+        if now - self._since <= seconds:
+            return
+        if waiting == "head":
+            self.transport.write(_REQUEST_TIMEOUT)
+        if waiting in ("idle", "head"):
+            self.transport.close()
+        else:
+            self.transport.abort()
+
+    def _waits_for(self) -> tuple[Waiting | None, object]:
+        """For what of its client it waits, and of which request."""
+        cycle: RequestResponseCycle | None = self.cycle
+        if self.flow.write_paused or self.transport.is_closing():
+            return "reader", None
+        if cycle is not None and not cycle.response_complete:
+            # What came has to be taken, and those before it answered, before more is read.
+            reads = cycle.more_body and not self.flow.read_paused and not self.pipeline
+            return ("body", cycle) if reads else (None, None)
+        if cycle is not None and cycle.more_body:
+            return "body", cycle
+        head: HTTPScope | None = self.scope
+        if head is not None and (cycle is None or cycle.scope is not head):
+            return "head", head
+        return "idle", cycle

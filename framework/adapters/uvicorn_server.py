@@ -1,0 +1,191 @@
+"""Uvicorn's insides: a server that loses no request when it stops, and stops in bounded time."""
+
+import asyncio
+import signal
+import socket
+import struct
+import sys
+from functools import partial
+from types import FrameType
+from typing import Protocol
+
+import uvicorn
+from uvicorn.protocols.http.flow_control import CLOSE_HEADER
+
+from framework.adapters.bentoml import WORKER_MODULE
+from framework.adapters.uvicorn_connection import Connection
+
+GRACE_SECONDS = 0.5
+"""How long, at most, a connection that is idle when the server stops may still bring a request:
+one may be on its way."""
+
+_CHECK_SECONDS = 1.0
+_ACCEPTED_AT_ONCE = 64
+# Without descriptors, accepting fails at once, and would again.
+_ACCEPT_AGAIN_SECONDS = 0.1
+# Where struct tcp_info of a listening socket has the length of its queue.
+_QUEUE_LENGTH, _TCP_INFO_BYTES = 24, 104
+
+
+class Stopping(Protocol):
+    """What a worker does when it is told to stop."""
+
+    drain_seconds: float
+    """Time from the first sign to the closing of the socket."""
+
+    timeout_seconds: float
+    """How long a request may take."""
+
+    workers: int
+    """Workers that share the socket."""
+
+    def drain(self) -> None:
+        """Tells those who ask that they should turn elsewhere; called on the event loop."""
+
+    def stop(self) -> None:
+        """Begins to end; called on the event loop."""
+
+
+def serve_by(stopping: Stopping) -> None:
+    """Has BentoML's worker, if this process is one, serve by `Server`."""
+    main = sys.modules["__main__"].__spec__
+    if main is not None and main.name == WORKER_MODULE:
+        # Which it looks up when the application has been made.
+        uvicorn.Server = partial(Server, stopping)  # type: ignore[assignment, misc]
+
+
+class Server(uvicorn.Server):
+    """Uvicorn's server, which drains on SIGTERM.
+
+    From SIGTERM on every answer closes its connection, while new connections are accepted; after
+    the drain time it stops to listen, answers what has come, and ends, at the latest when a
+    request may last no longer. A second SIGTERM does not wait. On SIGHUP it leaves new connections
+    to other workers at once, and goes on like that.
+
+    Args:
+        stopping: What there is to do beside.
+        config: Uvicorn's configuration.
+    """
+
+    def __init__(self, stopping: Stopping, config: uvicorn.Config) -> None:
+        config.http = Connection
+        if config.timeout_graceful_shutdown is None:
+            config.timeout_graceful_shutdown = int(stopping.timeout_seconds) + 1
+        super().__init__(config)
+        self._stopping = stopping
+        self._leaving = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._acceptors: list[_Acceptor] = []
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Starts the application, then listens."""
+        if sockets is None:
+            await super().startup()
+            return
+        # It is given no socket: libuv accepts one connection in each turn of the loop.
+        await super().startup(sockets=[])
+        self._loop = asyncio.get_running_loop()
+        signal.signal(signal.SIGHUP, self._retire)
+        for one in sockets:
+            self._acceptors.append(_Acceptor(one, self, self._stopping.workers))
+        self._check(self._loop)
+
+    def _check(self, loop: asyncio.AbstractEventLoop) -> None:
+        seconds = self._stopping.timeout_seconds
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, Connection):
+                connection.check(loop.time(), seconds)
+        loop.call_later(min(_CHECK_SECONDS, seconds / 4), self._check, loop)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Handles SIGTERM and SIGINT."""
+        if sig != signal.SIGTERM or self._loop is None or not self._stopping.drain_seconds:
+            super().handle_exit(sig, frame)
+        elif self._leaving:
+            self.force_exit = True
+            super().handle_exit(sig, frame)
+        else:
+            self._leaving = True
+            self._loop.call_soon_threadsafe(self._drain, self._loop)
+
+    def _retire(self, sig: int, frame: FrameType | None) -> None:
+        for acceptor in self._acceptors:
+            acceptor.close()
+        self.handle_exit(signal.SIGTERM, frame)
+
+    def _drain(self, loop: asyncio.AbstractEventLoop) -> None:
+        # The lists that requests under way have, too.
+        self.server_state.default_headers.append(CLOSE_HEADER)
+        self.config.encoded_headers.append(CLOSE_HEADER)
+        self._stopping.drain()
+        loop.call_later(self._stopping.drain_seconds, super().handle_exit, signal.SIGTERM, None)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stops to listen, and waits for the requests under way."""
+        self._stopping.stop()
+        if not self.force_exit:
+            await asyncio.sleep(min(GRACE_SECONDS, self._stopping.drain_seconds))
+        for acceptor in self._acceptors:
+            acceptor.close()
+        await super().shutdown(sockets)
+
+
+class _Acceptor:
+    """Accepts what waits at a socket, many connections in one turn of the loop."""
+
+    def __init__(self, listening: socket.socket, server: Server, workers: int) -> None:
+        self._listening = listening
+        self._server = server
+        self._workers = workers
+        self._loop = asyncio.get_running_loop()
+        self._closed = False
+        listening.setblocking(False)
+        self._open()
+
+    def _open(self) -> None:
+        if not self._closed:
+            self._loop.add_reader(self._listening, self._accept)
+
+    def close(self) -> None:
+        """Leaves what comes to others."""
+        self._closed = True
+        self._loop.remove_reader(self._listening)
+
+    def _accept(self) -> None:
+        for _ in range(self._share()):
+            try:
+                connected, _address = self._listening.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError:
+                self._loop.remove_reader(self._listening)
+                self._loop.call_later(_ACCEPT_AGAIN_SECONDS, self._open)
+                return
+            connected.setblocking(False)
+            opening = self._loop.connect_accepted_socket(
+                self._connection, connected, ssl=self._server.config.ssl
+            )
+            self._loop.create_task(opening).add_done_callback(_end)
+
+    def _share(self) -> int:
+        """How many to accept: as many as there are, but leaving the other workers theirs."""
+        if self._workers == 1 or self._listening.family == socket.AF_UNIX:
+            return _ACCEPTED_AT_ONCE
+        info = self._listening.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
+        (waiting,) = struct.unpack_from("I", info, _QUEUE_LENGTH)
+        return min(_ACCEPTED_AT_ONCE, -(-waiting // self._workers) or 1)
+
+    def _connection(self) -> asyncio.Protocol:
+        config = self._server.config
+        return config.http_protocol_class(  # type: ignore[call-arg]
+            config=config,
+            server_state=self._server.server_state,
+            app_state=self._server.lifespan.state,
+            _loop=self._loop,
+        )
+
+
+def _end(opening: "asyncio.Task[object]") -> None:
+    # A failed TLS handshake is its client's affair.
+    if not opening.cancelled():
+        opening.exception()

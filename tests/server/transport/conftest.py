@@ -1,0 +1,91 @@
+"""One server for the raw sockets, and the proxies that people put before it."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.processes import Child, free_port, wait_until_ready
+from tests.processes import Server
+from tests.tools import require_tool
+
+TIMEOUT_SECONDS = 1.5
+TOY = "tests.server.toy_service:Toy"
+
+HAPROXY = """
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 20s
+    timeout server 20s
+    http-reuse always
+frontend all
+    bind 127.0.0.1:{port}
+    default_backend server
+backend server
+    server one {server}
+"""
+
+NGINX = """
+daemon off;
+pid {folder}/pid;
+error_log stderr;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    upstream server {{ server {server}; keepalive 8; }}
+    server {{
+        listen 127.0.0.1:{port};
+        location / {{
+            proxy_pass http://server;
+            proxy_http_version 1.1;
+            proxy_request_buffering off;
+            proxy_set_header Host $host;
+            proxy_set_header Upgrade $http_upgrade;
+            proxy_set_header Connection $http_connection;
+        }}
+    }}
+}}
+"""
+
+
+@pytest.fixture(scope="package")
+def hasty() -> Iterator[Server]:
+    """The toy with a short time-out."""
+    environment = {"MODEL_SERVER_TIMEOUT_SECONDS": str(TIMEOUT_SECONDS)}
+    with Server.start(TOY, environment=environment) as running:
+        yield running
+
+
+@contextlib.contextmanager
+def proxy(name: str, server: str, folder: Path) -> Iterator[str]:
+    """Runs a proxy before a server; yields its own URL."""
+    port = free_port()
+    configuration = folder / f"{name}.conf"
+    text = {"haproxy": HAPROXY, "nginx": NGINX}[name]
+    configuration.write_text(
+        text.format(port=port, server=server.removeprefix("http://"), folder=folder)
+    )
+    command = {"haproxy": ["-db", "-f"], "nginx": ["-e", "stderr", "-p", str(folder), "-c"]}[name]
+    with Child([require_tool(name), *command, str(configuration)]):
+        url = f"http://127.0.0.1:{port}"
+        wait_until_ready(url, name)
+        yield url
+
+
+@pytest.fixture(scope="package", params=["direct", "haproxy", "nginx"])
+def way(
+    request: pytest.FixtureRequest, hasty: Server, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """Where the server is asked: itself, or a proxy before it."""
+    if request.param == "direct":
+        yield hasty.url
+        return
+    with proxy(request.param, hasty.url, tmp_path_factory.mktemp(request.param)) as url:
+        yield url

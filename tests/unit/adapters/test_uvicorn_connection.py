@@ -1,0 +1,284 @@
+"""What the connection relies on in uvicorn's: each name has a test that says what for."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import pytest
+import uvicorn
+from uvicorn.server import ServerState
+
+from framework.adapters.uvicorn import has_left, has_whole_body
+from framework.adapters.uvicorn_connection import Connection
+from tests.unit.adapters.transport import RecordingTransport
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+OFFER = b"connection: keep-alive, Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AA\r\n"
+GET = b"GET / HTTP/1.1\r\nhost: here\r\n\r\n"
+KEEP_ALIVE_SECONDS, SECONDS = 5, 30
+
+
+class Peer:
+    """A connection of which the network is left out, and what its application was asked.
+
+    Args:
+        holds: Whether the application waits for `release` before it answers.
+    """
+
+    def __init__(self, *, holds: bool = False) -> None:
+        self.asked: list[tuple[str, bytes, dict[bytes, bytes]]] = []
+        self.told: list[tuple[bool, bool]] = []
+        self.release = asyncio.Event()
+        if not holds:
+            self.release.set()
+
+        async def app(scope: Message, receive: Receive, send: Send) -> None:
+            whole, body, more = has_whole_body(receive), b"", True
+            while more:
+                message = await receive()
+                body += message.get("body", b"")
+                more = message.get("more_body", False)
+            self.asked.append((scope["method"], body, dict(scope["headers"])))
+            await self.release.wait()
+            self.told.append((whole, has_left(send)))
+            headers = [(b"content-length", b"2")]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": b"ok"})
+
+        config = uvicorn.Config(
+            app, http=Connection, ws="wsproto", log_config=None, lifespan="off",
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        )  # fmt: skip
+        config.load()
+        self.transport = RecordingTransport()
+        self.state = ServerState()
+        made = config.http_protocol_class(  # type: ignore[call-arg]
+            config=config, server_state=self.state, app_state={}, _loop=asyncio.get_running_loop()
+        )
+        assert isinstance(made, Connection)
+        self.protocol = made
+        self.protocol.connection_made(self.transport)
+
+    async def send(self, *packets: bytes) -> None:
+        """Brings packets, one after the other, and lets the application do what it can."""
+        for packet in packets:
+            self.protocol.data_received(packet)
+            for _ in range(50):
+                await asyncio.sleep(0)
+
+    def wait(self, seconds: float) -> None:
+        """Has the connection checked twice, with so much time between."""
+        now = time.monotonic()
+        self.protocol.check(now, SECONDS)
+        self.protocol.check(now + seconds, SECONDS)
+
+    @property
+    def answers(self) -> int:
+        """How many answers were written."""
+        return b"".join(self.transport.writes).count(b"HTTP/1.1 200 OK")
+
+
+Check = Callable[[Peer], Awaitable[None]]
+
+
+def run(check: Check, *, holds: bool = False) -> None:
+    """Runs a check in a loop of its own."""
+
+    async def checked() -> None:
+        peer = Peer(holds=holds)
+        await check(peer)
+        peer.release.set()
+        peer.protocol.connection_lost(None)
+        await asyncio.gather(*peer.state.tasks)
+
+    asyncio.run(checked())
+
+
+def post(body: bytes, fields: bytes = b"") -> bytes:
+    return b"POST / HTTP/1.1\r\n%scontent-length: %d\r\n\r\n" % (fields, len(body))
+
+
+BODIES = {
+    "length": (post(b"body", OFFER), b"body"),
+    "chunks": (
+        b"POST / HTTP/1.1\r\n" + OFFER + b"transfer-encoding: chunked\r\n\r\n",
+        b"4\r\nbody\r\n0\r\n\r\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("apart", [True, False], ids=["packets", "packet"])
+@pytest.mark.parametrize(("head", "body"), BODIES.values(), ids=BODIES)
+def test_an_offer_to_upgrade_is_declined_and_its_body_read(
+    head: bytes, body: bytes, *, apart: bool
+) -> None:
+    async def check(peer: Peer) -> None:
+        await peer.send(*((head, body) if apart else (head + body,)), GET)
+        (first, second) = peer.asked
+        assert first[:2] == ("POST", b"body")
+        assert not {b"upgrade", b"http2-settings"} & first[2].keys()
+        assert first[2][b"connection"] == b"keep-alive"
+        assert second[:2] == ("GET", b"")
+        assert peer.answers == 2
+
+    run(check)
+
+
+def test_a_body_is_never_a_request() -> None:
+    async def check(peer: Peer) -> None:
+        await peer.send(post(GET, OFFER), GET)
+        assert [asked[:2] for asked in peer.asked] == [("POST", GET)]
+
+    run(check)
+
+
+def test_many_offers_in_one_packet_are_answered_in_order() -> None:
+    async def check(peer: Peer) -> None:
+        count = 3_000
+        await peer.send((b"GET / HTTP/1.1\r\n" + OFFER + b"\r\n") * count)
+        while peer.state.tasks:
+            await asyncio.gather(*peer.state.tasks)
+        assert peer.answers == count
+
+    run(check)
+
+
+def test_connect_is_refused() -> None:
+    async def check(peer: Peer) -> None:
+        await peer.send(b"CONNECT other:443 HTTP/1.1\r\n\r\n" + GET)
+        assert peer.transport.writes[0].startswith(b"HTTP/1.1 400 ")
+        assert peer.transport.closed
+        assert not peer.asked
+
+    run(check)
+
+
+def test_a_websocket_is_still_uvicorns() -> None:
+    async def check(peer: Peer) -> None:
+        await peer.send(
+            b"GET / HTTP/1.1\r\nhost: here\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
+            b"sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n\r\n"
+        )
+        assert not peer.asked or peer.asked[0][0] != "GET"
+        assert peer.transport.protocol is not peer.protocol
+
+    run(check)
+
+
+def test_a_broken_request_is_refused() -> None:
+    async def check(peer: Peer) -> None:
+        await peer.send(b"no request\r\n\r\n")
+        assert peer.transport.writes[0].startswith(b"HTTP/1.1 400 ")
+
+    run(check)
+
+
+def test_a_client_that_leaves_is_told_to_the_first_of_its_requests() -> None:
+    async def check(peer: Peer) -> None:
+        await peer.send(GET + GET)
+        peer.protocol.connection_lost(None)
+        peer.release.set()
+        await asyncio.gather(*peer.state.tasks)
+        assert peer.told == [(True, True)]
+        assert not peer.transport.writes
+
+    run(check, holds=True)
+
+
+def test_whether_the_body_has_come_is_known() -> None:
+    async def check(peer: Peer) -> None:
+        await peer.send(post(b"ab") + b"ab", post(b"ab"), b"ab")
+        assert [whole for whole, _ in peer.told] == [True, False]
+
+    run(check)
+
+
+# What came, how long it may last, and how it ends.
+WAITS = {
+    "nothing": ((), SECONDS, "closed"),
+    "a head": ((b"GET / HT",), SECONDS, "closed"),
+    "the next head": ((GET, b"GET / HT"), SECONDS, "closed"),
+    "a body": ((post(b"ab"), b"a"), 2 * SECONDS, "aborted"),
+    "the next request": ((GET,), KEEP_ALIVE_SECONDS, "closed"),
+}
+
+
+@pytest.mark.parametrize(("packets", "seconds", "end"), WAITS.values(), ids=WAITS)
+def test_what_waits_for_its_client_ends(packets: tuple[bytes], seconds: float, end: str) -> None:
+    async def check(peer: Peer) -> None:
+        await peer.send(*packets)
+        peer.wait(seconds - 1)
+        assert not peer.transport.closed
+        peer.wait(seconds + 1)
+        assert peer.transport.end == end
+        told = b"".join(peer.transport.writes)
+        assert (b"408 Request Timeout" in told) == (packets[-1:] == (b"GET / HT",))
+
+    run(check)
+
+
+def test_a_body_that_was_answered_early_ends_too() -> None:
+    async def check(peer: Peer) -> None:
+        await peer.send(post(b"ab"))
+        peer.protocol.cycle.response_complete = True
+        peer.wait(SECONDS + 1)
+        assert peer.transport.end == "aborted"
+
+    run(check)
+
+
+def test_an_answer_that_is_not_taken_ends_its_connection() -> None:
+    async def check(peer: Peer) -> None:
+        await peer.send(GET)
+        peer.protocol.pause_writing()
+        peer.wait(SECONDS - 1)
+        assert not peer.transport.closed
+        peer.wait(SECONDS + 1)
+        assert peer.transport.end == "aborted"
+
+    run(check)
+
+
+def test_a_closed_connection_that_still_has_to_write_ends_too() -> None:
+    async def check(peer: Peer) -> None:
+        peer.transport.close()
+        peer.wait(SECONDS + 1)
+        assert peer.transport.end == "aborted"
+
+    run(check)
+
+
+@pytest.mark.parametrize("packets", [(GET,), (GET + post(b"ab"),)], ids=["alone", "queued"])
+def test_a_request_that_is_being_answered_waits_for_nobody(packets: tuple[bytes]) -> None:
+    async def check(peer: Peer) -> None:
+        await peer.send(*packets)
+        peer.wait(100 * SECONDS)
+        assert not peer.transport.closed
+
+    run(check, holds=True)
+
+
+def test_a_body_the_application_does_not_take_is_not_the_clients_fault() -> None:
+    async def check(peer: Peer) -> None:
+        await peer.send(post(b"a" * 200_000))
+        peer.protocol.cycle.body += b"a"
+        peer.protocol.flow.pause_reading()
+        peer.wait(100 * SECONDS)
+        assert not peer.transport.closed
+
+    run(check, holds=True)
+
+
+def test_time_counts_from_the_last_request() -> None:
+    async def check(peer: Peer) -> None:
+        for _ in range(5):
+            await peer.send(GET)
+            peer.protocol.check(time.monotonic() + KEEP_ALIVE_SECONDS - 1, SECONDS)
+        assert not peer.transport.closed
+        assert peer.answers == 5
+
+    run(check)
