@@ -94,6 +94,8 @@ def _by_field(
         elif tensor.datatype not in column.accepted:
             message = f"The datatype should be {' or '.join(column.accepted)}"
             problems.append(_problem(tensor.name, message, "datatype"))
+        elif tensor.base64 and tensor.datatype != BYTES:
+            problems.append(_problem(tensor.name, "Only BYTES can be Base64", "datatype"))
         else:
             by_field[column.name] = tensor
     given = {column.name for _, column in named if column}
@@ -167,7 +169,7 @@ def _read(column: InputColumn, tensor: Tensor, rows: int) -> Any:
 
 def _positions(column: InputColumn, tensor: Tensor, rows: int) -> NDArray[Any]:
     categories = column.spec.categories
-    if isinstance(tensor.data, bytes) and column.vocabulary is not None:
+    if isinstance(tensor.data, bytes) and column.vocabulary is not None and not tensor.base64:
         positions = column.vocabulary.positions(tensor.data, rows)
         if positions is not None:
             if column.spec.nullable:

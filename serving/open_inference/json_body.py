@@ -1,8 +1,8 @@
 """The JSON bodies of the Open Inference Protocol over HTTP, and its binary tensors beside them."""
 
 import math
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import pydantic
 from numpy.typing import NDArray
@@ -16,12 +16,8 @@ from serving.open_inference.tensors import BYTES, DTYPES, Tensor, encode
 
 HEADER_LENGTH = "inference-header-content-length"
 Datatype = Literal[(*DTYPES, BYTES)]  # type: ignore[valid-type]
-Parameters = Annotated[
-    dict[str, bool | int | float | str | None],
-    Field(description="Of extensions; most are ignored."),
-]
 # Extensions of other servers that would change the answer: better refused than ignored.
-_UNSUPPORTED = {"classification", "shared_memory_region"}
+_UNSUPPORTED = ("classification", "shared_memory_region")
 
 
 class _Message(BaseModel):
@@ -29,32 +25,41 @@ class _Message(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
 
-class InputTensor(_Message):
+class _Parametrised(_Message):
+    # MLServer's client writes null for what it leaves out.
+    parameters: dict[str, Any] | None = Field(
+        default=None, description="Of extensions; most are ignored."
+    )
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The parameters."""
+        return self.parameters or {}
+
+
+class InputTensor(_Parametrised):
     """One field of all records."""
 
     name: str = Field(description="The field's name.")
     shape: list[NonNegativeInt] = Field(description="`[N]` or `[N, 1]`, for N records.")
     datatype: Datatype = Field(description="One that can hold the field's values.")
-    parameters: Parameters = {}
     data: list[Any] | None = Field(
         default=None, description="The values, unless `parameters.binary_data_size` is given."
     )
 
 
-class RequestedOutput(_Message):
+class RequestedOutput(_Parametrised):
     """One field of all predictions that is wanted."""
 
     name: str
-    parameters: Parameters = {}
 
 
-class InferenceRequest(_Message):
+class InferenceRequest(_Parametrised):
     """Records, column by column."""
 
     id: str | None = Field(default=None, description="Comes back with the answer.")
-    parameters: Parameters = {}
     inputs: list[InputTensor]
-    outputs: list[RequestedOutput] = Field(default=[], description="If empty, all.")
+    outputs: list[RequestedOutput] | None = Field(default=None, description="If empty, all.")
 
 
 class OutputTensor(_Message):
@@ -63,7 +68,9 @@ class OutputTensor(_Message):
     name: str
     shape: list[int]
     datatype: Datatype
-    parameters: Parameters = {}
+    parameters: dict[str, str | int] = Field(
+        default={}, description="Labels of the columns, the content type, the size of raw data."
+    )
     data: list[Any] | None = None
 
 
@@ -93,19 +100,23 @@ class Request:
             self.message = InferenceRequest.model_validate_json(head)
         except pydantic.ValidationError as error:
             raise ServingError.from_validation(error) from None
-        for tensor in self.message.inputs:
-            require_supported(tensor.name, tensor.parameters)
-        for output in self.message.outputs:
-            require_supported(output.name, output.parameters)
+        message = self.message
+        self._requested = message.outputs or []
+        require_supported(
+            message.given,
+            [(tensor.name, tensor.given) for tensor in message.inputs],
+            [(output.name, output.given) for output in self._requested],
+        )
         self.tensors = self._tensors(raw)
-        self.outputs = [output.name for output in self.message.outputs]
+        self.outputs = [output.name for output in self._requested]
 
     def _tensors(self, raw: bytes) -> list[Tensor]:
         tensors, position = [], 0
         for one in self.message.inputs:
-            size = one.parameters.get("binary_data_size")
+            size = one.given.get("binary_data_size")
+            base64 = is_base64(one.given)
             if size is None and one.data is not None:
-                tensors.append(Tensor(one.name, one.datatype, one.shape, one.data))
+                tensors.append(Tensor(one.name, one.datatype, one.shape, one.data, base64))
                 continue
             if type(size) is not int or size < 0 or one.data is not None:
                 raise _invalid(
@@ -113,7 +124,7 @@ class Request:
                 )
             part = raw[position : position + size]
             position += size
-            tensors.append(Tensor(one.name, one.datatype, one.shape, part))
+            tensors.append(Tensor(one.name, one.datatype, one.shape, part, base64))
         if position != len(raw):
             raise _invalid(
                 ("inputs",),
@@ -123,26 +134,47 @@ class Request:
 
     def wants_binary(self, output: str) -> bool:
         """Whether an output is to be sent raw."""
-        for one in self.message.outputs:
-            if one.name == output and "binary_data" in one.parameters:
-                return bool(one.parameters["binary_data"])
-        return bool(self.message.parameters.get("binary_data_output"))
+        for one in self._requested:
+            if one.name == output and one.given.get("binary_data") is not None:
+                return bool(one.given["binary_data"])
+        return bool(self.message.given.get("binary_data_output"))
 
 
-def require_supported(name: str, given: Mapping[str, Any]) -> None:
+def is_base64(given: Mapping[str, Any]) -> bool:
+    """Whether a tensor's parameters say that its texts are Base64, as MLServer's codec has them."""
+    return given.get("content_type") == "base64"
+
+
+Named = tuple[str, Mapping[str, Any]]
+"""A tensor's name and its parameters."""
+
+
+def require_supported(
+    request: Mapping[str, Any], inputs: Sequence[Named], outputs: Sequence[Named]
+) -> None:
     """Refuses parameters of extensions that this server lacks and that change the answer.
 
     Args:
-        name: Name of the tensor they were given for.
-        given: The parameters.
+        request: Parameters of the request.
+        inputs: Of its inputs.
+        outputs: Of the outputs asked for.
 
     Raises:
         ServingError: `invalid_input`.
     """
-    for key in _UNSUPPORTED.intersection(given):
-        raise ServingError.from_details(
-            [{"loc": (name, "parameters"), "msg": f"{key} is not supported", "type": "parameter"}]
-        )
+    for name, given in (*inputs, *outputs):
+        for key in _UNSUPPORTED:
+            if given.get(key) is not None:
+                raise _unsupported(name, key)
+    for name, given in (("", request), *outputs):
+        if is_base64(given):
+            raise _unsupported(name, "content_type base64 of anything but an input")
+
+
+def _unsupported(name: str, what: str) -> ServingError:
+    loc = (name, "parameters") if name else ("parameters",)
+    message = f"{what} is not supported"
+    return ServingError.from_details([{"loc": loc, "msg": message, "type": "parameter"}])
 
 
 def render(model: InferenceModel, request: Request, outputs: list[Output]) -> tuple[bytes, int]:

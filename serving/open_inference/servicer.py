@@ -7,7 +7,7 @@ from serving.errors import ServingError
 from serving.grpc.calls import Call
 from serving.grpc.typed import RpcService
 from serving.open_inference import inference_pb2 as pb
-from serving.open_inference.json_body import parameters, require_supported
+from serving.open_inference.json_body import is_base64, parameters, require_supported
 from serving.open_inference.model import InferenceModel, Output
 from serving.open_inference.routes import SERVER
 from serving.open_inference.tensors import BYTES, Tensor, encode
@@ -91,10 +91,11 @@ class _Servicer:
 
     async def model_infer(self, request: pb.ModelInferRequest, call: Call) -> pb.ModelInferResponse:
         model = self._model(request.model_name, request.model_version, call)
-        for tensor in request.inputs:
-            require_supported(tensor.name, tensor.parameters)
-        for output in request.outputs:
-            require_supported(output.name, output.parameters)
+        require_supported(
+            _given(request.parameters),
+            [(tensor.name, _given(tensor.parameters)) for tensor in request.inputs],
+            [(output.name, _given(output.parameters)) for output in request.outputs],
+        )
         asked = model.outputs([one.name for one in request.outputs])
         answers = await model.prediction.submit(model.read(_tensors(request)))
         return _response(model, request, model.write(answers, asked))
@@ -111,14 +112,22 @@ def _tensors(request: pb.ModelInferRequest) -> list[Tensor]:
         raise _invalid(
             "raw_input_contents", f"There are {len(raw)} of them for {len(request.inputs)} inputs"
         )
-    if raw and any(one.HasField("contents") for one in request.inputs):
+    # MLServer's client sends an empty `contents` beside the raw ones.
+    if raw and any(one.contents.ListFields() for one in request.inputs):
         raise _invalid("raw_input_contents", "Inputs have either raw or typed contents, not both")
-    if raw:
-        return [
-            Tensor(one.name, one.datatype, one.shape, content)
-            for one, content in zip(request.inputs, raw, strict=True)
-        ]
-    return [Tensor(one.name, one.datatype, one.shape, _values(one)) for one in request.inputs]
+    contents: Sequence[bytes | list[Any]] = raw or [_values(one) for one in request.inputs]
+    return [
+        Tensor(one.name, one.datatype, one.shape, content, is_base64(_given(one.parameters)))
+        for one, content in zip(request.inputs, contents, strict=True)
+    ]
+
+
+def _given(parameters: Mapping[str, pb.InferParameter]) -> dict[str, Any]:
+    return {
+        name: getattr(value, choice)
+        for name, value in parameters.items()
+        if (choice := value.WhichOneof("parameter_choice"))
+    }
 
 
 def _values(tensor: pb.ModelInferRequest.InferInputTensor) -> list[Any]:

@@ -6,6 +6,7 @@ by its length as an unsigned 32-bit integer.
 """
 
 import struct
+from base64 import b64decode
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -48,12 +49,15 @@ class Tensor:
     data: bytes | list[Any]
     """Raw bytes, or a list of values, flat or nested like the shape."""
 
+    base64: bool = False
+    """Whether every text is Base64 of the text that is meant."""
+
 
 def values(tensor: Tensor, count: int) -> list[Any]:
     """Returns the values of a tensor whose data are a list, or of a raw one of `BYTES`.
 
     Raises:
-        TensorError: There are not `count` values, or a raw one is no UTF-8 text.
+        TensorError: There are not `count` values, or one is no UTF-8 text, or not in Base64.
     """
     if isinstance(tensor.data, bytes):
         found: list[Any] = _decode_texts(tensor.data)
@@ -64,7 +68,19 @@ def values(tensor: Tensor, count: int) -> list[Any]:
                 found = list(chain.from_iterable(found))
     if len(found) != count:
         raise TensorError(f"The data hold {len(found)} values, but the shape asks for {count}")
-    return found
+    return [_from_base64(value) for value in found] if tensor.base64 else found
+
+
+def _from_base64(value: Any) -> Any:
+    """Returns the text behind one in Base64; what is no text is left to the field's rules.
+
+    Raises:
+        TensorError: It is not Base64, or not of UTF-8 text.
+    """
+    try:
+        return b64decode(value, validate=True).decode() if isinstance(value, str) else value
+    except ValueError:
+        raise TensorError("An element is not UTF-8 text in Base64") from None
 
 
 def array(raw: bytes, datatype: str, count: int) -> NDArray[Any]:

@@ -146,3 +146,11 @@ def _tensor(column: InputColumn, listed: list[Any], *, raw: bool, nested: bool) 
 def as_array(listed: list[Any], datatype: str) -> NDArray[Any]:
     """A column as an array."""
     return np.array(listed, dtype=object if datatype == BYTES else DTYPES[datatype])
+
+
+def replaced(name: str, /, **changes: Any) -> list[Tensor]:
+    """Two valid rows, with one tensor changed."""
+    return [
+        Tensor(**{**vars(one), **changes}) if one.name == name else one
+        for one in tensors([VALID, VALID], raw=False, nested=False)
+    ]

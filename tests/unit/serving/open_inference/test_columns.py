@@ -20,8 +20,8 @@ from tests.unit.serving.open_inference.records import (
     VALID,
     Answer,
     Reading,
-    as_array,
     records,
+    replaced,
     tensors,
 )
 
@@ -99,14 +99,6 @@ def test_what_is_no_sequence_of_known_texts_has_no_positions(raw: bytes, count: 
         assert encode(np.array(texts, dtype=object), BYTES) == raw
 
 
-def replaced(name: str, /, **changes: Any) -> list[Tensor]:
-    """Two valid rows, with one tensor changed."""
-    return [
-        Tensor(**{**vars(one), **changes}) if one.name == name else one
-        for one in tensors([VALID, VALID], raw=False, nested=False)
-    ]
-
-
 @pytest.mark.parametrize(
     ("sent", "message"),
     [
@@ -130,6 +122,9 @@ def replaced(name: str, /, **changes: Any) -> list[Tensor]:
         (replaced("free", datatype="FP32", data=[1, 1e300]), "does not fit into FP32"),
         (replaced("free", datatype="INT64", data=[None, 2**70]), "does not fit into INT64"),
         (replaced("free", datatype="FP64", data=[None, 10**400]), "inputs.free.1: Input should"),
+        (replaced("grade", data=["low", "low"], base64=True), "not UTF-8 text in Base64"),
+        (replaced("text", data=b"\x04\0\0\0/w==" * 2, base64=True), "not UTF-8 text in Base64"),
+        (replaced("count", base64=True), "inputs.count: Only BYTES can be Base64"),
         (replaced("steps", shape=[2, 3]), "inputs.steps: The shape should be [N, 2], N being"),
         (replaced("steps", shape=[2]), "inputs.steps: The shape should be [N, 2], N being"),
         (replaced("sizes", data=[[0, 1], [1]]), "The data hold 3 values, but the shape asks"),
@@ -170,18 +165,6 @@ def test_aliases_narrow_and_wide_datatypes_are_accepted() -> None:
 
     assert columns["score"].tolist() == [0.25, 1]
     assert columns["place"].tolist() == [3, 3]
-
-
-@pytest.mark.parametrize("raw", [True, False])
-@pytest.mark.parametrize(
-    ("name", "given"), [("score", [1, 0]), ("free", [-7, 2]), ("count", [7, 0])]
-)
-def test_whole_numbers_are_numbers(name: str, given: list[int], raw: bool) -> None:
-    data: Any = as_array(given, "INT16").tobytes() if raw else given
-
-    columns = read_columns(SIGNATURE, replaced(name, datatype="INT16", data=data), MAX_ROWS)
-
-    assert columns[name].tolist() == given
 
 
 def test_what_only_json_can_say_may_be_missing() -> None:
