@@ -134,6 +134,12 @@ class _Series:
         self.batch_rows = client.Histogram(
             f"{NAMESPACE}_batch_rows", "Rows in a batch.", labels, buckets=ROWS
         )
+        self.last_batch = client.Gauge(
+            f"{NAMESPACE}_last_batch_timestamp_seconds",
+            "When a model's last batch was computed, in seconds since 1970.",
+            ["model"],
+            multiprocess_mode="max",
+        )
         self.queue_rows = client.Gauge(
             f"{NAMESPACE}_queue_rows",
             "Rows waiting for a batch.",
@@ -230,6 +236,8 @@ class Metrics:
         labels = {"route": template, "model": model}
         self._series.queue_rows.labels(**labels).set(batcher.queued_rows())
         batcher.queue_wait.move_to(self._series.queue_wait.labels(**labels))
+        if any(batcher.batch_rows.counts):
+            self._series.last_batch.labels(model=model).set_to_current_time()
         batcher.batch_rows.move_to(
             self._series.batch_rows.labels(**labels),
             self._bentoml_batches.labels(

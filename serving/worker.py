@@ -127,7 +127,9 @@ class Worker:
         settle_memory()
         if self.settings.grpc_port:
             services = typed_services(self._protos, self.predictions)
-            services.append(inference_service(models, lambda: not self._draining))
+            services.append(
+                inference_service(models, lambda: not self._draining, self.metrics.gather)
+            )
             self._rpc = RpcServer(services, self.metrics, self.settings)
             await self._rpc.start()
         endpoints = {}

@@ -3,6 +3,7 @@
 Apart from `framework.adapters.bentoml`, because importing the application takes half a second.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar
@@ -21,6 +22,7 @@ __all__ = [
     "RequestSeries",
     "TimeoutMiddleware",
     "duration_buckets",
+    "metric_samples",
     "metrics_client",
     "request_series",
 ]
@@ -80,6 +82,12 @@ def _request_series(namespace: str) -> RequestSeries:
 def metrics_client() -> Any:
     """Returns the maker of Prometheus metrics that all workers of a service share."""
     return BentoMLContainer.metrics_client.get()
+
+
+def metric_samples() -> Iterator[Any]:
+    """Yields what `/metrics` tells, each sample with `name`, `labels` and `value`."""
+    for family in metrics_client().text_string_to_metric_families():
+        yield from family.samples
 
 
 def duration_buckets() -> tuple[float, ...]:

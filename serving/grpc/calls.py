@@ -1,9 +1,9 @@
-"""One unary gRPC call, whatever it asks for: identity, metrics, errors, deadlines."""
+"""One gRPC call, whatever it asks for: identity, metrics, errors, deadlines."""
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, TypeAlias
 
 import grpc
 from google.protobuf.message import DecodeError, Message
@@ -13,6 +13,7 @@ from serving.grpc.status import status_bytes
 from serving.http.asgi import CLIENT_CLOSED_REQUEST, request_id
 from serving.metrics import GRPC, Metrics
 
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Trailers = list[tuple[str, str | bytes]]
 
 # gRPC hands calls over one at a time, and waking its threads and the client for each costs more
@@ -36,13 +37,15 @@ class Call:
         request_id: Id of the request, from the client's metadata or made.
         model_tag: Tag of the model that answers, told to the client and to the metrics. A handler
             that serves several models sets it, to the tag of a model that exists.
+        status: HTTP status of the outcome. A handler that tells an error in its message sets it.
     """
 
-    __slots__ = ("model_tag", "request_id")
+    __slots__ = ("model_tag", "request_id", "status")
 
     def __init__(self, request_id: str, model_tag: str) -> None:
         self.request_id = request_id
         self.model_tag = model_tag
+        self.status = 200
 
 
 # Answers a request message with a response message, or raises; a `ServingError` is told in full.
@@ -85,52 +88,95 @@ class Calls:
     def method(
         self, route: str, parse: Callable[[bytes], Any], handler: Handler, model_tag: str = ""
     ) -> "grpc.RpcMethodHandler[bytes, bytes]":
-        """Wraps a handler.
+        """Wraps the handler of a unary method.
 
         Args:
             route: Name of the method in the metrics, `/wine.v1.WineService/Predict`.
-            parse: Makes of the request's bytes what the handler takes; `Message.FromString`.
+            parse: Makes of a message's bytes what the handler takes; `Message.FromString`.
             handler: What answers.
             model_tag: Tag of the model behind it, if there is but one.
         """
 
-        async def answer(body: bytes, context: "grpc.aio.ServicerContext[Any, Any]") -> bytes:
-            started = time.perf_counter()
+        async def answer(body: bytes, context: Context) -> bytes:
             call = Call(_request_id(context), model_tag)
-            status = CLIENT_CLOSED_REQUEST
-            trailers: Trailers = []
-            self._under_way += 1
-            try:
-                await self._let_others_join()
-                response = await handler(_parsed(parse, body), call)
-                content = response.SerializeToString()
-                status = 200
-            except Exception as raised:  # noqa: BLE001 - every one is answered and told apart here
-                # Not kept in a variable, nor given to `abort`, which keeps its own exception: a
-                # frame that refers to one which has passed through it is garbage that only the
-                # collector finds (docs/decisions.md).
-                status, trailers = _refuse(
-                    context, ServingError.from_exception(raised, call.request_id)
-                )
-                content = b""
-            finally:
-                self._under_way -= 1
-                if not self._under_way:
-                    self._idle.set()
-                if status == CLIENT_CLOSED_REQUEST and context.time_remaining() == 0:
-                    status = Code.DEADLINE_EXCEEDED.status
-                if call.model_tag:
-                    trailers.append(("x-model-tag", call.model_tag))
-                context.set_trailing_metadata((*trailers, ("x-request-id", call.request_id)))
-                self._metrics.route(route, call.model_tag, GRPC).answered(
-                    status, time.perf_counter() - started
-                )
-            return content
+            return await self._answer(route, parse, handler, body, call, context) or b""
 
         return grpc.unary_unary_rpc_method_handler(answer)
 
+    def stream(
+        self, route: str, parse: Callable[[bytes], Any], handler: Handler, model_tag: str = ""
+    ) -> "grpc.RpcMethodHandler[bytes, bytes]":
+        """Wraps the handler of a method whose messages are answered one by one, in order.
 
-def _request_id(context: "grpc.aio.ServicerContext[Any, Any]") -> str:
+        A handler that raises ends the stream with that error. Every message is counted; see
+        `method`.
+        """
+
+        async def answer(bodies: AsyncIterator[bytes], context: Context) -> None:
+            own_id = _request_id(context)
+            async for body in bodies:
+                call = Call(own_id, model_tag)
+                content = await self._answer(route, parse, handler, body, call, context)
+                if content is None:
+                    return
+                await context.write(content)
+
+        return grpc.stream_stream_rpc_method_handler(answer)
+
+    def refusal(self, route: str, handler: Handler) -> "grpc.RpcMethodHandler[bytes, bytes]":
+        """Wraps a handler that refuses calls of any kind, whose messages are not read.
+
+        The status comes alone: the client of a stream would take an empty message for an answer.
+        """
+
+        async def answer(_: AsyncIterator[bytes], context: Context) -> None:
+            await self._answer(route, bytes, handler, b"", Call(_request_id(context), ""), context)
+
+        return grpc.stream_stream_rpc_method_handler(answer)
+
+    async def _answer(
+        self,
+        route: str,
+        parse: Callable[[bytes], Any],
+        handler: Handler,
+        body: bytes,
+        call: Call,
+        context: Context,
+    ) -> bytes | None:
+        """Returns the answer to one message, or None: it was refused, with the call's status."""
+        started = time.perf_counter()
+        status = CLIENT_CLOSED_REQUEST
+        trailers: Trailers = []
+        self._under_way += 1
+        try:
+            await self._let_others_join()
+            response = await handler(_parsed(parse, body), call)
+            content: bytes | None = response.SerializeToString()
+            status = call.status
+        except Exception as raised:  # noqa: BLE001 - every one is answered and told apart here
+            # Not kept in a variable, nor given to `abort`, which keeps its own exception: a
+            # frame that refers to one which has passed through it is garbage that only the
+            # collector finds (docs/decisions.md).
+            status, trailers = _refuse(
+                context, ServingError.from_exception(raised, call.request_id)
+            )
+            content = None
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._idle.set()
+            if status == CLIENT_CLOSED_REQUEST and context.time_remaining() == 0:
+                status = Code.DEADLINE_EXCEEDED.status
+            if call.model_tag:
+                trailers.append(("x-model-tag", call.model_tag))
+            context.set_trailing_metadata((*trailers, ("x-request-id", call.request_id)))
+            self._metrics.route(route, call.model_tag, GRPC).answered(
+                status, time.perf_counter() - started
+            )
+        return content
+
+
+def _request_id(context: Context) -> str:
     for name, value in context.invocation_metadata() or ():
         if name == "x-request-id":
             return request_id(value.encode() if isinstance(value, str) else value)
@@ -146,9 +192,7 @@ def _parsed(parse: Callable[[bytes], Any], body: bytes) -> Any:
         ) from None
 
 
-def _refuse(
-    context: "grpc.aio.ServicerContext[Any, Any]", error: ServingError
-) -> tuple[int, Trailers]:
+def _refuse(context: Context, error: ServingError) -> tuple[int, Trailers]:
     """Sets the call's status; returns the HTTP status and the trailer with the details."""
     context.set_code(error.code.grpc_status)
     context.set_details(str(error))

@@ -7,10 +7,10 @@ import grpc
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 
 from serving.errors import Code, ServingError
 from serving.grpc.calls import Call, Calls
+from serving.grpc.reflection import reflection_handlers
 from serving.grpc.typed import RpcService
 from serving.metrics import Metrics
 from serving.ports import address
@@ -54,15 +54,15 @@ class RpcServer:
         self._server = grpc.aio.server(options=[*_OPTIONS.items(), limit])
         self._server.add_generic_rpc_handlers([self._generic(service) for service in services])
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        reflected = [*self._names, health.SERVICE_NAME, reflection.SERVICE_NAME]
-        reflection.enable_server_reflection(reflected, self._server)
+        reflected = reflection_handlers([*self._names, health.SERVICE_NAME])
+        self._server.add_generic_rpc_handlers(reflected)
         # Asked last, for whatever none of the others knows.
         self._server.add_generic_rpc_handlers([_Unknown(self._calls)])
 
     def _generic(self, service: RpcService) -> grpc.GenericRpcHandler:
         name = service.descriptor.full_name
         methods = {
-            method.name: self._calls.method(
+            method.name: (self._calls.stream if method.server_streaming else self._calls.method)(
                 f"/{name}/{method.name}",
                 GetMessageClass(method.input_type).FromString,
                 service.handlers[method.name],
@@ -112,7 +112,7 @@ class _Unknown(grpc.GenericRpcHandler):
     """Answers calls to methods that do not exist, in form and under one name in the metrics."""
 
     def __init__(self, calls: Calls) -> None:
-        self._method = calls.method(UNMATCHED, bytes, _refuse_unknown)
+        self._method = calls.refusal(UNMATCHED, _refuse_unknown)
 
     def service(
         self, handler_call_details: grpc.HandlerCallDetails
@@ -121,7 +121,7 @@ class _Unknown(grpc.GenericRpcHandler):
         return self._method
 
 
-async def _refuse_unknown(request: bytes, call: Call) -> Message:
+async def _refuse_unknown(_: bytes, __: Call) -> Message:
     raise ServingError(
         Code.METHOD_NOT_ALLOWED, "There is no such method; reflection lists the services."
     )

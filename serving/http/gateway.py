@@ -137,7 +137,7 @@ class Gateway:
             and self._lifecycle.has_lost_a_worker()
         ):
             raise ServingError(Code.UNAVAILABLE, "A worker has ended and is not replaced.")
-        if path.endswith("/metrics"):
+        if path.endswith(("/metrics", "/stats")):
             self._metrics.gather()
         if scope["method"] == "POST":
             app = self._endpoints.get(path, app)

@@ -1,6 +1,6 @@
 """The Open Inference Protocol over HTTP: `/v2`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,7 +13,15 @@ from serving.errors import Code, ServingError
 from serving.http.openapi import error_responses
 from serving.open_inference.json_body import InferenceRequest, InferenceResponse, parameters
 from serving.open_inference.signature import InputColumn, OutputColumn, Signature
-from serving.served import served_model
+from serving.open_inference.triton import (
+    ModelConfig,
+    ModelIndex,
+    Statistics,
+    configuration,
+    statistics,
+)
+from serving.served import served_model, served_models
+from serving.settings import load_settings
 
 _TAG = "Open Inference Protocol"
 _MODEL_PATHS = ("/v2/models/{model}", "/v2/models/{model}/versions/{version}")
@@ -73,7 +81,17 @@ class ModelMetadata(BaseModel):
     outputs: list[TensorMetadata]
 
 
-SERVER = ServerMetadata(name="model_server", version="1", extensions=["binary_tensor_data"])
+class ModelList(BaseModel):
+    """Names of the served models."""
+
+    models: list[str]
+
+
+SERVER = ServerMetadata(
+    name="model_server",
+    version="1",
+    extensions=["binary_tensor_data", "model_configuration", "statistics"],
+)
 
 
 def server_metadata() -> ServerMetadata:
@@ -89,6 +107,32 @@ def live() -> Live:
 def ready() -> Ready:
     """Answers 200 when the worker takes predictions."""
     return Ready(ready=True)
+
+
+def list_models() -> ModelList:
+    """Lists the served models, as KServe does."""
+    return ModelList(models=list(served_models()))
+
+
+def repository_index() -> list[ModelIndex]:
+    """Lists the served models, as Triton does."""
+    return [ModelIndex.of(bundle) for bundle in served_models().values()]
+
+
+def all_statistics() -> Statistics:
+    """Tells what all models have answered."""
+    return statistics(list(served_models().values()))
+
+
+def model_statistics(model: str, version: str = "") -> Statistics:
+    """Tells what a model has answered."""
+    return statistics([served_model(model, version)])
+
+
+def model_config(model: str, version: str = "") -> ModelConfig:
+    """Tells how a model is run."""
+    bundle = served_model(model, version)
+    return configuration(bundle, _signature(bundle), load_settings().max_rows)
 
 
 def model_metadata(model: str, version: str = "") -> ModelMetadata:
@@ -120,16 +164,25 @@ def refuse_infer(model: str, version: str = "") -> None:
 def add_routes(app: FastAPI) -> None:
     """Adds the routes of `/v2`, but for those that have endpoints."""
     # Each to the application itself: the metrics go by its own routes' templates.
-    add = partial(app.add_api_route, tags=[_TAG])
+    add = partial(app.add_api_route, tags=[_TAG], response_model_exclude_none=True)
+
+    def add_probe(path: str, endpoint: Callable[..., BaseModel], code: Code) -> None:
+        add(path, endpoint, responses=error_responses(code))
+        add(path, endpoint, methods=["HEAD"], include_in_schema=False)
+
     errors = error_responses(Code.NOT_FOUND)
     add("/v2", server_metadata)
     add("/v2/", server_metadata, include_in_schema=False)
-    unavailable = error_responses(Code.UNAVAILABLE)
-    add("/v2/health/live", live, responses=unavailable)
-    add("/v2/health/ready", ready, responses=unavailable)
+    add_probe("/v2/health/live", live, Code.UNAVAILABLE)
+    add_probe("/v2/health/ready", ready, Code.UNAVAILABLE)
+    add("/v2/models", list_models)
+    add("/v2/models/stats", all_statistics)
+    add("/v2/repository/index", repository_index, methods=["POST"])
     for path in _MODEL_PATHS:
         add(path, model_metadata, responses=errors)
-        add(f"{path}/ready", model_ready, responses=errors)
+        add_probe(f"{path}/ready", model_ready, Code.NOT_FOUND)
+        add(f"{path}/config", model_config, responses=errors)
+        add(f"{path}/stats", model_statistics, responses=errors)
         add(f"{path}/infer", refuse_infer, methods=["POST"], include_in_schema=False)
 
 
@@ -157,11 +210,7 @@ def describe(name: str, bundle: Bundle[Any, Any]) -> ModelMetadata:
     Raises:
         ServingError: `not_found`: its records or answers are not made of columns.
     """
-    model = bundle.model
-    try:
-        signature = Signature.of(model.record, model.answer, bundle.labels)
-    except FieldError:
-        raise _no_tensors() from None
+    signature = _signature(bundle)
     return ModelMetadata(
         name=name,
         versions=[bundle.version],
@@ -169,6 +218,14 @@ def describe(name: str, bundle: Bundle[Any, Any]) -> ModelMetadata:
         inputs=_tensors(list(signature.inputs.values())),
         outputs=_tensors(list(signature.outputs.values())),
     )
+
+
+def _signature(bundle: Bundle[Any, Any]) -> Signature:
+    model = bundle.model
+    try:
+        return Signature.of(model.record, model.answer, bundle.labels)
+    except FieldError:
+        raise _no_tensors() from None
 
 
 def _no_tensors() -> ServingError:

@@ -1,5 +1,6 @@
 """The Open Inference Protocol over gRPC: `inference.GRPCInferenceService`."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from serving.open_inference.json_body import is_base64, parameters, require_supp
 from serving.open_inference.model import InferenceModel, Output
 from serving.open_inference.routes import SERVER
 from serving.open_inference.tensors import BYTES, Tensor, encode
+from serving.open_inference.triton import ModelIndex, configuration, statistics
 from serving.served import find_model
 
 # Datatype → the field of `InferTensorContents` that holds its values. FP16 has none: it is raw.
@@ -24,18 +26,23 @@ _CONTENTS = {
     "FP64": "fp64_contents",
     BYTES: "bytes_contents",
 }
+# By it Triton's client tells the last answer to a request; here each has one.
+_LAST_OF_REQUEST = "triton_final_response"
 
 
 def inference_service(
-    models: Mapping[str, InferenceModel], is_ready: Callable[[], bool]
+    models: Mapping[str, InferenceModel],
+    is_ready: Callable[[], bool],
+    gather: Callable[[], None],
 ) -> RpcService:
     """Makes the service.
 
     Args:
         models: The served models, by name.
         is_ready: Whether the worker takes new calls.
+        gather: Brings the metrics up to date, as far as this worker can.
     """
-    servicer = _Servicer(models, is_ready)
+    servicer = _Servicer(models, is_ready, gather)
     descriptor = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"]
     return RpcService(
         descriptor,
@@ -46,14 +53,24 @@ def inference_service(
             "ServerMetadata": servicer.server_metadata,
             "ModelMetadata": servicer.model_metadata,
             "ModelInfer": servicer.model_infer,
+            "ModelStreamInfer": servicer.model_stream_infer,
+            "ModelConfig": servicer.model_config,
+            "ModelStatistics": servicer.model_statistics,
+            "RepositoryIndex": servicer.repository_index,
         },
     )
 
 
 class _Servicer:
-    def __init__(self, models: Mapping[str, InferenceModel], is_ready: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        models: Mapping[str, InferenceModel],
+        is_ready: Callable[[], bool],
+        gather: Callable[[], None],
+    ) -> None:
         self._models = models
         self._is_ready = is_ready
+        self._gather = gather
 
     async def server_live(self, _: pb.ServerLiveRequest, __: Call) -> pb.ServerLiveResponse:
         return pb.ServerLiveResponse(live=True)
@@ -99,6 +116,42 @@ class _Servicer:
         asked = model.outputs([one.name for one in request.outputs])
         answers = await model.prediction.submit(model.read(_tensors(request)))
         return _response(model, request, model.write(answers, asked))
+
+    async def model_stream_infer(
+        self, request: pb.ModelInferRequest, call: Call
+    ) -> pb.ModelStreamInferResponse:
+        message = ""
+        try:
+            answer = await self.model_infer(request, call)
+        except Exception as raised:  # noqa: BLE001 - told in the message, the stream goes on
+            error = ServingError.from_exception(raised, call.request_id)
+            call.status, message = error.code.status, str(error)
+            answer = pb.ModelInferResponse(model_name=request.model_name, id=request.id)
+        answer.parameters[_LAST_OF_REQUEST].bool_param = True
+        return pb.ModelStreamInferResponse(error_message=message, infer_response=answer)
+
+    async def model_config(
+        self, request: pb.ModelConfigRequest, call: Call
+    ) -> pb.ModelConfigResponse:
+        model = self._model(request.name, request.version, call)
+        config = configuration(model.bundle, model.signature, model.prediction.max_rows)
+        return pb.ModelConfigResponse(config=config.model_dump())
+
+    async def model_statistics(
+        self, request: pb.ModelStatisticsRequest, call: Call
+    ) -> pb.ModelStatisticsResponse:
+        models = list(self._models.values())
+        if request.name:
+            models = [self._model(request.name, request.version, call)]
+        self._gather()
+        found = await asyncio.to_thread(statistics, [model.bundle for model in models])
+        return pb.ModelStatisticsResponse(**found.model_dump())
+
+    async def repository_index(
+        self, _: pb.RepositoryIndexRequest, __: Call
+    ) -> pb.RepositoryIndexResponse:
+        index = [ModelIndex.of(model.bundle).model_dump() for model in self._models.values()]
+        return pb.RepositoryIndexResponse(models=index)
 
     def _model(self, name: str, version: str, call: Call) -> InferenceModel:
         model = find_model(self._models, name, version)

@@ -28,12 +28,13 @@ TIMEOUT = 30
 _KINDS: dict[str, Any] = {BYTES: str, "INT64": int, "FP64": (int, float), "BOOL": bool}
 """Datatype → what a raw tensor of it can be made of."""
 
-_CONTENTS = {
+CONTENTS = {
     BYTES: "bytes_contents",
     "INT64": "int64_contents",
     "FP64": "fp64_contents",
     "BOOL": "bool_contents",
 }
+"""Datatype → the field of a gRPC message that holds its values."""
 
 Outputs = dict[str, tuple[list[Any], list[int], dict[str, Any]]]
 """Name → values, shape, parameters."""
@@ -276,7 +277,7 @@ def _fill(contents: pb.InferTensorContents, column: Column) -> None:
     _raw(column)
     if column.datatype == BYTES:
         values = [value.encode() for value in values]
-    getattr(contents, _CONTENTS[column.datatype]).extend(values)
+    getattr(contents, CONTENTS[column.datatype]).extend(values)
 
 
 def _unraw(raw: bytes, datatype: str) -> list[Any]:

@@ -9,12 +9,16 @@ import requests
 from numpy.typing import NDArray
 
 from framework import Model
+from framework.discovery import find_models
+from serving.open_inference import inference_pb2 as pb
 from serving.open_inference.tensors import BYTES, DTYPES, encode
 from tests.contract.cases import random_records
+from tests.contract.columns import CONTENTS
 from tests.contract.surfaces import HttpSurface
 from tests.processes import Server
 from tests.server.clients.said import Said, columns, same
 
+MODELS = find_models()
 Tensor = dict[str, Any]
 
 
@@ -76,6 +80,17 @@ class Talk:
             tensor = {"name": name, "datatype": wanted[name][0], "shape": list(values.shape)}
             found.append({**tensor, "data": data})
         return found
+
+    def message(self, *, id: str = "", rows: int = 1) -> pb.ModelInferRequest:  # noqa: A002
+        """The record, so many times, as a gRPC message with typed contents."""
+        request = pb.ModelInferRequest(model_name=self.name, id=id)
+        for one in self.inputs(rows):
+            data = [text.encode() if one["datatype"] == BYTES else text for text in one["data"]]
+            tensor = request.inputs.add(
+                name=one["name"], datatype=one["datatype"], shape=one["shape"]
+            )
+            getattr(tensor.contents, CONTENTS[one["datatype"]]).extend(data)
+        return request
 
     def is_right(self, outputs: list[Tensor]) -> bool:
         """Whether all outputs, in JSON, say what the answer says."""

@@ -14,11 +14,18 @@ OPERATIONS = [
     ("GET", "/v2"),
     ("GET", "/v2/health/live"),
     ("GET", "/v2/health/ready"),
+    ("GET", "/v2/models"),
+    ("GET", "/v2/models/stats"),
+    ("POST", "/v2/repository/index"),
     ("GET", "/v2/models/{model}"),
     ("GET", "/v2/models/{model}/ready"),
+    ("GET", "/v2/models/{model}/config"),
+    ("GET", "/v2/models/{model}/stats"),
     ("POST", "/v2/models/{model}/infer"),
     ("GET", "/v2/models/{model}/versions/{version}"),
     ("GET", "/v2/models/{model}/versions/{version}/ready"),
+    ("GET", "/v2/models/{model}/versions/{version}/config"),
+    ("GET", "/v2/models/{model}/versions/{version}/stats"),
     ("POST", "/v2/models/{model}/versions/{version}/infer"),
 ]
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from queue import Queue
 from typing import Any
 
 from tritonclient.grpc import InferenceServerClient, InferInput, InferRequestedOutput
@@ -64,6 +65,24 @@ with InferenceServerClient(ADDRESS) as client:
     alone = client.infer(MODEL, inputs(SAID.records), outputs=[InferRequestedOutput(first)])
     assert alone.as_numpy(first) is not None
     assert all(alone.as_numpy(name) is None for name in others)
+
+    config = client.get_model_config(MODEL, version).config
+    assert [one.name for one in config.input] == list(TENSORS)
+    assert config.WhichOneof("scheduling_choice") == "dynamic_batching"
+    (statistics,) = client.get_inference_statistics(MODEL).model_stats
+    assert statistics.inference_stats.success.count > 0
+    assert MODEL in [one.name for one in client.get_model_repository_index().models]
+
+    streamed: Queue[tuple[Any, Any]] = Queue()
+    client.start_stream(lambda result, error: streamed.put((result, error)))
+    for name in (MODEL, "nothing", MODEL):
+        client.async_stream_infer(name, inputs(SAID.records), request_id=name)
+    answered, (none, error), again = (streamed.get(timeout=30) for _ in range(3))
+    client.stop_stream()
+    assert is_right(answered[0])
+    assert is_right(again[0])
+    assert (answered[1], none, again[1]) == (None, None, None)
+    assert "There is no model of this name" in error.message()
 
     for wrong in SAID.wrong:
         said = refusal(client, MODEL, inputs(wrong.records))

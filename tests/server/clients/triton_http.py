@@ -75,6 +75,13 @@ with InferenceServerClient(sys.argv[1].removeprefix("http://")) as client:
             assert all(result.as_numpy(name) is None for name in OUTPUTS if name not in returned)
     assert answered == 2 * (2 * len(OUTPUTS) + 1)
 
+    config = client.get_model_config(MODEL, version)
+    assert [one["name"] for one in config["input"]] == list(TENSORS)
+    assert config["max_batch_size"] >= len(SAID.records)
+    (statistics,) = client.get_inference_statistics(MODEL)["model_stats"]
+    assert statistics["inference_stats"]["success"]["count"] > 0
+    assert MODEL in [one["name"] for one in client.get_model_repository_index()]
+
     for wrong in SAID.wrong:
         for binary in (True, False):
             said = refusal(client, MODEL, inputs(wrong.records, binary=binary))

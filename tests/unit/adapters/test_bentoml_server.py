@@ -81,7 +81,12 @@ def test_duration_buckets_ascend_to_infinity() -> None:
 # In a process of its own: BentoML's series are declared once in a process.
 COUNT = """
 from bentoml import server_context
-from framework.adapters.bentoml_server import BentoAppFactory, metrics_client, request_series
+from framework.adapters.bentoml_server import (
+    BentoAppFactory,
+    metric_samples,
+    metrics_client,
+    request_series,
+)
 from tests.unit.adapters.service import SERVICE
 
 SERVICE.inject_config()
@@ -106,6 +111,8 @@ factory.batch_size_series.labels(
     service_name=server_context.bento_name,
 ).observe(2)
 print(client.generate_latest().decode())
+(own,) = (sample for sample in metric_samples() if sample.name == "own_total")
+print("# sampled", own.labels, own.value)
 """
 
 
@@ -133,6 +140,10 @@ def series(exposed: str, name: str) -> list[str]:
 
 def test_metrics_client_makes_metrics_that_the_metrics_page_shows(exposed: str) -> None:
     assert series(exposed, "own_total") == ['own_total{l="x"} 3.0']
+
+
+def test_metric_samples_are_those_of_the_metrics_page(exposed: str) -> None:
+    assert "# sampled {'l': 'x'} 3.0" in exposed
 
 
 @pytest.mark.parametrize(
