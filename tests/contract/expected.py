@@ -2,6 +2,7 @@
 
 import json
 import math
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +56,8 @@ def _scores(card: dict[str, Any], stored: bentoml.Model, features: NDArray[Any])
         paths = sorted(
             Path(stored.path).glob("model*.txt"), key=lambda path: (len(path.name), path)
         )
-        return np.column_stack(
-            [lightgbm.Booster(model_file=path).predict(features) for path in paths]
-        )
-    pipeline = skops.io.load(stored.path_of("model.skops"))
+        return np.column_stack([_booster(path).predict(features) for path in paths])
+    pipeline = _pipeline(stored.path_of("model.skops"))
     if card["task"] in ("regression", "multi_output"):
         return pipeline.predict(features).reshape(len(features), -1)
     probabilities = pipeline.predict_proba(features)
@@ -66,6 +65,16 @@ def _scores(card: dict[str, Any], stored: bentoml.Model, features: NDArray[Any])
         return probabilities[:, 1:]
     assert pipeline.classes_.tolist() in (card["classes"], list(range(len(card["classes"]))))
     return probabilities
+
+
+@cache
+def _booster(path: Path) -> lightgbm.Booster:
+    return lightgbm.Booster(model_file=path)
+
+
+@cache
+def _pipeline(path: str) -> Any:
+    return skops.io.load(path)
 
 
 def _answer(card: dict[str, Any], fields: dict[str, Any], scores: NDArray[Any]) -> dict[str, Any]:
