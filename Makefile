@@ -57,6 +57,10 @@ train: .venv/.train ## Train every model anew (ARGS, for example ARGS="--seed 1"
 test: .venv/.dev ## Run every test that needs no container and no copy (ARGS, for example ARGS="-k schema")
 	@$(BIN)/python -m pytest -m "not container and not copy and not kserve" $(ARGS)
 
+.PHONY: test-thorough
+test-thorough: .venv/.dev ## Run the tests of generated input with ten times the examples, new ones each time
+	@$(BIN)/python -m pytest -m hypothesis --hypothesis-profile thorough $(ARGS)
+
 .PHONY: test-clients
 test-clients: .venv/.dev ## Run the clients of others that need an environment of their own
 	@$(BIN)/python -m pytest -m kserve $(ARGS)

@@ -23,6 +23,7 @@ for _name in ("GRPC_PORT", "MODELS"):
 
 import bentoml  # noqa: E402
 import pytest  # noqa: E402
+from hypothesis import settings  # noqa: E402
 
 from framework.discovery import find_models  # noqa: E402
 from framework.openmp import MissingOpenMPError, require_openmp  # noqa: E402
@@ -30,6 +31,12 @@ from tests.processes import Server  # noqa: E402
 from tests.tables import write_table  # noqa: E402
 
 pytest_plugins = ["tests.contract.fixtures"]
+
+# How much input is generated. `make test` tries the same few examples in every run, whatever the
+# load of the machine; `make test-thorough` many others each time.
+settings.register_profile("quick", max_examples=50, deadline=None, derandomize=True)
+settings.register_profile("thorough", max_examples=500, deadline=None, print_blob=True)
+settings.load_profile("quick")
 
 
 def pytest_configure() -> None:

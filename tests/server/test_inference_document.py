@@ -43,7 +43,7 @@ def test_every_operation_is_exercised(document: Any) -> None:
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
 def test_the_document_is_kept(document: Any, method: str, path: str) -> None:
-    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(suppress_health_check=list(HealthCheck))
     @given(case=document[path][method].as_strategy())
     def exercise(case: Any) -> None:
         if "model" in (case.path_parameters or {}):

@@ -142,12 +142,7 @@ def requests(draw: st.DrawFn) -> Sent:
     return Sent(path, body, content_type, service)
 
 
-@settings(
-    max_examples=300,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.too_slow],
-)
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(sent=requests())
 def test_generated_requests_are_answered_alike(pair: Pair, sent: Sent) -> None:
     check(pair, sent)

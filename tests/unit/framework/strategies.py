@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 # Making a record type takes pydantic a while.
-patiently = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=60)
+patiently = settings(suppress_health_check=[HealthCheck.too_slow])
 
 # Whole numbers stand in the matrix as 64-bit floats, exactly up to here.
 EXACT = 2**53

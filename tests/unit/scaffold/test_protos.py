@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import pytest
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field, create_model
 
@@ -173,7 +173,6 @@ FIELDS = st.dictionaries(
 )
 
 
-@settings(max_examples=40, deadline=None)
 @given(history=st.lists(FIELDS, min_size=2, max_size=5))
 def test_a_number_means_one_field_for_ever(
     history: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
@@ -146,7 +146,6 @@ def answer(row: Row) -> str:
 
 
 @pytest.mark.parametrize("mode", ["async", "inline", "thread"])
-@settings(max_examples=400, deadline=None)
 @given(
     form=st.sampled_from(get_args(Form)),
     asked=st.lists(REQUESTS, min_size=1, max_size=15),

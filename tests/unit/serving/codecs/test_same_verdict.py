@@ -66,9 +66,7 @@ def dump(record: BaseModel) -> dict[str, Any]:
     }
 
 
-many = settings(
-    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.filter_too_much]
-)
+many = settings(suppress_health_check=[HealthCheck.filter_too_much])
 
 
 @many
