@@ -1,21 +1,26 @@
 """The model store as a folder, and small models with tables to train them on."""
 
+import hashlib
 import os
 from pathlib import Path
 from typing import Any
 
+import bentoml
 import numpy as np
 import pandas as pd
 import pytest
 
 from framework.discovery import find_models
 from framework.model import Model
+from training import train
 from training.__main__ import main
 from training.data import of_source
 
 TOYS = "tests.unit.training.toys"
+NAMES = ["houses", "loans", "notes", "plants"]
 Toys = dict[str, Model[Any, Any]]
 Files = dict[str, Path]
+Stored = dict[str, bentoml.Model]
 
 
 @pytest.fixture(scope="session")
@@ -45,6 +50,21 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     return paths
 
 
+@pytest.fixture(scope="session")
+def models(toys: Toys, files: Files, tmp_path_factory: pytest.TempPathFactory) -> Stored:
+    """Each small model, trained on what it brings along, with its report beside it."""
+    folder = tmp_path_factory.mktemp("reports")
+    return {
+        name: train(
+            model,
+            data=None if model.data else str(files[name]),
+            tag="base",
+            report=folder / f"{name}.html",
+        )
+        for name, model in toys.items()
+    }
+
+
 def plants() -> pd.DataFrame:
     """Rows for the small model that brings none along."""
     rng = np.random.default_rng(5)
@@ -58,6 +78,11 @@ def plants() -> pd.DataFrame:
             "leaves": (2 * light + noise[1]).round(2),
         }
     )
+
+
+def sha256(path: Path) -> str:
+    """The hash of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def entries(store: Path) -> set[str]:

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from framework import ModelCard
-from framework.discovery import find_models
-from tests.unit.training.conftest import TOYS, entries
+from framework.model import Source
+from tests.unit.training.conftest import TOYS, Toys, entries, plants
 from training.__main__ import main
 
 ROOT = Path(__file__).parents[3]
@@ -67,13 +67,18 @@ def test_all_asks_for_data_where_a_model_brings_none(
     assert "plants brings no data along" in capsys.readouterr().err
 
 
-def test_all_trains_every_model(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    models = find_models()
-    if not all(model.data for model in models.values()):
-        pytest.skip("a model of this repository brings no data along")
-    assert main(["all", "--seed", "3"]) == 0
+def test_all_trains_every_model(
+    toys: Toys, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    brought = Source(
+        "simulated",
+        "toys: plants",
+        lambda: {str(name): column for name, column in plants().items()},
+    )
+    monkeypatch.setattr(toys["plants"], "data", brought)
+    assert main(["all", "--seed", "3"], package=TOYS) == 0
     printed = capsys.readouterr().out
-    for name in models:
+    for name in toys:
         newest = bentoml.models.get(f"{name}:latest")
         assert ModelCard.read(newest).seed == 3
         assert str(newest.tag) in printed
