@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 import psutil
 from bentoml.serving import running_inside_container
@@ -46,6 +47,11 @@ class Lifecycle:
         self._on_stop = on_stop
         self.draining = False
 
+    def started(self) -> None:
+        """Tells the master that the worker accepts connections."""
+        if folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+            ready_file(Path(folder), os.getpid()).touch()
+
     def drain(self) -> None:
         """Lets readiness fail; to be called on the event loop."""
         self.draining = True
@@ -67,6 +73,16 @@ class Lifecycle:
         siblings = psutil.Process(os.getppid()).children()
         alive = sum(sibling.status() != psutil.STATUS_ZOMBIE for sibling in siblings)
         return alive < self.workers
+
+
+def ready_file(folder: Path, pid: int) -> Path:
+    """Returns the file whose being there tells that a worker has become ready.
+
+    Args:
+        folder: The one that the server's workers share their metrics in.
+        pid: The worker's process id.
+    """
+    return folder / f"{pid}.ready"
 
 
 def settle_memory() -> None:

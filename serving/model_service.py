@@ -48,7 +48,7 @@ class ModelService(PlainService):
         """The gRPC port."""
         settings = load_settings()
         remedy = "choose another port with GRPC_PORT, or switch gRPC off with GRPC_PORT=0"
-        listener = Listener("gRPC", settings.grpc_host, settings.grpc_port, remedy)
+        listener = Listener("gRPC", settings.grpc_host, settings.grpc_port, remedy, by_workers=True)
         return [listener] if settings.grpc_port else []
 
     def to_asgi(self, is_main: bool = True) -> Any:

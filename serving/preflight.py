@@ -5,16 +5,18 @@ from typing import Any
 import bentoml
 
 from framework.adapters.bentoml import starting_server, use_metrics_folder
+from serving.lifecycle import ready_file
 from serving.metrics_folder import make_metrics_folder
-from serving.ports import Listener, require_free_ports
+from serving.ports import Listener, bind
+from serving.settings import load_settings
 
 
 class PlainService(bentoml.Service[Any]):
     """BentoML's own service, but for its start.
 
-    Its ports are checked before anything is touched, and its workers share their metrics in a
-    folder of their own: BentoML's one folder for all servers of a home is emptied by each start,
-    also by one that fails.
+    Its ports are bound before anything is touched, its master stops in bounded time, and its
+    workers share their metrics in a folder of their own: BentoML's one folder for all servers of a
+    home is emptied by each start, also by one that fails.
     """
 
     @property
@@ -29,7 +31,22 @@ class PlainService(bentoml.Service[Any]):
             BentoMLConfigException: The server could not listen.
         """
         super().inject_config()
-        if (http := starting_server()) is not None:
-            remedy = "end what listens there, or choose another port (--port, or PORT=… make serve)"
-            require_free_ports([Listener("HTTP", *http, remedy), *self.further_listeners])
-            use_metrics_folder(make_metrics_folder())
+        if (address := starting_server()) is None:
+            return
+        # Only the master needs it, which starts no sooner for it.
+        from framework.adapters.circus import Supervision, supervise
+
+        remedy = "end what listens there, or choose another port (--port, or PORT=… make serve)"
+        http, *kept = bind([Listener("HTTP", *address, remedy), *self.further_listeners])
+        folder = make_metrics_folder()
+        use_metrics_folder(folder)
+        settings = load_settings()
+        supervise(
+            Supervision(
+                http,
+                kept,
+                settings.drain_seconds,
+                settings.timeout_seconds,
+                is_ready=lambda pid: ready_file(folder, pid).exists(),
+            )
+        )

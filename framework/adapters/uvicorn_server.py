@@ -39,6 +39,9 @@ class Stopping(Protocol):
     workers: int
     """Workers that share the socket."""
 
+    def started(self) -> None:
+        """Begins to serve; called on the event loop."""
+
     def drain(self) -> None:
         """Tells those who ask that they should turn elsewhere; called on the event loop."""
 
@@ -73,7 +76,7 @@ class Server(uvicorn.Server):
             config.timeout_graceful_shutdown = int(stopping.timeout_seconds) + 1
         super().__init__(config)
         self._stopping = stopping
-        self._leaving = False
+        self._leaving = self._retired = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._acceptors: list[_Acceptor] = []
 
@@ -89,6 +92,7 @@ class Server(uvicorn.Server):
         for one in sockets:
             self._acceptors.append(_Acceptor(one, self, self._stopping.workers))
         self._check(self._loop)
+        self._stopping.started()
 
     def _check(self, loop: asyncio.AbstractEventLoop) -> None:
         seconds = self._stopping.timeout_seconds
@@ -101,17 +105,22 @@ class Server(uvicorn.Server):
         """Handles SIGTERM and SIGINT."""
         if sig != signal.SIGTERM or self._loop is None or not self._stopping.drain_seconds:
             super().handle_exit(sig, frame)
-        elif self._leaving:
-            self.force_exit = True
-            super().handle_exit(sig, frame)
-        else:
+        elif not self._leaving:
             self._leaving = True
             self._loop.call_soon_threadsafe(self._drain, self._loop)
+        elif self._retired:
+            # The master tells those that it is replacing, too, when it stops.
+            self._retired = False
+        else:
+            self.force_exit = True
+            super().handle_exit(sig, frame)
 
     def _retire(self, sig: int, frame: FrameType | None) -> None:
-        for acceptor in self._acceptors:
-            acceptor.close()
-        self.handle_exit(signal.SIGTERM, frame)
+        if not self._leaving:
+            for acceptor in self._acceptors:
+                acceptor.close()
+            self.handle_exit(signal.SIGTERM, frame)
+            self._retired = True
 
     def _drain(self, loop: asyncio.AbstractEventLoop) -> None:
         # The lists that requests under way have, too.

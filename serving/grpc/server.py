@@ -1,6 +1,7 @@
 """The gRPC server of one worker: its port, its health, its end."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 
 import grpc
@@ -13,12 +14,12 @@ from serving.grpc.calls import Call, Calls
 from serving.grpc.reflection import reflection_handlers
 from serving.grpc.typed import RpcService
 from serving.metrics import Metrics
-from serving.ports import address
+from serving.ports import address, disconnect
 from serving.settings import Settings
 
 UNMATCHED = "unmatched"
-# At the end, streams (of health and reflection, without end of their own) get so many seconds.
-_STREAMS_END_SECONDS = 1.0
+# What handlers have answered, gRPC writes a little later.
+_ANSWERS_LEAVE_SECONDS = 0.2
 _OPTIONS = {
     # Each worker listens for itself; the kernel shares out the connections.
     "grpc.so_reuseport": 1,
@@ -76,7 +77,7 @@ class RpcServer:
         """Listens, and reports every service healthy.
 
         Raises:
-            RuntimeError: The port cannot be listened on; see `require_free_ports`.
+            RuntimeError: The port cannot be listened on; see `serving.ports.bind`.
         """
         settings = self._settings
         listening = address(settings.grpc_host, settings.grpc_port)
@@ -101,11 +102,14 @@ class RpcServer:
 
     async def _stop(self) -> None:
         await self.drain()
-        ending = asyncio.create_task(self._server.stop(self._settings.timeout_seconds))
-        await self._calls.ended()
-        # A second call shortens the time that is left.
-        await self._server.stop(_STREAMS_END_SECONDS)
-        await ending
+        self._calls.refuse()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._calls.ended(), self._settings.timeout_seconds)
+        await asyncio.sleep(_ANSWERS_LEAVE_SECONDS)
+        # A call that comes while gRPC's own server stops is answered CANCELLED, which no client
+        # tries again; over a connection that has ended, UNAVAILABLE.
+        disconnect(self._settings.grpc_port)
+        await self._server.stop(None)
 
 
 class _Unknown(grpc.GenericRpcHandler):

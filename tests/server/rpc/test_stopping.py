@@ -2,14 +2,17 @@
 
 import signal
 import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import psutil
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from tests.processes import Server
+from tests.server import toy_pb2, toy_pb2_grpc
 from tests.server.rpc.calling import NOT_SERVING, SERVING, Toy, health_of, refused, toy
-from tests.server.watching import DEADLINE_SECONDS
+from tests.server.watching import DEADLINE_SECONDS, wait
 
 
 def test_two_workers_share_the_port(server: Server) -> None:
@@ -60,3 +63,26 @@ def test_a_server_stops_without_draining(slow: Toy) -> None:
 
         assert sleeping.result().names
         assert started.server.process.wait(DEADLINE_SECONDS) == 0
+
+
+def test_clients_are_told_to_ask_elsewhere() -> None:
+    codes: Counter[grpc.StatusCode] = Counter()
+    with toy(MODEL_SERVER_DRAIN_SECONDS="0.5") as started, ThreadPoolExecutor() as pool:
+
+        def ask() -> None:
+            stub = toy_pb2_grpc.ToyServiceStub(started.channel)
+            while not codes[grpc.StatusCode.UNAVAILABLE] > 100:
+                try:
+                    stub.Sleep(toy_pb2.RowsRequest(rows=[{"name": "any"}]), timeout=10)
+                    codes[grpc.StatusCode.OK] += 1
+                except grpc.RpcError as error:
+                    codes[error.code()] += 1
+
+        asking = [pool.submit(ask) for _ in range(8)]
+        wait(lambda: codes[grpc.StatusCode.OK] > 50, "no call was answered")
+        started.server.process.send_signal(signal.SIGTERM)
+        for one in asking:
+            one.result()
+
+        assert started.server.process.wait(DEADLINE_SECONDS) == 0
+    assert set(codes) == {grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE}

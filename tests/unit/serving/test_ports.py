@@ -1,12 +1,15 @@
-"""Ports are found taken before there are workers, and a refusal says what to do."""
+"""Ports are taken before there are workers, and a refusal says what to do."""
 
+import contextlib
+import select
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from bentoml.exceptions import BentoMLConfigException
 
-from serving.ports import Listener, address, require_free_ports
+from serving.ports import Listener, address, bind
 
 LOOPBACK = "127.0.0.1"
 
@@ -30,21 +33,57 @@ def free() -> int:
         return port
 
 
-def test_a_free_port_is_free_and_stays_so(free: int) -> None:
+@contextlib.contextmanager
+def bound(*listeners: Listener) -> Iterator[list[socket.socket]]:
+    """Takes ports, and lets go of them."""
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(one) for one in bind(listeners)]
+
+
+def test_a_free_port_can_be_taken_again_and_again(free: int) -> None:
     for _ in range(2):
-        require_free_ports([listener(free), listener(0), listener(0, protocol="gRPC")])
+        with bound(listener(free), listener(0), listener(0, protocol="gRPC")) as sockets:
+            assert sockets[0].getsockname() == (LOOPBACK, free)
+
+
+def test_what_is_taken_listens_at_once(free: int) -> None:
+    with bound(listener(free)), socket.create_connection((LOOPBACK, free)):
+        pass
+
+
+def test_a_port_that_workers_listen_on_is_kept_for_them(free: int) -> None:
+    workers = replace(listener(free, protocol="gRPC"), by_workers=True)
+    with bound(workers):
+        # Another program, whatever it allows, and another server of the same user.
+        with socket.socket() as strict, socket.socket() as lenient:
+            lenient.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            for other in (strict, lenient):
+                with pytest.raises(OSError, match="in use"):
+                    other.bind((LOOPBACK, free))
+        with pytest.raises(BentoMLConfigException, match="in use"):
+            bind([workers])
+        with socket.socket() as one, socket.socket() as two:
+            for worker in (one, two):
+                worker.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+                worker.bind((LOOPBACK, free))
+                worker.listen()
+            # Nobody waits where nobody answers.
+            for _ in range(8):
+                with socket.create_connection((LOOPBACK, free)):
+                    accepted = select.select([one, two], [], [], 5)[0]
+                    accepted[0].accept()[0].close()
 
 
 def test_all_taken_ports_are_told_at_once(taken: int, free: int) -> None:
-    listeners = [listener(taken), listener(free), listener(taken, "0.0.0.0", "gRPC")]
+    listeners = [listener(taken), listener(free), listener(0, "192.0.2.1", "gRPC")]
 
     with pytest.raises(BentoMLConfigException) as refusal:
-        require_free_ports(listeners[:2])
+        bind(listeners[:2])
     assert str(refusal.value) == (
         f"HTTP cannot listen on 127.0.0.1:{taken} (Address already in use): move HTTP."
     )
-    with pytest.raises(BentoMLConfigException, match=rf"move HTTP; gRPC .* 0\.0\.0\.0:{taken} "):
-        require_free_ports(listeners)
+    with pytest.raises(BentoMLConfigException, match=r"move HTTP; gRPC .* 192\.0\.2\.1:0 "):
+        bind(listeners)
 
 
 def test_a_connection_left_by_a_server_that_has_ended_is_no_obstacle(free: int) -> None:
@@ -57,7 +96,8 @@ def test_a_connection_left_by_a_server_that_has_ended_is_no_obstacle(free: int) 
         accepted.close()
         assert client.recv(1) == b""
 
-    require_free_ports([listener(free)])
+    with bound(listener(free)):
+        pass
 
 
 @pytest.mark.parametrize(
@@ -65,12 +105,12 @@ def test_a_connection_left_by_a_server_that_has_ended_is_no_obstacle(free: int) 
     [
         ("192.0.2.1", 3000, "HTTP cannot listen on 192.0.2.1:3000 (Cannot assign requested"),
         ("no.such.host.invalid", 3000, "HTTP cannot listen on no.such.host.invalid:3000 ("),
-        (LOOPBACK, 70_000, "HTTP cannot listen on 127.0.0.1:70000: a port is at most 65535"),
+        (LOOPBACK, 70_000, "HTTP cannot listen on 127.0.0.1:70000 (a port is at most 65535)"),
     ],
 )
 def test_an_impossible_address_is_told(host: str, port: int, complaint: str) -> None:
     with pytest.raises(BentoMLConfigException) as refusal:
-        require_free_ports([listener(port, host)])
+        bind([listener(port, host)])
     assert str(refusal.value).startswith(complaint)
 
 
@@ -90,7 +130,7 @@ def test_two_protocols_need_two_ports(host: str, port: int, collides: bool) -> N
 
 def test_a_collision_is_told(free: int) -> None:
     with pytest.raises(BentoMLConfigException, match=r"gRPC cannot .*, which is HTTP's: move gRPC"):
-        require_free_ports([listener(free), listener(free, protocol="gRPC")])
+        bind([listener(free), listener(free, protocol="gRPC")])
 
 
 def test_an_ipv6_address_is_put_in_brackets() -> None:
