@@ -104,41 +104,7 @@ class Calls:
 
         async def answer(body: bytes, context: Context) -> bytes:
             call = Call(_request_id(context), model_tag)
-<<<<<<< HEAD
             return await self._answer(route, parse, handler, body, call, context) or b""
-=======
-            status = CLIENT_CLOSED_REQUEST
-            trailers: Trailers = []
-            self._under_way += 1
-            try:
-                if self._refusing:
-                    raise ServingError(Code.UNAVAILABLE)
-                await self._let_others_join()
-                response = await handler(_parsed(parse, body), call)
-                content = response.SerializeToString()
-                status = 200
-            except Exception as raised:  # noqa: BLE001 - every one is answered and told apart here
-                # Not kept in a variable, nor given to `abort`, which keeps its own exception: a
-                # frame that refers to one which has passed through it is garbage that only the
-                # collector finds (docs/decisions.md).
-                status, trailers = _refuse(
-                    context, ServingError.from_exception(raised, call.request_id)
-                )
-                content = b""
-            finally:
-                self._under_way -= 1
-                if not self._under_way:
-                    self._idle.set()
-                if status == CLIENT_CLOSED_REQUEST and context.time_remaining() == 0:
-                    status = Code.DEADLINE_EXCEEDED.status
-                if call.model_tag:
-                    trailers.append(("x-model-tag", call.model_tag))
-                context.set_trailing_metadata((*trailers, ("x-request-id", call.request_id)))
-                self._metrics.route(route, call.model_tag, GRPC).answered(
-                    status, time.perf_counter() - started
-                )
-            return content
->>>>>>> f8b086d (Stop in bounded time, lose no request, and bind ports once)
 
         return grpc.unary_unary_rpc_method_handler(answer)
 
@@ -188,6 +154,8 @@ class Calls:
         trailers: Trailers = []
         self._under_way += 1
         try:
+            if self._refusing:
+                raise ServingError(Code.UNAVAILABLE)
             await self._let_others_join()
             response = await handler(_parsed(parse, body), call)
             content: bytes | None = response.SerializeToString()
