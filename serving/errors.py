@@ -15,8 +15,13 @@ logger = logging.getLogger("bentoml.serving")
 Loc = tuple[int | str, ...]
 """Where in a request: names of fields, positions in lists."""
 
+Problem = dict[str, Any]
+"""`loc`, `msg` and `type` of one thing that is wrong with a request."""
+
 # A large request can be wrong in every field of every row; the first errors tell enough.
 MAX_DETAILS = 50
+# What a client made up is told as far as it takes to recognize it: names, and sentences with them.
+MAX_NAME, MAX_SENTENCE = 64, 2_048
 
 
 class Code(Enum):
@@ -115,19 +120,36 @@ class ServingError(Exception):
         detail: Sequence[Mapping[str, Any]] = (),
         headers: Sequence[tuple[str, str]] = (),
     ) -> None:
-        super().__init__(message or code.sentence)
+        super().__init__(_cut(message, MAX_SENTENCE) or code.sentence)
         self.code = code
-        self.detail = [ErrorDetail.model_validate(item) for item in detail]
+        self.detail = [
+            ErrorDetail(
+                loc=[
+                    _cut(part, MAX_NAME) if isinstance(part, str) else part for part in one["loc"]
+                ],
+                msg=_cut(one["msg"], MAX_SENTENCE),
+                type=one["type"],
+            )
+            for one in detail
+        ]
         self.headers = headers
 
     @classmethod
-    def from_details(cls, details: Sequence[Mapping[str, Any]]) -> "ServingError":
-        """Makes the error for the problems that pydantic found in an input."""
+    def from_details(
+        cls, details: Sequence[Mapping[str, Any]], *, complete: bool = True
+    ) -> "ServingError":
+        """Makes the error for the problems that pydantic found in an input.
+
+        Args:
+            details: `loc`, `msg` and `type` of each.
+            complete: Whether these are all that there are.
+        """
         first = details[0]
-        path = ".".join(str(part) for part in first["loc"])
+        path = ".".join(_cut(str(part), MAX_NAME) for part in first["loc"])
         message = f"{path}: {first['msg']}" if path else str(first["msg"])
         if more := len(details) - 1:
-            message += f" (and {more} more {'error' if more == 1 else 'errors'})"
+            least = "" if complete else "at least "
+            message += f" (and {least}{more} more {'error' if more == 1 else 'errors'})"
         # The only lists at the top of an input are its rows: too many of them is a matter of
         # size, not of form.
         too_many_rows = first["type"] == "too_long" and len(first["loc"]) == 1
@@ -149,8 +171,7 @@ class ServingError(Exception):
             error: The refusal.
             place: Turns a place in what pydantic saw into one in the request.
         """
-        details = error.errors(include_url=False, include_context=False, include_input=False)
-        return cls.from_details([{**one, "loc": place(one["loc"])} for one in details])
+        return cls.from_details([{**one, "loc": place(one["loc"])} for one in problems_of(error)])
 
     @classmethod
     def from_response(cls, status: int, body: bytes) -> "ServingError":
@@ -199,6 +220,19 @@ class ServingError(Exception):
 # BentoML says 503 while starting and when a service reports itself not ready.
 _BY_STATUS: dict[int, Code] = {code.status: code for code in Code if code is not Code.OVERLOADED}
 _BY_STATUS[429] = Code.OVERLOADED
+
+
+def problems_of(error: ValidationError) -> list[Problem]:
+    """Returns what pydantic found wrong, without the input."""
+    return [
+        {"loc": one["loc"], "msg": one["msg"], "type": one["type"]}
+        for one in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+
+
+def _cut(text: str, most: int) -> str:
+    """Returns a text, of a longer one its beginning and its length."""
+    return text if len(text) <= most else f"{text[:most]}… (of {len(text):,} characters)"
 
 
 def _parse(body: bytes) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """What a batchable API does with rows, whichever protocol brings them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
 from typing import Any, get_args, get_origin
 
 import pydantic
@@ -11,6 +10,7 @@ from framework.adapters.bentoml import APIMethod, IORootModel
 from framework.encoder import Encoder, EncodingError
 from serving.batching.batcher import Batcher
 from serving.batching.computation import Chunk
+from serving.codecs.judge import Judge
 from serving.errors import Loc, ServingError
 from serving.http.openapi import declared_type
 
@@ -66,7 +66,6 @@ class Prediction:
     ) -> None:
         self.model_tag = model_tag
         self._batcher = batcher
-        self._max_rows = max_rows
         declared = declared_type(api.input_spec)
         is_list = get_origin(declared) is list
         self.request_type: type[pydantic.BaseModel] | None = None if is_list else declared
@@ -75,7 +74,8 @@ class Prediction:
         (self.row_type,) = get_args(rows)
         answers = declared_type(api.output_spec)
         (self.answer_type,) = get_args(answers)
-        self._inputs: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(declared)
+        field = None if is_list else self.field
+        self._judge = Judge(declared, self.row_type, field, max_rows)
         self.answers: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(answers)
         self.encoder: Encoder[Any] | None = None
         self.labels: Mapping[str, Sequence[str]] = {}
@@ -88,12 +88,10 @@ class Prediction:
         """Whether a batch is running, so that new rows must wait."""
         return self._batcher.busy
 
-    @cached_property
+    @property
     def max_rows(self) -> int:
         """Most rows in one request, by the settings and by the API's own type."""
-        declared = self._inputs.json_schema()
-        rows = declared if self.request_type is None else declared["properties"][self.field]
-        return min(self._max_rows, int(rows.get("maxItems", self._max_rows)))
+        return self._judge.max_rows
 
     def rows_from_json(self, content: bytes) -> Chunk:
         """Returns the rows of a request's JSON, as pydantic reads it.
@@ -101,7 +99,7 @@ class Prediction:
         Raises:
             ServingError: `invalid_input` or `payload_too_large`.
         """
-        return self._rows(self._inputs.validator.validate_json, content)
+        return self._encoded(self._judge.of_json(content))
 
     def rows_from_list(
         self, rows: Sequence[Any], place: Callable[[Loc], Loc] = lambda loc: loc
@@ -115,8 +113,7 @@ class Prediction:
         Raises:
             ServingError: `invalid_input` or `payload_too_large`.
         """
-        content = rows if self.request_type is None else {self.field: rows}
-        return self._rows(self._inputs.validator.validate_python, content, place)
+        return self._encoded(self._judge.of_list(rows, place), place)
 
     def require_few(self, rows: Chunk) -> Chunk:
         """Returns rows, of which there must not be too many.
@@ -124,8 +121,8 @@ class Prediction:
         Raises:
             ServingError: `payload_too_large`.
         """
-        if len(rows) > self._max_rows:
-            raise ServingError.too_many_rows(self._max_rows)
+        if len(rows) > self.max_rows:
+            raise ServingError.too_many_rows(self.max_rows)
         return rows
 
     async def submit(self, rows: Chunk) -> Sequence[Any]:
@@ -141,16 +138,7 @@ class Prediction:
         checked: Sequence[Any] = self.answers.validator.validate_python(list(answers))
         return checked
 
-    def _rows(
-        self, validate: Any, content: Any, place: Callable[[Loc], Loc] = lambda loc: loc
-    ) -> Chunk:
-        try:
-            content = validate(content)
-        except pydantic.ValidationError as error:
-            raise ServingError.from_validation(error, place) from None
-        rows = self.require_few(
-            content if self.request_type is None else getattr(content, self.field)
-        )
+    def _encoded(self, rows: Sequence[Any], place: Callable[[Loc], Loc] = lambda loc: loc) -> Chunk:
         if self.encoder is None:
             return rows
         try:

@@ -5,8 +5,9 @@ test holds the two to it. Whatever msgspec refuses is pydantic's to judge: a fie
 unknown field, a number that is not finite and a text that is a number among them.
 """
 
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 
 import annotated_types
@@ -17,11 +18,13 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from framework import FieldError, Records
 from framework.encoder import Encoder
 from framework.fields import FieldSpec, fields_of, has_own_rules
+from serving.codecs.json_parts import count_colons, count_keys
 
 # What msgspec raises for content that it refuses.
 _REFUSED = (msgspec.MsgspecError, UnicodeError, RecursionError)
 _values = msgspec.structs.astuple
 _INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
+_ESCAPED_COLON = re.compile(rb"\\u003[aA]")
 _TYPES: dict[str, Any] = {"float": float, "int": int, "bool": bool, "text": str}
 # What a type's configuration may say without a consequence for what it accepts, or with one that
 # is told here.
@@ -58,19 +61,14 @@ class FastDecoder:
         record: type[BaseModel] = encoder.record_type
         for one in (record, request):
             if one is not None:
-                _require_plain(one)
+                require_plain(one)
         self._encoder = encoder
         self._field = field
         try:
-            rows: Any = list[_struct(record)]  # type: ignore[misc]
-            whole = rows
-            if request is not None:
-                rows = _limited(rows, _row_limits(request, field))
-                whole = msgspec.defstruct(
-                    request.__name__, [(field, rows)], forbid_unknown_fields=True
-                )
-            self._rows_type = rows
-            self._from_json = msgspec.json.Decoder(whole).decode
+            self._rows_type = _rows(_struct(record), request, field)
+            whole = _rows(_struct(record, complete=True), request, field)
+            self._from_json = _json_decoder(self._rows_type, request, field)
+            self._from_complete_json = _json_decoder(whole, request, field)
         except (ValueError, OverflowError) as error:
             raise FieldError(f"{record.__name__}: {error}") from error
         self._is_list = request is None
@@ -80,24 +78,48 @@ class FastDecoder:
             for index, spec in enumerate(fields_of(record))
             if not spec.plain
         ]
+        self._all_required = all(spec.required for spec in encoder.fields)
+        # Values in which a colon may stand.
+        self._texts = [
+            index
+            for index, spec in enumerate(encoder.fields)
+            if spec.kind == "text" or any(":" in str(one) for one in spec.categories)
+        ]
 
     def from_json(self, content: bytes) -> Records[Any] | None:
         """Returns the records of a request's JSON, or None: ask pydantic."""
         try:
-            request = self._from_json(content)
+            request, keys = self._from_complete_json(content), None
         except _REFUSED:
+            if self._all_required:
+                return None
+            try:
+                # How many are given is known only once they have been counted.
+                request, keys = self._from_json(content), count_keys(msgspec.json.decode(content))
+            except _REFUSED:
+                return None
+        rows = request if self._is_list else getattr(request, self._field)
+        values: list[Sequence[Any]] = list(map(_values, rows))
+        if keys is None:
+            keys = len(rows) * len(self._encoder.fields) + (not self._is_list)
+        # Msgspec takes the last of two values for one key.
+        if count_colons(content) != keys and not self._has_colons(content, values, keys):
             return None
-        return self._encoded(request if self._is_list else getattr(request, self._field))
+        return self._encoded(values)
+
+    def _has_colons(self, content: bytes, values: list[Sequence[Any]], keys: int) -> bool:
+        """Whether colons beside those of the keys are all from texts, as far as is easily seen."""
+        texts = sum(row[index].count(":") for index in self._texts for row in values if row[index])
+        return count_colons(content) == keys + texts and not _ESCAPED_COLON.search(content)
 
     def from_list(self, rows: Sequence[dict[str, Any]]) -> Records[Any] | None:
         """Returns the records that plain dictionaries describe, or None: ask pydantic."""
         try:
-            return self._encoded(msgspec.convert(rows, self._rows_type))
+            return self._encoded(list(map(_values, msgspec.convert(rows, self._rows_type))))
         except _REFUSED:
             return None
 
-    def _encoded(self, rows: Sequence[msgspec.Struct]) -> Records[Any] | None:
-        values: list[Sequence[Any]] = list(map(_values, rows))
+    def _encoded(self, values: list[Sequence[Any]]) -> Records[Any] | None:
         for index, adapter in self._checks:
             column = [row[index] for row in values]
             try:
@@ -108,7 +130,12 @@ class FastDecoder:
         return Records.of_values(self._encoder, values)
 
 
-def _require_plain(declared: type[BaseModel]) -> None:
+def require_plain(declared: type[BaseModel]) -> None:
+    """Makes sure that a type has no rules but those of its fields.
+
+    Raises:
+        FieldError: It has.
+    """
     if has_own_rules(declared) or declared.model_config.keys() - _HARMLESS:
         raise FieldError(f"{declared.__name__} has rules of its own.")
 
@@ -122,16 +149,29 @@ def answer_struct(names: Sequence[str]) -> type[msgspec.Struct]:
     return msgspec.defstruct("Answer", [(name, Any) for name in names], gc=False)
 
 
-def _struct(record: type[BaseModel]) -> type[msgspec.Struct]:
-    fields: list[Any] = [_field(spec) for spec in fields_of(record)]
+def _rows(row: type[msgspec.Struct], request: type[BaseModel] | None, field: str) -> Any:
+    rows: Any = list[row]  # type: ignore[valid-type]
+    return rows if request is None else _limited(rows, row_limits(request, field))
+
+
+def _json_decoder(rows: Any, request: type[BaseModel] | None, field: str) -> Callable[[bytes], Any]:
+    if request is None:
+        return msgspec.json.Decoder(rows).decode
+    whole = msgspec.defstruct(request.__name__, [(field, rows)], forbid_unknown_fields=True)
+    return msgspec.json.Decoder(whole).decode
+
+
+def _struct(record: type[BaseModel], *, complete: bool = False) -> type[msgspec.Struct]:
+    """Makes a record's type; if `complete`, all fields must be given."""
+    fields: list[Any] = [_field(spec, complete=complete) for spec in fields_of(record)]
     return msgspec.defstruct(
         record.__name__, fields, forbid_unknown_fields=True, kw_only=True, gc=False
     )
 
 
-def _field(spec: FieldSpec) -> tuple[Any, ...]:
+def _field(spec: FieldSpec, *, complete: bool) -> tuple[Any, ...]:
     of = _type(spec)
-    if spec.required:
+    if spec.required or complete:
         return (spec.name, of)
     default = spec.default
     if isinstance(default, list):
@@ -175,7 +215,12 @@ def _limited(of: Any, limits: dict[str, Any]) -> Any:
     return Annotated[of, Meta(**limits)] if limits else of
 
 
-def _row_limits(request: type[BaseModel], field: str) -> dict[str, Any]:
+def row_limits(request: type[BaseModel], field: str) -> dict[str, Any]:
+    """Returns `min_length` and `max_length` of a request's list of rows, as far as it has them.
+
+    Raises:
+        FieldError: The list has other rules, too.
+    """
     limits: dict[str, Any] = {}
     info = request.model_fields[field]
     for rule in info.metadata:

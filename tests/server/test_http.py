@@ -1,13 +1,13 @@
 """What HTTP adds to the contract: identity, limits, and the error table's other rows."""
 
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import bentoml
 import httpx
 import pytest
-from pydantic import ValidationError
 
 from framework import Model
 from tests.contract.cases import apis, random_records
@@ -172,15 +172,11 @@ def test_a_request_with_thousands_of_errors_gets_a_short_answer(
     client: httpx.Client, model: Model[Any, Any]
 ) -> None:
     body = body_of(model, [{}, 1] * 1_000)
-    with pytest.raises(ValidationError) as invalid:
-        model.request.model_validate(body)
-    more = invalid.value.error_count() - 1
-    assert more >= 999
 
     response = client.post(route_of(f"predict_{model.name}"), json=body)
 
     assert response.status_code == 400
-    assert f"(and {more} more errors)" in response.json()["error"]
+    assert re.search(r" \(and at least \d+ more errors\)$", response.json()["error"])
     assert len(response.json()["detail"]) == 50
 
 

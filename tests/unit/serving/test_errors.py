@@ -5,7 +5,7 @@ import json
 import pytest
 from pydantic import BaseModel, Field, ValidationError
 
-from serving.errors import Code, ServingError
+from serving.errors import MAX_NAME, MAX_SENTENCE, Code, ServingError
 
 
 class Request(BaseModel):
@@ -99,3 +99,13 @@ def test_the_envelope_has_the_contracts_fields() -> None:
     assert body["request_id"] == "id-1"
     assert body["detail"][1]["loc"] == ["rows", 1]
     assert "input" not in body["detail"][1]
+
+
+def test_what_a_client_made_up_is_not_echoed_whole() -> None:
+    problem = {"loc": ("rows", 0, "k" * 10_000), "msg": "m" * 10_000, "type": "extra_forbidden"}
+
+    error = ServingError.from_details([problem])
+
+    assert error.detail[0].loc == ["rows", 0, "k" * MAX_NAME + "… (of 10,000 characters)"]
+    assert str(error).startswith("rows.0.kkk")
+    assert len(error.body("id")) < 3 * MAX_SENTENCE

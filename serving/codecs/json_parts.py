@@ -1,0 +1,208 @@
+"""JSON taken apart, and its keys counted, without making what is inside.
+
+Msgspec passes over content at a GB a second, and stops at the first key or item that is too much:
+so a request is known to be too large, or to say a thing twice, before anything is made of it.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from serving.errors import Loc
+
+# Up to here Python counts bytes faster than NumPy begins to.
+_SHORT = 4_096
+# Items of several kinds cannot be counted without making something of each.
+_MIXED = 50
+# How JSON may spell a number that nobody does: stand-ins for those that only Python has.
+_STAND_INS = [b"0E+00%d" % number for number in range(10)]
+
+
+class TooManyError(Exception):
+    """There are more keys or items than allowed."""
+
+
+class DuplicateError(Exception):
+    """A key is given more than once in an object.
+
+    Attributes:
+        loc: Where, from the content's beginning.
+    """
+
+    def __init__(self, loc: Loc) -> None:
+        super().__init__()
+        self.loc = loc
+
+
+class _Key(str):
+    __slots__ = ()
+
+
+def members(content: bytes, most: int) -> dict[str, msgspec.Raw]:
+    """Returns the members of an object by key, each as it is written.
+
+    Args:
+        content: A JSON object.
+        most: Most members allowed.
+
+    Raises:
+        TooManyError: There are more.
+        DuplicateError: A key is given more than once.
+    """
+    seen: set[str] = set()
+
+    def check(_: type, key: str) -> _Key:
+        if key in seen:
+            raise DuplicateError((key,))
+        if len(seen) == most:
+            raise TooManyError
+        seen.add(key)
+        return _Key(key)
+
+    found: Any = msgspec.json.decode(content, type=dict[_Key, msgspec.Raw], dec_hook=check)
+    return dict(found)
+
+
+def items(content: bytes, most: int) -> list[msgspec.Raw]:
+    """Returns the items of an array, each as it is written.
+
+    Args:
+        content: A JSON array.
+        most: Most items allowed.
+
+    Raises:
+        TooManyError: There are more.
+    """
+    commas = content.count(b",")
+    counted = commas < most or any(_are_few(content, most, kind) for kind in (False, True))
+    if not counted and commas >= _MIXED * most:
+        raise TooManyError
+    found = msgspec.json.decode(content, type=list[msgspec.Raw])
+    if len(found) > most:
+        raise TooManyError
+    return found
+
+
+def _are_few(content: bytes, most: int, is_array: bool) -> bool:
+    """Whether all items are of one kind: objects, or arrays.
+
+    Raises:
+        TooManyError: The first `most` are, and there are more.
+    """
+    left = most
+
+    class Item(msgspec.Struct, array_like=is_array):
+        def __post_init__(self) -> None:
+            nonlocal left
+            if not left:
+                raise TooManyError
+            left -= 1
+
+    try:
+        msgspec.json.decode(content, type=list[Item])
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+def count_colons(content: bytes) -> int:
+    """Returns the number of colons: one behind every key, the others inside of texts."""
+    if len(content) < _SHORT:
+        return content.count(b":")
+    return int(np.count_nonzero(np.frombuffer(content, np.uint8) == ord(":")))
+
+
+def count_keys(value: Any) -> int:
+    """Returns the number of keys of the objects in plain Python that was decoded from JSON."""
+    if isinstance(value, dict):
+        return len(value) + sum(map(count_keys, value.values()))
+    if isinstance(value, list):
+        return sum(map(count_keys, value))
+    return 0
+
+
+def require_unique(content: bytes) -> None:
+    """Makes sure that no object of valid JSON has a key twice.
+
+    Raises:
+        DuplicateError: One has.
+    """
+    try:
+        if count_colons(content) == count_keys(msgspec.json.decode(content)):
+            return
+    except (msgspec.DecodeError, RecursionError):
+        # Python's JSON may have numbers that are not finite.
+        pass
+    found = json.loads(content, object_pairs_hook=_once, parse_int=str, parse_float=str)
+    for loc in _duplicates(found, ()):
+        raise DuplicateError(loc)
+
+
+class _Twice(dict[str, Any]):
+    """An object with a key that it has twice."""
+
+    key = ""
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) == len(pairs):
+        return made
+    found, seen = _Twice(made), set()
+    for key, _ in pairs:
+        if key in seen:
+            found.key = key
+            break
+        seen.add(key)
+    return found
+
+
+def _duplicates(value: Any, loc: Loc) -> Iterator[Loc]:
+    if isinstance(value, _Twice):
+        yield (*loc, value.key)
+    inside = value.items() if isinstance(value, dict) else ()
+    for key, one in enumerate(value) if isinstance(value, list) else inside:
+        yield from _duplicates(one, (*loc, key))
+
+
+class Json:
+    """Content that is JSON, but for numbers that are not finite, which pydantic reads.
+
+    Args:
+        content: The content.
+
+    Attributes:
+        content: The content; in place of these numbers stand others that it did not have.
+
+    Raises:
+        msgspec.DecodeError: It is not JSON.
+        RecursionError: It is nested too deeply.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+        self._replaced: list[tuple[bytes, bytes]] = []
+        try:
+            msgspec.json.decode(content, type=msgspec.Raw)
+        except msgspec.DecodeError:
+            for name in (b"NaN", b"Infinity"):
+                if name in self.content:
+                    self._replace(name)
+            if not self._replaced:
+                raise
+            msgspec.json.decode(self.content, type=msgspec.Raw)
+
+    def _replace(self, name: bytes) -> None:
+        free = [one for one in _STAND_INS if one not in self.content]
+        if free:
+            self.content = self.content.replace(name, free[0])
+            self._replaced.append((name, free[0]))
+
+    def original(self, part: bytes) -> bytes:
+        """Returns a part of `content` as it was written."""
+        for name, stand_in in self._replaced:
+            part = part.replace(stand_in, name)
+        return part

@@ -1,0 +1,298 @@
+"""Pydantic's verdict on the rows of a request, at a price that what is wrong with it cannot raise.
+
+Pydantic reads the whole of a request before it judges, and makes an object of each of its problems:
+of 15 MB of them gigabytes, in seconds. So it is given some rows at a time until enough problems are
+known, and of a row that is large without reason as much as it takes to refuse it.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import msgspec
+import pydantic
+from pydantic_core import from_json
+
+from framework import FieldError
+from serving.codecs.json_parts import (
+    DuplicateError,
+    Json,
+    TooManyError,
+    items,
+    members,
+    require_unique,
+)
+from serving.codecs.outline import Outline, empty
+from serving.codecs.struct_types import require_plain, row_limits
+from serving.errors import MAX_DETAILS, Loc, Problem, ServingError, problems_of
+
+Place = Callable[[Loc], Loc]
+Slices = Iterable[tuple[int, Any]]
+"""Some rows at a time, with the number of the first."""
+
+# Pydantic is given rows of so many fields, or problems, and bytes at a time …
+_FIELDS, _BYTES = 640, 16 * 1024
+# … and so many keys beside the list of rows.
+_MAX_OTHER_KEYS = 100
+
+
+class _RefusedError(Exception):
+    """A row is refused before pydantic has seen it."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__()
+        self.problem = problem
+
+
+class _NotJsonError(Exception):
+    """Pydantic does not take for JSON what msgspec does."""
+
+
+class Judge:
+    """Judges the requests of one API, as pydantic does.
+
+    Args:
+        declared: Type of a request: a list of rows, or a model of one such list.
+        row_type: Type of a row.
+        field: Name of the list of rows; `None` if the request is the list alone.
+        max_rows: Most rows in one request, if its type allows for more.
+
+    Attributes:
+        max_rows: Most rows in one request.
+    """
+
+    def __init__(self, declared: Any, row_type: Any, field: str | None, max_rows: int) -> None:
+        self._whole: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(declared)
+        self._rows: pydantic.TypeAdapter[list[Any]] = pydantic.TypeAdapter(list[row_type])
+        self._field = field
+        self._at: Loc = () if field is None else (field,)
+        self._outline = Outline.of(row_type)
+        self._width = len(getattr(row_type, "model_fields", ())) or 10
+        self._slice = max(1, _FIELDS // self._width)
+        self._most_problems = _FIELDS
+        self._least, self.max_rows = _row_numbers(declared, field, max_rows)
+
+    def of_json(self, content: bytes) -> Sequence[Any]:
+        """Returns the rows of a request's JSON.
+
+        Raises:
+            ServingError: `invalid_input` or `payload_too_large`.
+        """
+        if self._least is None or self._is_small(content):
+            return self._of_whole(content)
+        try:
+            return self._of_parts(Json(content))
+        except (_NotJsonError, msgspec.DecodeError, UnicodeError) as error:
+            reason = str(error)
+        except RecursionError:
+            reason = "nested too deeply"
+        if len(content) <= _BYTES:
+            return self._of_whole(content)
+        raise ServingError.from_details([_problem((), f"Invalid JSON: {reason}", "json_invalid")])
+
+    def of_list(self, rows: Sequence[Any], place: Place = lambda loc: loc) -> Sequence[Any]:
+        """Returns the rows that plain Python describes.
+
+        Args:
+            rows: The rows.
+            place: Turns a place in a request of rows into one in the request that there is.
+
+        Raises:
+            ServingError: `invalid_input` or `payload_too_large`.
+        """
+        if len(rows) > self.max_rows:
+            raise ServingError.too_many_rows(self.max_rows)
+        if self._least is None:
+            try:
+                return self._listed(self._whole.validator.validate_python(self._content(rows)))
+            except pydantic.ValidationError as error:
+                raise ServingError.from_validation(error, place) from None
+        slices = ((at, rows[at : at + self._slice]) for at in range(0, len(rows), self._slice))
+        return self._accepted(slices, self._rows.validator.validate_python, (), place)
+
+    def _is_small(self, content: bytes) -> bool:
+        """Whether pydantic may see the whole at once: it cannot have many problems."""
+        most = content.count(b"{") * self._width + content.count(b",")
+        return len(content) <= _BYTES and most < self._most_problems
+
+    def _of_whole(self, content: bytes) -> Sequence[Any]:
+        try:
+            found = self._whole.validator.validate_json(content)
+            require_unique(content)
+        except pydantic.ValidationError as error:
+            raise ServingError.from_validation(error) from None
+        except DuplicateError as error:
+            raise ServingError.from_details([_twice(error.loc)]) from None
+        return self._listed(found)
+
+    def _listed(self, request: Any) -> Sequence[Any]:
+        rows: Sequence[Any] = request if self._field is None else getattr(request, self._field)
+        if len(rows) > self.max_rows:
+            raise ServingError.too_many_rows(self.max_rows)
+        return rows
+
+    def _content(self, rows: Any, others: Iterable[str] = ()) -> Any:
+        """Returns a request of these rows, and of other keys with values that do not matter."""
+        return rows if self._field is None else {**dict.fromkeys(others, 0), self._field: rows}
+
+    def _of_parts(self, json: Json) -> Sequence[Any]:
+        rows, others = json.content.strip(), []
+        if self._field is not None:
+            if not rows.startswith(b"{"):
+                return self._of_whole(empty(rows))
+            top = _top(rows)
+            rows = bytes(top.pop(self._field, b""))
+            others = list(top)
+            for other in top.values():
+                _require_json(bytes(other))
+        if not rows.startswith(b"["):
+            content = (
+                self._content(msgspec.Raw(empty(rows)), others)
+                if rows
+                else dict.fromkeys(others, 0)
+            )
+            return self._of_whole(msgspec.json.encode(content))
+        try:
+            listed = items(rows, self.max_rows)
+        except TooManyError:
+            raise ServingError.too_many_rows(self.max_rows) from None
+        return self._accepted(
+            self._slices(json, listed), self._rows.validator.validate_json, others
+        )
+
+    def _slices(self, json: Json, rows: Sequence[msgspec.Raw]) -> Slices:
+        start, size = 0, 0
+        taken: list[bytes] = []
+        for at, raw in enumerate(rows):
+            row = bytes(raw)
+            if len(row) > _BYTES:
+                row = self._cut(row, at)
+            if taken and (len(taken) == self._slice or size + len(row) > _BYTES):
+                yield start, json.original(b"[" + b",".join(taken) + b"]")
+                start, taken, size = at, [], 0
+            taken.append(row)
+            size += len(row)
+        if taken:
+            yield start, json.original(b"[" + b",".join(taken) + b"]")
+
+    def _cut(self, row: bytes, at: int) -> bytes:
+        if not self._outline:
+            return row
+        try:
+            return self._outline.cut(row)
+        except TooManyError:
+            raise _RefusedError(_too_many_keys((*self._at, at), self._outline.most_keys)) from None
+        except DuplicateError as error:
+            raise _RefusedError(_twice((*self._at, at, *error.loc))) from None
+
+    def _accepted(
+        self,
+        slices: Slices,
+        validate: Callable[[Any], list[Any]],
+        others: Sequence[str],
+        place: Place = lambda loc: loc,
+    ) -> list[Any]:
+        """Returns the rows of slices, all of which pydantic accepts.
+
+        Raises:
+            ServingError: It refuses some, or the request for something else.
+            _NotJsonError: One is no JSON.
+        """
+        accepted: list[Any] = []
+        problems: list[Problem] = []
+        complete = True
+        try:
+            for start, rows in slices:
+                if len(problems) >= MAX_DETAILS:
+                    complete = False
+                    break
+                try:
+                    accepted += validate(rows)
+                    if type(rows) is bytes:
+                        require_unique(rows)
+                except pydantic.ValidationError as error:
+                    problems += self._located(error, start)
+                except DuplicateError as error:
+                    problems.append(_twice(self._row(error.loc, start)))
+        except _RefusedError as error:
+            problems.append(error.problem)
+            complete = False
+        problems += self._beside(accepted, others, rows_are_right=not problems)
+        if problems:
+            details = [{**one, "loc": place(one["loc"])} for one in problems]
+            raise ServingError.from_details(details, complete=complete)
+        return accepted
+
+    def _located(self, error: pydantic.ValidationError, start: int) -> list[Problem]:
+        problems = problems_of(error)
+        if problems[0]["type"] == "json_invalid":
+            # Where in the slice it is would mislead.
+            raise _NotJsonError(problems[0]["msg"].split(": ")[-1].split(" at line")[0])
+        return [{**one, "loc": self._row(one["loc"], start)} for one in problems]
+
+    def _row(self, loc: Loc, start: int) -> Loc:
+        """Turns a place in a slice of rows into one in the request."""
+        number, *rest = loc
+        return (*self._at, start + int(number), *rest)
+
+    def _beside(
+        self, rows: list[Any], others: Sequence[str], *, rows_are_right: bool
+    ) -> list[Problem]:
+        """Returns the problems of a request that are not its rows': too few, and other keys."""
+        assert self._least is not None
+        too_few = rows_are_right and len(rows) < self._least
+        if not too_few and not others:
+            return []
+        content = self._content(rows if too_few else [], others)
+        try:
+            self._whole.validator.validate_python(content)
+        except pydantic.ValidationError as error:
+            return [one for one in problems_of(error) if too_few or one["loc"][:1] != self._at]
+        return []
+
+
+def _top(content: bytes) -> dict[str, msgspec.Raw]:
+    """Returns the members of a request."""
+    most = 1 + _MAX_OTHER_KEYS
+    try:
+        return members(content, most)
+    except DuplicateError as error:
+        raise ServingError.from_details([_twice(error.loc)]) from None
+    except TooManyError:
+        raise ServingError.from_details([_too_many_keys((), most)]) from None
+
+
+def _require_json(content: bytes) -> None:
+    """Makes sure that pydantic takes for JSON what it is not given; it is stricter than msgspec.
+
+    Raises:
+        _NotJsonError: It does not.
+    """
+    if len(content) <= _BYTES:
+        try:
+            from_json(content)
+        except ValueError as error:
+            raise _NotJsonError(str(error)) from None
+
+
+def _row_numbers(declared: Any, field: str | None, most: int) -> tuple[int | None, int]:
+    """Returns the fewest rows, or `None` if they are not all that is judged, and the most."""
+    if field is None:
+        return 0, most
+    try:
+        require_plain(declared)
+        limits = row_limits(declared, field)
+    except FieldError:
+        return None, most
+    return limits.get("min_length", 0), min(most, limits.get("max_length", most))
+
+
+def _problem(loc: Loc, message: str, kind: str) -> Problem:
+    return {"loc": loc, "msg": message, "type": kind}
+
+
+def _twice(loc: Loc) -> Problem:
+    return _problem(loc, "The key is given more than once", "duplicate_key")
+
+
+def _too_many_keys(loc: Loc, most: int) -> Problem:
+    return _problem(loc, f"Object should have at most {most:,} keys", "too_many_keys")

@@ -1,0 +1,243 @@
+"""Rows are judged some at a time as pydantic judges the whole request, and twice is told."""
+
+from typing import Any
+
+import pydantic
+import pytest
+from hypothesis import HealthCheck, Phase, assume, event, given, settings
+from hypothesis import strategies as st
+from pydantic import BaseModel, ConfigDict, Field
+
+from framework import FieldError
+from framework.encoder import Encoder
+from framework.fields import fields_of
+from serving.codecs.json_parts import DuplicateError, require_unique
+from serving.codecs.judge import Judge
+from serving.codecs.struct_types import FastDecoder
+from serving.errors import MAX_DETAILS, Code, ServingError
+from tests.unit.serving.codecs.strategies import ROWS, Contract, bodies, contracts, plain_rows
+from tests.unit.serving.codecs.test_same_verdict import dump
+
+MOST = 100
+
+
+def judge(contract: Contract) -> Judge:
+    """The judge of a contract's requests, who looks at two rows at a time."""
+    field = None if contract.request is None else ROWS
+    made = Judge(contract.declared, contract.record, field, MOST)
+    made._slice, made._most_problems = 2, 0
+    return made
+
+
+def whole(contract: Contract, content: Any) -> tuple[Any, ServingError | None]:
+    """What pydantic makes of a whole request: its rows, or why it refuses them."""
+    adapter = pydantic.TypeAdapter(contract.declared)
+    try:
+        if isinstance(content, bytes):
+            found = adapter.validate_json(content)
+        else:
+            found = adapter.validate_python(
+                content if contract.request is None else {ROWS: content}
+            )
+    except pydantic.ValidationError as error:
+        return None, ServingError.from_validation(error)
+    return found if contract.request is None else getattr(found, ROWS), None
+
+
+def compare(found: Any, refusal: ServingError | None, expected: Any, wanted: Any) -> None:
+    """Both accept the same, or refuse it in the same words."""
+    event(f"accepted: {refusal is None}")
+    if wanted is None:
+        assert refusal is None
+        assert [dump(row) for row in found] == [dump(row) for row in expected]
+        return
+    assert refusal is not None, str(wanted)
+    if wanted.detail[0].type == "json_invalid" and refusal.code is Code.PAYLOAD_TOO_LARGE:
+        # Rows are counted before they are read.
+        return
+    assert refusal.code is wanted.code
+    if wanted.code is Code.INVALID_INPUT and len(wanted.detail) < MAX_DETAILS:
+        assert refusal.detail == wanted.detail
+        assert str(refusal) == str(wanted)
+
+
+# Contracts shrink too slowly to wait for.
+many = settings(
+    max_examples=80,
+    deadline=None,
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
+    suppress_health_check=[HealthCheck.filter_too_much],
+)
+
+
+@many
+@given(contract=contracts(), data=st.data())
+def test_a_body_is_judged_as_pydantic_judges_the_whole(
+    contract: Contract, data: st.DataObject
+) -> None:
+    try:
+        fields = fields_of(contract.record)
+    except FieldError:
+        assume(False)
+    for _ in range(8):
+        body = data.draw(bodies(contract, fields))
+        rows, wanted = whole(contract, body)
+        found = refusal = None
+        try:
+            found = judge(contract).of_json(body)
+        except ServingError as error:
+            refusal = error
+        if refusal and any(one.type == "duplicate_key" for one in refusal.detail):
+            with pytest.raises(DuplicateError):
+                require_unique(body)
+            continue
+        compare(found, refusal, rows, wanted)
+
+
+@many
+@given(contract=contracts(), data=st.data())
+def test_rows_are_judged_as_pydantic_judges_the_whole(
+    contract: Contract, data: st.DataObject
+) -> None:
+    try:
+        fields = fields_of(contract.record)
+    except FieldError:
+        assume(False)
+    for _ in range(8):
+        given_rows = data.draw(plain_rows(fields))
+        rows, wanted = whole(contract, given_rows)
+        found = refusal = None
+        try:
+            found = judge(contract).of_list(given_rows)
+        except ServingError as error:
+            refusal = error
+        compare(found, refusal, rows, wanted)
+
+
+class Usual(BaseModel):
+    """A record with a text and a list."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    level: float = Field(ge=0, le=1)
+    text: str
+    window: list[float] = Field(default=[0, 0], min_length=2, max_length=2)
+
+
+class Asked(BaseModel):
+    """A request of such records."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    rows: list[Usual] = Field(min_length=1)
+
+
+CONTRACT = Contract(Usual, Asked)
+ROW = b'{"level": 0.5, "text": "x: y"}'
+# Beyond what pydantic is given at once.
+MANY = 3_000
+
+
+def refused(body: bytes) -> ServingError:
+    """Why a body is refused."""
+    with pytest.raises(ServingError) as refusal:
+        judge(CONTRACT).of_json(body)
+    return refusal.value
+
+
+def body_of(*rows: bytes) -> bytes:
+    """A request of rows."""
+    return b'{"rows": [' + b", ".join(rows) + b"]}"
+
+
+TWICE = {
+    "in a row": (body_of(ROW, ROW[:-1] + b', "text": "x"}'), ["rows", 1, "text"]),
+    "in other spelling": (body_of(ROW[:-1] + b', "te\\u0078t": ""}'), ["rows", 0, "text"]),
+    "at the top": (b'{"rows": [], ' + body_of(ROW)[1:], ["rows"]),
+    "again and again": (
+        body_of(ROW[:-1] + b', "text": "x"' * MANY + b"}"),
+        ["rows", 0, "text"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TWICE)
+def test_a_key_given_twice_is_refused(name: str) -> None:
+    body, loc = TWICE[name]
+    decoder = FastDecoder(Encoder(Usual), Asked, ROWS)
+
+    assert decoder.from_json(body) is None
+    (problem,) = refused(body).detail
+    assert (problem.loc, problem.type) == (loc, "duplicate_key")
+
+
+@pytest.mark.parametrize("row", [ROW, ROW[:-1] + b', "window": [1, 2]}'])
+def test_colons_in_texts_are_no_keys(row: bytes) -> None:
+    decoder = FastDecoder(Encoder(Usual), Asked, ROWS)
+
+    assert decoder.from_json(body_of(ROW, row, ROW)) is not None
+    assert decoder.from_json(body_of(row, ROW.replace(b":", b"\\u003a"))) is None
+    assert len(judge(CONTRACT).of_json(body_of(row, ROW.replace(b"y", b"\\u003a")))) == 2
+
+
+LARGE: dict[str, tuple[bytes, list[str | int], str]] = {
+    "keys of a row": (
+        body_of(ROW, b"{" + b", ".join(b'"k%d": 1' % at for at in range(MANY)) + b"}"),
+        ["rows", 1],
+        "too_many_keys",
+    ),
+    "keys of the request": (
+        b"{" + b", ".join(b'"k%d": 1' % at for at in range(MANY)) + b"}",
+        [],
+        "too_many_keys",
+    ),
+    "a list for a number": (
+        body_of(ROW.replace(b"0.5", b"[" + b"[], " * 10 * MANY + b"1]")),
+        ["rows", 0, "level"],
+        "float_type",
+    ),
+    "an object in an unknown key": (
+        body_of(ROW[:-1] + b', "k": [' + b"{}, " * 10 * MANY + b"1]}"),
+        ["rows", 0, "k"],
+        "extra_forbidden",
+    ),
+    "a list that is too long": (
+        body_of(ROW[:-1] + b', "window": [' + b"1, " * 10 * MANY + b"1]}"),
+        ["rows", 0, "window"],
+        "too_long",
+    ),
+    "text that is no JSON": (body_of(*[ROW] * MANY)[:-2], [], "json_invalid"),
+    "a list for the request": (b"[" + b"{}, " * MANY + b"{}]", [], "model_type"),
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_what_is_large_without_reason_is_refused_by_its_outline(name: str) -> None:
+    body, loc, kind = LARGE[name]
+
+    first = refused(body).detail[0]
+
+    assert (first.loc, first.type) == (loc, kind)
+
+
+@pytest.mark.parametrize("row", [b"{}", b"[]", b"1", b'","', b"NaN", b"{}, 1"])
+def test_rows_are_counted_before_they_are_made(row: bytes) -> None:
+    assert refused(body_of(*[row] * (100 * MOST))).code is Code.PAYLOAD_TOO_LARGE
+
+
+def test_the_first_problems_are_told_wherever_they_are() -> None:
+    rows = [ROW] * (MOST - 1)
+
+    assert refused(body_of(*rows, b"{}")).detail[0].loc == ["rows", MOST - 1, "level"]
+    error = refused(body_of(*[b"{}"] * MOST))
+    assert len(error.detail) == MAX_DETAILS
+    assert str(error) == "rows.0.level: Field required (and at least 51 more errors)"
+
+
+@pytest.mark.parametrize("number", [b"NaN", b"-Infinity"])
+def test_what_only_python_calls_a_number_is_pydantics_to_judge(number: bytes) -> None:
+    text = ROW.replace(b"x: y", b'NaN \\" Infinity 0E+000')
+    rows = [text, ROW.replace(b"0.5", number)]
+
+    assert judge(CONTRACT).of_json(body_of(text, text, text))[2].text == 'NaN " Infinity 0E+000'
+    assert refused(body_of(*rows)).detail[0].loc == ["rows", 1, "level"]
