@@ -1,6 +1,5 @@
 """The one table of errors, and the one envelope every surface answers them in."""
 
-import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
@@ -33,6 +32,13 @@ class Code(Enum):
         StatusCode.INVALID_ARGUMENT,
         "The request is not valid.",
     )
+    UNAUTHENTICATED = (
+        "unauthenticated",
+        401,
+        StatusCode.UNAUTHENTICATED,
+        "The request does not say who asks.",
+    )
+    FORBIDDEN = ("forbidden", 403, StatusCode.PERMISSION_DENIED, "The request is not allowed.")
     NOT_FOUND = ("not_found", 404, StatusCode.NOT_FOUND, "There is nothing at this path.")
     METHOD_NOT_ALLOWED = (
         "method_not_allowed",
@@ -52,6 +58,19 @@ class Code(Enum):
         # Never answered over gRPC, whose own library refuses other content types.
         StatusCode.UNKNOWN,
         "The content type is not one that is understood here.",
+    )
+    RATE_LIMITED = (
+        "rate_limited",
+        429,
+        StatusCode.RESOURCE_EXHAUSTED,
+        "There were too many requests; try again later.",
+    )
+    REFUSED = (
+        "refused",
+        # In truth whatever status the service's own code chose, if none of the other rows has it.
+        409,
+        StatusCode.FAILED_PRECONDITION,
+        "The request was refused.",
     )
     OVERLOADED = (
         "overloaded",
@@ -85,6 +104,11 @@ class Code(Enum):
         self.grpc_status = grpc_status
         self.sentence = sentence
 
+    @classmethod
+    def of(cls, status: int) -> "Code":
+        """Returns the row for an HTTP status of 400 or more."""
+        return _BY_STATUS.get(status, cls.REFUSED if status < 500 else cls.INTERNAL)
+
 
 class ErrorDetail(BaseModel):
     """One problem of a request."""
@@ -111,6 +135,7 @@ class ServingError(Exception):
         message: One sentence for the client; the code's own if empty.
         detail: `loc`, `msg` and `type` of each single problem.
         headers: Further response headers, lower-case.
+        status: HTTP status; the code's own if there is none.
     """
 
     def __init__(
@@ -119,9 +144,11 @@ class ServingError(Exception):
         message: str = "",
         detail: Sequence[Mapping[str, Any]] = (),
         headers: Sequence[tuple[str, str]] = (),
+        status: int | None = None,
     ) -> None:
         super().__init__(_cut(message, MAX_SENTENCE) or code.sentence)
         self.code = code
+        self.status = status or code.status
         self.detail = [
             ErrorDetail(
                 loc=[
@@ -174,28 +201,18 @@ class ServingError(Exception):
         return cls.from_details([{**one, "loc": place(one["loc"])} for one in problems_of(error)])
 
     @classmethod
-    def from_response(cls, status: int, body: bytes) -> "ServingError":
-        """Makes the error for an error response of BentoML, Starlette or FastAPI.
+    def from_bentoml(cls, raised: BentoMLException) -> "ServingError":
+        """Makes the error for an exception by which a service's own code refuses a request.
 
-        Args:
-            status: HTTP status, 400 or more.
-            body: Response body: JSON with `error` (BentoML, also wrapped in a list) or `detail`
-                (FastAPI), or plain text.
+        Its status stays, and its message as far as BentoML tells it: not of what goes wrong
+        inside, nor of who may not ask.
         """
-        content = _parse(body)
-        details = content.get("detail")
-        if isinstance(details, list) and details and status < 500:
-            return cls.from_details(details)
-        return cls.from_status(status, str(content.get("error") or details or ""))
-
-    @classmethod
-    def from_status(cls, status: int, message: str) -> "ServingError":
-        """Makes the error for an HTTP status of 400 or more and somebody else's message."""
-        code = _BY_STATUS.get(status, Code.INVALID_INPUT if status < 500 else Code.INTERNAL)
-        # A text that is merely the status's name tells less than the table's sentence, and what
-        # goes wrong inside is not the client's to know.
-        informative = len(message.split()) > 3 and status < 500
-        return cls(code, message if informative else "")
+        status = int(raised.error_code)
+        if not 400 <= status < 600:
+            return cls(Code.INTERNAL)
+        code = Code.of(status)
+        is_told = status < 500 and code not in {Code.UNAUTHENTICATED, Code.FORBIDDEN}
+        return cls(code, str(raised) if is_told else "", status=status)
 
     @classmethod
     def from_exception(cls, raised: Exception, request_id: str) -> "ServingError":
@@ -204,8 +221,8 @@ class ServingError(Exception):
             return raised
         error = cls(Code.INTERNAL)
         if isinstance(raised, BentoMLException):
-            error = cls.from_status(raised.error_code, str(raised))
-        if error.code.status >= 500:
+            error = cls.from_bentoml(raised)
+        if error.status >= 500:
             logger.error("Request %s failed", request_id, exc_info=raised)
         return error
 
@@ -217,9 +234,9 @@ class ServingError(Exception):
         return body.model_dump_json().encode()
 
 
-# BentoML says 503 while starting and when a service reports itself not ready.
-_BY_STATUS: dict[int, Code] = {code.status: code for code in Code if code is not Code.OVERLOADED}
-_BY_STATUS[429] = Code.OVERLOADED
+_BY_STATUS: dict[int, Code] = {
+    code.status: code for code in Code if code not in {Code.OVERLOADED, Code.REFUSED}
+}
 
 
 def problems_of(error: ValidationError) -> list[Problem]:
@@ -233,13 +250,3 @@ def problems_of(error: ValidationError) -> list[Problem]:
 def _cut(text: str, most: int) -> str:
     """Returns a text, of a longer one its beginning and its length."""
     return text if len(text) <= most else f"{text[:most]}… (of {len(text):,} characters)"
-
-
-def _parse(body: bytes) -> dict[str, Any]:
-    try:
-        content = json.loads(body)
-    except ValueError:
-        return {}
-    if isinstance(content, list) and content:
-        content = content[0]
-    return content if isinstance(content, dict) else {}

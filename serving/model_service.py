@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
+from bentoml.models import BentoModel
 from google.protobuf.descriptor import FileDescriptor
 
+from serving.batching.prediction import is_batchable_list
 from serving.grpc.typed import require_fitting
-from serving.http.openapi import openapi_document
-from serving.open_inference.routes import described_routes
+from serving.http.openapi import Document
+from serving.http.resources import service_document
 from serving.ports import Listener
 from serving.preflight import PlainService
 from serving.settings import load_settings
@@ -45,11 +47,20 @@ class ModelService(PlainService):
 
     @property
     def further_listeners(self) -> list[Listener]:
-        """The gRPC port."""
+        """The gRPC port, if there is anything to offer there."""
         settings = load_settings()
         remedy = "choose another port with GRPC_PORT, or switch gRPC off with GRPC_PORT=0"
         listener = Listener("gRPC", settings.grpc_host, settings.grpc_port, remedy, by_workers=True)
-        return [listener] if settings.grpc_port else []
+        return [listener] if settings.grpc_port and self.offers_grpc else []
+
+    @property
+    def offers_grpc(self) -> bool:
+        """Whether there is anything to ask over gRPC: a `.proto` file's service, or a model."""
+        names = {model.tag.name for model in self.models if isinstance(model, BentoModel)}
+        return bool(self.protos) or any(
+            is_batchable_list(api) and api.route.split("/")[1] in names
+            for api in self.apis.values()
+        )
 
     def to_asgi(self, is_main: bool = True) -> Any:
         """Returns the ASGI application: the gateway in front of BentoML's own."""
@@ -57,10 +68,9 @@ class ModelService(PlainService):
         return Worker(self, self.protos, is_main=is_main).gateway()
 
     @property
-    def openapi_spec(self) -> dict[str, Any]:
-        """What `bentoml build` writes to `apis/openapi.yaml`: the document of `/docs.json`.
+    def openapi_spec(self) -> Document:
+        """What `/docs.json` answers, and `bentoml build` writes to `apis/openapi.yaml`.
 
         BentoML's own generator ends the build at a schema with examples.
         """
-        resources = [route for app, *_ in self.mount_apps for route in getattr(app, "routes", [])]
-        return openapi_document(self, [*resources, *described_routes()])
+        return service_document(self)

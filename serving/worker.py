@@ -7,9 +7,8 @@ from functools import partial
 from typing import Any
 
 import bentoml
+from bentoml.models import BentoModel
 from google.protobuf.descriptor import FileDescriptor
-from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
-from starlette.middleware import Middleware
 
 from framework import Bundle, FieldError
 from framework.adapters.bentoml import (
@@ -17,12 +16,6 @@ from framework.adapters.bentoml import (
     available_cores,
     join_paths,
     service_configuration,
-    tracing_is_exported,
-)
-from framework.adapters.bentoml_server import (
-    BentoAppFactory,
-    RequestMetricsMiddleware,
-    TimeoutMiddleware,
 )
 from framework.adapters.uvicorn_server import serve_by
 from serving.batching.batcher import Batcher
@@ -34,17 +27,22 @@ from serving.codecs.json import JsonCodec
 from serving.codecs.tensors import TensorCodec
 from serving.grpc.server import RpcServer
 from serving.grpc.typed import typed_services
+from serving.http.application import AppFactory
 from serving.http.asgi import App
 from serving.http.endpoint import Endpoint, HttpCodec
-from serving.http.gateway import Gateway
+from serving.http.gateway import Gateway, Paths
+from serving.http.resources import ResourcesApp
 from serving.lifecycle import Lifecycle, settle_memory
 from serving.metrics import Metrics, RouteMetrics
 from serving.open_inference.model import InferenceModel
-from serving.open_inference.routes import infer_paths
+from serving.open_inference.routes import infer_paths, model_paths
 from serving.open_inference.servicer import inference_service
 from serving.settings import load_settings
 
 logger = logging.getLogger("bentoml.serving")
+
+# How old the service's own account of its readiness may be when gRPC's health service tells it.
+READINESS_SECONDS = 1.0
 
 
 class Worker:
@@ -59,7 +57,11 @@ class Worker:
     def __init__(
         self, service: bentoml.Service[Any], protos: Sequence[FileDescriptor], *, is_main: bool
     ) -> None:
-        self._factory = _AppFactory(service, is_main=is_main)
+        self._factory = AppFactory(service, is_main=is_main)
+        self._resources = next(
+            (path for app, path, _ in service.mount_apps if isinstance(app, ResourcesApp)), None
+        )
+        self._factory.owns_root = self._resources == _prefixed(service, "/")
         self.settings = load_settings()
         self.metrics = Metrics(self._factory)
         self._service = service
@@ -67,10 +69,12 @@ class Worker:
         self._config = service_configuration(service.name)
         self._threads = Threads(self._config.get("threads") or 1)
         self._rpc: RpcServer | None = None
+        self._watching: asyncio.Task[None] | None = None
         self._draining = False
         self.predictions: dict[str, Prediction] = {}
         """What answers each batchable API, by its route, once the worker has started."""
-        self._tags = {model.tag.name: str(model.tag) for model in service.models}
+        stored = (model for model in service.models if isinstance(model, BentoModel))
+        self._tags = {model.tag.name: str(model.tag) for model in stored}
 
     def gateway(self) -> Gateway:
         """Makes the ASGI application: the gateway in front of BentoML's own."""
@@ -84,10 +88,11 @@ class Worker:
         serve_by(lifecycle)
         return Gateway(
             self._factory(),
-            apis={_path(self._service, api) for api in self._service.apis.values()},
+            paths=self._paths(),
             model_tags=self.model_tags,
             start=self.start,
             end_calls=self.end_calls,
+            is_ready=self.is_ready,
             lifecycle=lifecycle,
             metrics=self.metrics,
             settings=self.settings,
@@ -104,14 +109,51 @@ class Worker:
         """Path → tag of the model behind it, of the APIs and of Open Inference."""
         apis = self._service.apis.values()
         tags = {_path(self._service, api): self.model_tag(api) for api in apis}
-        return tags | {path: tag for tag in self._tags.values() for path in infer_paths(tag)}
+        return tags | {
+            _prefixed(self._service, path): tag
+            for tag in self._tags.values()
+            for path in infer_paths(tag)
+        }
+
+    def _paths(self) -> Paths:
+        service = self._service
+        own_ready, own_live, statistics = set[str](), set[str](), set[str]()
+        if (root := self._resources) is not None:
+            below = [path for tag in self._tags.values() for path in model_paths(tag)]
+            own_live = {join_paths(root, "/v2/health/live")}
+            own_ready = {join_paths(root, path, "ready") for path in ["/v2/health", *below]}
+            statistics = {join_paths(root, path, "stats") for path in ["/v2/models", *below]}
+        limited = {
+            _path(service, api) + ending
+            for api in service.apis.values()
+            if not is_batchable_list(api)
+            for ending in (["", "/submit"] if api.is_task else [""])
+        }
+        return Paths(
+            live={*own_live, *(_prefixed(service, path) for path in ("/livez", "/healthz"))},
+            ready={*own_ready, _prefixed(service, "/readyz")},
+            own_ready=own_ready,
+            metrics={*statistics, _prefixed(service, "/metrics")},
+            # Services of one Bento trust each other.
+            limited=limited if self._factory.is_main else frozenset(),
+        )
+
+    async def is_ready(self) -> bool:
+        """Whether new requests are welcome: by the worker's account, and by the service's own."""
+        if self._draining:
+            return False
+        try:
+            return await self._factory.is_ready()
+        except Exception:
+            logger.exception("The service cannot tell whether it is ready")
+            return False
 
     def model_tag(self, api: APIMethod[..., Any]) -> str:
         """Tag of the model behind an API; empty if none is stored under its route's first part."""
         return self._tags.get(_model_name(api), "")
 
     async def start(self) -> dict[str, App]:
-        """Makes the endpoints, by path, and opens the gRPC port.
+        """Opens the gRPC port, and makes the endpoints that need no application, by path.
 
         To be called when the service instance exists.
         """
@@ -125,21 +167,27 @@ class Worker:
         }
         models = self._inference_models()
         settle_memory()
-        if self.settings.grpc_port:
+        if self.settings.grpc_port and self._factory.is_main and (self._protos or models):
             services = typed_services(self._protos, self.predictions)
-            services.append(
-                inference_service(models, lambda: not self._draining, self.metrics.gather)
-            )
+            services.append(inference_service(models, self.is_ready, self.metrics.gather))
             self._rpc = RpcServer(services, self.metrics, self.settings)
             await self._rpc.start()
-        endpoints = {}
+            if self._factory.reports_readiness:
+                self._watching = asyncio.create_task(self._watch_readiness(self._rpc))
+        self._factory.endpoints.update(self._endpoints(models))
+        return {} if self._factory.is_wrapped else self._factory.endpoints
+
+    def _endpoints(self, models: Mapping[str, InferenceModel]) -> dict[str, App]:
+        endpoints: dict[str, App] = {}
         for api in self._service.apis.values():
             if prediction := self.predictions.get(api.route):
                 path = _path(self._service, api)
                 endpoints[path] = self._endpoint(prediction, JsonCodec(prediction), path)
         for model in models.values():
             for path, template in infer_paths(model.bundle.tag).items():
-                endpoints[path] = self._endpoint(model.prediction, TensorCodec(model), template)
+                endpoints[_prefixed(self._service, path)] = self._endpoint(
+                    model.prediction, TensorCodec(model), _prefixed(self._service, template)
+                )
         return endpoints
 
     async def drain(self) -> None:
@@ -150,8 +198,16 @@ class Worker:
 
     async def end_calls(self) -> None:
         """Refuses new gRPC calls and lets those under way end."""
+        if self._watching:
+            self._watching.cancel()
         if self._rpc:
             await self._rpc.stop()
+
+    async def _watch_readiness(self, rpc: RpcServer) -> None:
+        """Has gRPC's health service, whose clients wait for news, tell what HTTP is asked."""
+        while True:
+            await rpc.report(ready=await self.is_ready())
+            await asyncio.sleep(READINESS_SECONDS)
 
     def _prediction(self, api: APIMethod[..., Any]) -> Prediction:
         path, tag = _path(self._service, api), self.model_tag(api)
@@ -194,51 +250,19 @@ class Worker:
 
     def _endpoint(self, prediction: Prediction, codec: HttpCodec, route: str) -> App:
         metrics = self.metrics.route(route, prediction.model_tag)
-        if self._factory.fast_middlewares:
-            # The gateway guards a wrapped endpoint and counts its requests: not twice.
+        if self._factory.is_wrapped:
+            # The gateway counts what it passes on: not twice.
             metrics = RouteMetrics((), changed=lambda: None)
-        return self._wrapped(Endpoint(prediction, codec, self.settings, metrics))
-
-    def _wrapped(self, endpoint: App) -> App:
-        for middleware in reversed(self._factory.fast_middlewares):
-            endpoint = middleware.cls(endpoint, *middleware.args, **middleware.kwargs)
-        return endpoint
-
-
-class _AppFactory(BentoAppFactory):
-    """BentoML's application, less its request metrics: the gateway counts for all routes.
-
-    BentoML's label is the raw path, so that anybody could make it grow without bound.
-    """
-
-    @property
-    def middlewares(self) -> list[Middleware]:
-        """What BentoML wraps its application in."""
-        return [
-            middleware
-            for middleware in super().middlewares
-            if middleware.cls is not RequestMetricsMiddleware
-        ]
-
-    @property
-    def fast_middlewares(self) -> list[Middleware]:
-        """Those the fast path is wrapped in too: what the configuration or the service asks for.
-
-        Time-outs are the batcher's; tracing is left out unless its spans go somewhere, because
-        it costs more than the rest of the request.
-        """
-        left_out: set[Any] = {TimeoutMiddleware}
-        if not tracing_is_exported():
-            left_out.add(OpenTelemetryMiddleware)
-        # The last one gives the request to methods that take a context; none is answered here.
-        return [
-            middleware for middleware in self.middlewares[:-1] if middleware.cls not in left_out
-        ]
+        return Endpoint(prediction, codec, self.settings, metrics)
 
 
 def _path(service: bentoml.Service[Any], api: APIMethod[..., Any]) -> str:
-    path: str = join_paths(service.path_prefix or "", api.route)
-    return path
+    return _prefixed(service, api.route)
+
+
+def _prefixed(service: bentoml.Service[Any], path: str) -> str:
+    prefixed: str = join_paths(service.path_prefix or "", path)
+    return prefixed
 
 
 def _model_name(api: APIMethod[..., Any]) -> str:

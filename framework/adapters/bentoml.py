@@ -21,6 +21,7 @@ __all__ = [
     "IORootModel",
     "available_cores",
     "create_model_in",
+    "declared_type",
     "docker_base_image",
     "join_paths",
     "model_store_folder",
@@ -32,6 +33,13 @@ __all__ = [
 
 WORKER_MODULE = "_bentoml_impl.worker.service"
 """What the command line of a BentoML worker contains."""
+
+
+def declared_type(spec: type[IOMixin]) -> Any:
+    """Returns the type that a service's author declared, of the descriptor BentoML made of it."""
+    if issubclass(spec, IORootModel):
+        return spec.model_fields["root"].annotation
+    return next((base for base in spec.__bases__ if not issubclass(base, IOMixin)), spec)
 
 
 def service_configuration(name: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar
 
+from _bentoml_impl.serde import PickleSerde
 from _bentoml_impl.server.app import ServiceAppFactory
 from bentoml._internal.configuration.containers import BentoMLContainer
 from bentoml._internal.server.http.instruments import (
@@ -15,8 +16,10 @@ from bentoml._internal.server.http.instruments import (
 )
 from bentoml._internal.server.http.traffic import TimeoutMiddleware
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 
 __all__ = [
+    "PICKLE",
     "BentoAppFactory",
     "RequestMetricsMiddleware",
     "RequestSeries",
@@ -28,6 +31,10 @@ __all__ = [
 ]
 
 
+PICKLE: bytes = PickleSerde.media_type.encode()
+"""Content type in which the services of one Bento ask each other."""
+
+
 class BentoAppFactory(ServiceAppFactory):
     """Makes BentoML's application of a service, with the wrapping that `middlewares` names."""
 
@@ -37,6 +44,24 @@ class BentoAppFactory(ServiceAppFactory):
     def service_instance(self) -> Any:
         """The instance whose methods answer the APIs; None until the application has started."""
         return self._service_instance
+
+    @property
+    def reports_readiness(self) -> bool:
+        """Whether the service, or one it depends on, may say that it is not ready."""
+        return hasattr(self.service.inner, "__is_ready__") or bool(self.service.dependencies)
+
+    async def is_ready(self) -> bool:
+        """Whether the service and those it depends on say that they are ready, as `/readyz` asks.
+
+        Raises:
+            Exception: Whatever the service's own `__is_ready__` raised.
+        """
+        try:
+            # What it is given, a request, it does not look at.
+            await self.readyz(None)
+        except HTTPException:
+            return False
+        return True
 
     @property
     def batch_size_series(self) -> Any:

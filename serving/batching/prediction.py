@@ -6,13 +6,12 @@ from typing import Any, get_args, get_origin
 import pydantic
 
 from framework import Answers, Bundle, Records
-from framework.adapters.bentoml import APIMethod, IORootModel
+from framework.adapters.bentoml import APIMethod, IORootModel, declared_type
 from framework.encoder import Encoder, EncodingError
 from serving.batching.batcher import Batcher
 from serving.batching.computation import Chunk
 from serving.codecs.judge import Judge
 from serving.errors import Loc, ServingError
-from serving.http.openapi import declared_type
 
 
 def is_batchable_list(api: APIMethod[..., Any]) -> bool:
@@ -129,10 +128,13 @@ class Prediction:
         """Returns the answers for rows, in order: `Answers`, or a list of the declared type.
 
         Raises:
-            ServingError: See `Batcher.submit`.
-            Exception: Whatever the API raised, or a validation error of what it answered.
+            ServingError: See `Batcher.submit`, and what the API's own code found invalid.
+            Exception: Whatever else the API raised, or a validation error of what it answered.
         """
-        answers = await self._batcher.submit(rows)
+        try:
+            answers = await self._batcher.submit(rows)
+        except pydantic.ValidationError as error:
+            raise ServingError.from_validation(error) from None
         if type(answers) is Answers and answers.answer_type is self.answer_type:
             return answers
         checked: Sequence[Any] = self.answers.validator.validate_python(list(answers))

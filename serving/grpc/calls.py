@@ -203,4 +203,4 @@ def _refuse(context: Context, error: ServingError) -> tuple[int, Trailers]:
     """Sets the call's status; returns the HTTP status and the trailer with the details."""
     context.set_code(error.code.grpc_status)
     context.set_details(str(error))
-    return error.code.status, [("grpc-status-details-bin", status_bytes(error))]
+    return error.status, [("grpc-status-details-bin", status_bytes(error))]

@@ -9,12 +9,11 @@ from bentoml.exceptions import BentoMLConfigException
 from google.protobuf.descriptor import FileDescriptor, MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
 
-from framework.adapters.bentoml import APIMethod
+from framework.adapters.bentoml import APIMethod, declared_type
 from serving.batching.prediction import Prediction, is_batchable_list
 from serving.codecs.messages import MessageCodec
 from serving.grpc.calls import Call, Handler
 from serving.grpc.conversion import misfits
-from serving.http.openapi import declared_type
 
 Apis = Mapping[str, APIMethod[..., Any]]
 

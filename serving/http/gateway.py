@@ -1,8 +1,9 @@
-"""The outermost ASGI layer: the fast path, and around all other routes identity, limits, errors."""
+"""The outermost ASGI layer: the fast path, and identity and probes around all other routes."""
 
 import logging
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Match, Mount
@@ -10,7 +11,6 @@ from starlette.routing import BaseRoute, Match, Mount
 from serving.errors import Code, ServingError
 from serving.http.asgi import (
     CLIENT_CLOSED_REQUEST,
-    JSON,
     App,
     ClientGoneError,
     Message,
@@ -20,10 +20,8 @@ from serving.http.asgi import (
     in_time,
     read_body,
     request_id,
-    require_content_type,
 )
-from serving.http.endpoint import Endpoint
-from serving.http.envelope import Envelope
+from serving.http.envelope import Envelope, identified
 from serving.lifecycle import Lifecycle
 from serving.metrics import Metrics
 from serving.settings import Settings
@@ -33,15 +31,36 @@ logger = logging.getLogger("bentoml.serving")
 UNMATCHED = "unmatched"
 
 
+@dataclass(frozen=True)
+class Paths:
+    """The paths at which this server has a say in what BentoML's application answers.
+
+    Attributes:
+        live: Liveness.
+        ready: Readiness, of the server and of each model.
+        own_ready: Those of them that BentoML knows nothing of, and never refuses itself.
+        metrics: Where metrics are read.
+        limited: APIs that BentoML answers, whose bodies have a limit all the same.
+    """
+
+    live: Collection[str]
+    ready: Collection[str]
+    own_ready: Collection[str]
+    metrics: Collection[str]
+    limited: Collection[str]
+
+
 class Gateway:
-    """Answers the fast path and guards the application behind it.
+    """Answers the fast path and passes everything else on to the application behind it.
 
     Args:
         app: BentoML's application.
-        apis: Paths of the declared APIs, whose requests are JSON.
+        paths: Where this server has a say in what the application answers.
         model_tags: Path → tag of the one model behind it.
-        start: Makes the fast endpoints, by path, once the application has started.
+        start: Makes the endpoints that are answered here, by path, once the application has
+            started.
         end_calls: Ends what other protocols are answering, before the application stops.
+        is_ready: Whether the service takes requests, by its own account.
         lifecycle: Tells whether the worker is draining.
         metrics: Counts of every route.
         settings: Limits.
@@ -50,19 +69,21 @@ class Gateway:
     def __init__(
         self,
         app: Starlette,
-        apis: Collection[str],
+        paths: Paths,
         model_tags: Mapping[str, str],
         start: Callable[[], Awaitable[Mapping[str, App]]],
         end_calls: Callable[[], Awaitable[None]],
+        is_ready: Callable[[], Awaitable[bool]],
         lifecycle: Lifecycle,
         metrics: Metrics,
         settings: Settings,
     ) -> None:
         self._app = app
-        self._apis = apis
+        self._paths = paths
         self._model_tags = model_tags
         self._start = start
         self._end_calls = end_calls
+        self._is_ready = is_ready
         self._lifecycle = lifecycle
         self._metrics = metrics
         self._settings = settings
@@ -72,10 +93,10 @@ class Gateway:
         """Serves one connection of the ASGI protocol."""
         if scope["type"] == "http":
             endpoint = self._endpoints.get(scope["path"])
-            if type(endpoint) is Endpoint and scope["method"] == "POST":
+            if endpoint is not None and scope["method"] == "POST":
                 await endpoint(scope, receive, send)
             else:
-                await self._guard(scope, receive, send)
+                await self._pass(scope, receive, send)
         elif scope["type"] == "lifespan":
             await self._app(scope, self._watch_shutdown(receive), self._watch_lifespan(send))
         else:
@@ -100,8 +121,8 @@ class Gateway:
 
         return watched
 
-    async def _guard(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers through an application that knows nothing of this server's manners."""
+    async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes a request on, names its answer, and counts it."""
         started = time.perf_counter()
         headers: dict[bytes, bytes] = dict(scope["headers"])
         tag = self._model_tags.get(scope["path"], "")
@@ -113,7 +134,8 @@ class Gateway:
         envelope = Envelope(send, identity, own_id)
         route.started()
         try:
-            await self._answer(scope, headers, receive, envelope)
+            receive = await self._checked(scope, headers, receive)
+            await self._app(identified(scope, own_id), receive, envelope.send)
         except ClientGoneError:
             logger.debug("Request %s: its client has left", own_id)
         except ServingError as error:
@@ -125,28 +147,28 @@ class Gateway:
             status = envelope.status or CLIENT_CLOSED_REQUEST
             route.ended(status, time.perf_counter() - started)
 
-    async def _answer(
-        self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, envelope: Envelope
-    ) -> None:
-        path: str = scope["path"]
-        app: App = self._app
-        if path.endswith(("/readyz", "/ready")) and self._lifecycle.draining:
+    async def _checked(
+        self, scope: Scope, headers: dict[bytes, bytes], receive: Receive
+    ) -> Receive:
+        """Does what this server does before a request is passed on.
+
+        Raises:
+            ServingError: The request goes no further.
+        """
+        path, paths = scope["path"], self._paths
+        if path in paths.ready and self._lifecycle.draining:
             raise ServingError(Code.UNAVAILABLE)
-        if (
-            path.endswith(("/livez", "/healthz", "/v2/health/live"))
-            and self._lifecycle.has_lost_a_worker()
-        ):
+        if path in paths.own_ready and not await self._is_ready():
+            raise ServingError(Code.UNAVAILABLE, "The service says that it is not ready.")
+        if path in paths.live and self._lifecycle.has_lost_a_worker():
             raise ServingError(Code.UNAVAILABLE, "A worker has ended and is not replaced.")
-        if path.endswith(("/metrics", "/stats")):
+        if path in paths.metrics:
             self._metrics.gather()
-        if scope["method"] == "POST":
-            app = self._endpoints.get(path, app)
-            if path in self._apis:
-                require_content_type(headers, JSON)
-                timed = in_time(receive, self._settings.timeout_seconds)
-                body = await read_body(headers, timed, self._settings.max_body_bytes)
-                receive = _replay(body, receive)
-        await app(scope, receive, envelope.send)
+        if path in paths.limited and scope["method"] == "POST":
+            timed = in_time(receive, self._settings.timeout_seconds)
+            body = await read_body(headers, timed, self._settings.max_body_bytes)
+            return _replay(body, receive)
+        return receive
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -6,15 +6,19 @@ FastAPI's generator describes the same declared types instead.
 
 import inspect
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import bentoml
-from fastapi import FastAPI
+import yaml
+from fastapi import FastAPI, Response
 from fastapi.openapi.utils import get_openapi
 from starlette.routing import BaseRoute
 
-from framework.adapters.bentoml import APIMethod, IOMixin, IORootModel, join_paths
+from framework.adapters.bentoml import APIMethod, declared_type, join_paths
+from serving.batching.prediction import is_batchable_list
 from serving.errors import Code, ErrorBody
+from serving.http.content import Content, is_plain
 
 _PREDICTION_ERRORS = (
     Code.INVALID_INPUT,
@@ -29,45 +33,67 @@ _INFRASTRUCTURE = {
     "/readyz": "Answers 200 when the worker can take predictions, 503 while it starts or stops.",
     "/metrics": "Metrics in the text format of Prometheus.",
 }
+_TASK_METHODS = {
+    "status": ("GET", "Tells how far the task is."),
+    "get": ("GET", "Tells what the task has answered."),
+    "retry": ("POST", "Submits the task once more."),
+    "cancel": ("PUT", "Gives the task up."),
+}
+_TASK_ID = {"name": "task_id", "in": "query", "required": True, "schema": {"type": "string"}}
+
+
+class Document(dict[str, Any]):
+    """An OpenAPI 3.1 document, to be used as BentoML uses its own."""
+
+    def asdict(self) -> dict[str, Any]:
+        """Returns the document."""
+        return self
+
+
+yaml.add_representer(Document, lambda dumper, document: dumper.represent_dict(document))
 
 
 def openapi_document(
-    service: bentoml.Service[Any], resources: Sequence[BaseRoute]
-) -> dict[str, Any]:
+    service: bentoml.Service[Any], resources: Sequence[BaseRoute], mounted: Sequence[Any]
+) -> Document:
     """Describes a service.
 
     Args:
         service: The service; every declared API becomes a `POST` operation.
         resources: FastAPI routes to describe beside them.
-
-    Returns:
-        An OpenAPI 3.1 document.
+        mounted: Those of the service's mounted applications (application, path, name) that are to
+            be described below their path, if they are FastAPI's.
     """
+    prefixed = partial(join_paths, service.path_prefix or "")
     predictions, infrastructure = FastAPI(), FastAPI()
+    schemas: dict[str, Any] = {}
     for api in service.apis.values():
-        predictions.add_api_route(
-            join_paths(service.path_prefix or "", api.route),
-            _operation(api),
-            methods=["POST"],
-            name=api.name.replace("_", " "),
-            operation_id=api.name,
-            response_model=declared_type(api.output_spec),
-            description=inspect.cleandoc(api.doc or ""),
-            tags=["Predictions"],
-            responses=error_responses(*_PREDICTION_ERRORS),
-        )
+        _describe(predictions, prefixed(api.route), api, schemas)
     for path, description in _INFRASTRUCTURE.items():
         infrastructure.add_api_route(
-            path, lambda: None, name=path[1:], description=description, tags=["Infrastructure"]
+            prefixed(path),
+            lambda: None,
+            name=path[1:],
+            description=description,
+            tags=["Infrastructure"],
         )
     version = service.bento.tag.version if service.bento else None
-    return get_openapi(
+    document = get_openapi(
         title=service.name,
         version=version or "unversioned",
         description=inspect.getdoc(service.inner) or "",
         routes=[*predictions.routes, *resources, *infrastructure.routes],
         servers=[{"url": "."}],
     )
+    for app, path, _ in mounted:
+        if isinstance(app, FastAPI):
+            own = get_openapi(title=app.title, version=app.version, routes=app.routes)
+            document["paths"] |= {join_paths(path, at): one for at, one in own["paths"].items()}
+            schemas |= own.get("components", {}).get("schemas", {})
+    if schemas:
+        known = document.setdefault("components", {}).setdefault("schemas", {})
+        document["components"]["schemas"] = schemas | known
+    return Document(document)
 
 
 def error_responses(*codes: Code) -> dict[int | str, dict[str, Any]]:
@@ -81,11 +107,73 @@ def error_responses(*codes: Code) -> dict[int | str, dict[str, Any]]:
     return responses
 
 
-def declared_type(spec: type[IOMixin]) -> Any:
-    """Returns the type that a service's author declared, of the descriptor BentoML made of it."""
-    if issubclass(spec, IORootModel):
-        return spec.model_fields["root"].annotation
-    return next((base for base in spec.__bases__ if not issubclass(base, IOMixin)), spec)
+def _describe(app: FastAPI, path: str, api: APIMethod[..., Any], schemas: dict[str, Any]) -> None:
+    """Adds an API to an application that only describes."""
+    add = partial(
+        app.add_api_route,
+        path,
+        methods=["POST"],
+        name=api.name.replace("_", " "),
+        operation_id=api.name,
+        description=inspect.cleandoc(api.doc or ""),
+        tags=["Predictions"],
+        # What BentoML answers itself, it refuses in words of its own.
+        responses=error_responses(*_PREDICTION_ERRORS) if is_batchable_list(api) else _ANY_ERROR,
+    )
+    if is_plain(api.input_spec) and is_plain(api.output_spec) and not api.is_stream:
+        add(_operation(api), response_model=declared_type(api.output_spec))
+    else:
+        _describe_content(add, api, schemas)
+    if api.is_task:
+        _describe_task(app, path, api, schemas)
+
+
+_ANY_ERROR: dict[int | str, dict[str, Any]] = {"default": {"description": "An error."}}
+
+
+def _describe_content(
+    add: Callable[..., None], api: APIMethod[..., Any], schemas: dict[str, Any]
+) -> None:
+    """Adds an API whose request or answer is other than plain JSON."""
+    asked, answered = Content.of(api.input_spec, api.name), Content.of(api.output_spec, api.name)
+    schemas.update(asked.schemas | answered.schemas)
+    responses = add.keywords["responses"]  # type: ignore[attr-defined]
+    add(
+        lambda: None,
+        response_class=Response,
+        responses={**responses, 200: {"description": "Its answer.", "content": answered.content}},
+        openapi_extra={"requestBody": {"required": True, "content": asked.content}},
+    )
+
+
+def _describe_task(
+    app: FastAPI, path: str, api: APIMethod[..., Any], schemas: dict[str, Any]
+) -> None:
+    """Adds the paths by which a task is submitted and watched."""
+    asked, answered = Content.of(api.input_spec, api.name), Content.of(api.output_spec, api.name)
+    schemas.update(asked.schemas | answered.schemas)
+    add = partial(app.add_api_route, tags=["Predictions"], responses=_ANY_ERROR)
+    add(
+        f"{path}/submit",
+        lambda: None,
+        methods=["POST"],
+        operation_id=f"{api.name}_submit",
+        description="Submits the task, and tells its id.",
+        response_model=dict[str, str],
+        openapi_extra={"requestBody": {"required": True, "content": asked.content}},
+    )
+    for name, (method, description) in _TASK_METHODS.items():
+        content = answered.content if name == "get" else {"application/json": {}}
+        add(
+            f"{path}/{name}",
+            lambda: None,
+            methods=[method],
+            operation_id=f"{api.name}_{name}",
+            description=description,
+            response_class=Response,
+            responses={**_ANY_ERROR, 200: {"description": "An answer.", "content": content}},
+            openapi_extra={"parameters": [_TASK_ID]},
+        )
 
 
 def _operation(api: APIMethod[..., Any]) -> Callable[..., None]:

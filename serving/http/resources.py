@@ -1,22 +1,25 @@
 """What can be asked about the server: its models as resources, and its documentation pages."""
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import bentoml
 import fastapi_offline
 from fastapi import FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from pydantic import AwareDatetime, BaseModel, Field
+from starlette.exceptions import HTTPException
 
 from framework import Bundle, ModelCard
 from framework.card import CategoryProfile, DataKind, NumberProfile
 from serving.errors import Code, ServingError
-from serving.http.openapi import error_responses, openapi_document
+from serving.http.envelope import refusal
+from serving.http.openapi import Document, error_responses, openapi_document
 from serving.open_inference.routes import add_routes as add_inference_routes
 from serving.open_inference.routes import described_routes
 from serving.served import find, served_model, served_models
@@ -92,26 +95,28 @@ class Performance(BaseModel):
     metrics: dict[str, float]
 
 
+class ResourcesApp(FastAPI):
+    """The application of the `GET` resources and pages; see `resources_app`."""
+
+
 def resources_app() -> FastAPI:
     """Makes the application of the `GET` resources and pages, to be mounted at `/`."""
     # The document is made by `openapi_document`, for the predictions and these routes together.
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    app = ResourcesApp(openapi_url=None, docs_url=None, redoc_url=None)
     for path, endpoint in _RESOURCES.items():
         app.add_api_route(
             path, endpoint, tags=["Models"], responses=error_responses(Code.NOT_FOUND)
         )
     add_inference_routes(app)
-    app.add_exception_handler(ServingError, _refuse)
-    app.add_api_route("/", swagger_page, include_in_schema=False)
-    app.add_api_route("/redoc", redoc_page, include_in_schema=False)
+    for raised in (ServingError, HTTPException, RequestValidationError, Exception):
+        app.add_exception_handler(raised, _refuse)
+    page = partial(app.add_api_route, methods=["GET", "HEAD"], include_in_schema=False)
+    page("/", swagger_page)
+    page("/redoc", redoc_page)
     app.add_api_route("/docs-assets/redoc.standalone.js", redoc_script, include_in_schema=False)
     app.mount("/docs-assets", StaticFiles(directory=_ASSETS), name="docs-assets")
 
-    @app.get("/docs.json", include_in_schema=False)
-    def docs() -> JSONResponse:
-        service = bentoml.get_current_service().bento_service
-        return JSONResponse(openapi_document(service, [*app.routes, *described_routes()]))
-
+    page("/docs.json", document)
     return app
 
 
@@ -194,9 +199,32 @@ def redoc_script() -> Response:
     return Response(script, media_type="text/javascript")
 
 
-def _refuse(_: Request, error: Exception) -> JSONResponse:
-    """Answers as FastAPI does; the gateway, where there is one, puts it into the envelope."""
-    return JSONResponse({"detail": str(error)}, cast(ServingError, error).code.status)
+def document() -> JSONResponse:
+    """The OpenAPI document of the whole service."""
+    return JSONResponse(service_document(bentoml.get_current_service().bento_service))
+
+
+def service_document(service: bentoml.Service[Any]) -> Document:
+    """Describes a service with all that is mounted in it."""
+    own = [app for app, *_ in service.mount_apps if isinstance(app, ResourcesApp)]
+    others = [mounted for mounted in service.mount_apps if mounted[0] not in own]
+    resources = [*own[0].routes, *described_routes()] if own else []
+    return openapi_document(service, resources, others)
+
+
+def _refuse(request: Request, raised: Exception) -> Response:
+    match raised:
+        case ServingError():
+            error = raised
+        case RequestValidationError():
+            error = ServingError.from_details(raised.errors())
+        case HTTPException():
+            headers = list((raised.headers or {}).items())
+            error = ServingError(Code.of(raised.status_code), "", (), headers)
+        case _:
+            # The web framework raises it once more, for the log.
+            error = ServingError(Code.INTERNAL)
+    return refusal(request.scope, error)
 
 
 def _page(page: HTMLResponse) -> HTMLResponse:

@@ -24,7 +24,7 @@ async def answer_error(send: Send, error: ServingError, identity: Headers, reque
     extra = [(name.encode(), value.encode()) for name, value in error.headers]
     headers = [(b"content-type", JSON), *identity, *extra]
     try:
-        await answer(send, error.code.status, headers, error.body(request_id))
+        await answer(send, error.status, headers, error.body(request_id))
     except ClientGoneError:
         return CLIENT_CLOSED_REQUEST
-    return error.code.status
+    return error.status

@@ -1,7 +1,7 @@
 """The Open Inference Protocol over gRPC: `inference.GRPCInferenceService`."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from serving.errors import ServingError
@@ -32,14 +32,14 @@ _LAST_OF_REQUEST = "triton_final_response"
 
 def inference_service(
     models: Mapping[str, InferenceModel],
-    is_ready: Callable[[], bool],
+    is_ready: Callable[[], Awaitable[bool]],
     gather: Callable[[], None],
 ) -> RpcService:
     """Makes the service.
 
     Args:
         models: The served models, by name.
-        is_ready: Whether the worker takes new calls.
+        is_ready: Whether the worker takes new calls, and the service, too.
         gather: Brings the metrics up to date, as far as this worker can.
     """
     servicer = _Servicer(models, is_ready, gather)
@@ -65,7 +65,7 @@ class _Servicer:
     def __init__(
         self,
         models: Mapping[str, InferenceModel],
-        is_ready: Callable[[], bool],
+        is_ready: Callable[[], Awaitable[bool]],
         gather: Callable[[], None],
     ) -> None:
         self._models = models
@@ -76,11 +76,11 @@ class _Servicer:
         return pb.ServerLiveResponse(live=True)
 
     async def server_ready(self, _: pb.ServerReadyRequest, __: Call) -> pb.ServerReadyResponse:
-        return pb.ServerReadyResponse(ready=self._is_ready())
+        return pb.ServerReadyResponse(ready=await self._is_ready())
 
     async def model_ready(self, request: pb.ModelReadyRequest, call: Call) -> pb.ModelReadyResponse:
         self._model(request.name, request.version, call)
-        return pb.ModelReadyResponse(ready=self._is_ready())
+        return pb.ModelReadyResponse(ready=await self._is_ready())
 
     async def server_metadata(
         self, _: pb.ServerMetadataRequest, __: Call

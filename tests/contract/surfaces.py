@@ -19,9 +19,9 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
 from grpc_status import rpc_status
 
 from framework import Model
+from framework.adapters.bentoml import declared_type
 from framework.discovery import find_model, model_names
 from serving.errors import ErrorDetail, ServingError
-from serving.http.openapi import declared_type
 
 _BOOL = FieldDescriptor.TYPE_BOOL
 

@@ -12,10 +12,12 @@ from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
 
 from deploy.processes import ROOT
 from framework.adapters.bentoml_server import (
+    PICKLE,
     BentoAppFactory,
     RequestMetricsMiddleware,
     TimeoutMiddleware,
     duration_buckets,
+    request_series,
 )
 from tests.unit.adapters.service import SERVICE
 
@@ -69,6 +71,50 @@ def test_the_last_middleware_of_the_factory_gives_methods_their_context(
     last = factory.middlewares[-1]
     assert last.kwargs == {"context": SERVICE.context}
     assert [one.kwargs for one in factory.middlewares].count(last.kwargs) == 1
+
+
+@pytest.mark.parametrize("answer", [True, False])
+def test_app_factory_asks_the_service_whether_it_is_ready(answer: bool) -> None:
+    @bentoml.service(name="moody")
+    class Moody:
+        async def __is_ready__(self) -> bool:
+            return answer
+
+    service: Any = Moody
+    service.inject_config()
+    moody = BentoAppFactory(service, is_main=True)
+
+    async def run() -> None:
+        app = moody()
+        async with app.router.lifespan_context(app):
+            assert await moody.is_ready() is answer
+
+    asyncio.run(run())
+    assert moody.reports_readiness
+
+
+def test_app_factory_of_a_service_that_does_not_say_so_is_ready_once_started(
+    factory: BentoAppFactory,
+) -> None:
+    async def run() -> None:
+        app = factory()
+        async with app.router.lifespan_context(app):
+            assert await factory.is_ready()
+
+    asyncio.run(run())
+    assert not factory.reports_readiness
+
+
+def test_batch_size_series_are_shared_by_the_services_of_a_process() -> None:
+    SERVICE.inject_config()
+    one, other = (BentoAppFactory(SERVICE, is_main=True) for _ in range(2))
+
+    assert one.batch_size_series is other.batch_size_series
+    assert request_series() is request_series()
+
+
+def test_pickle_is_what_services_ask_each_other_in() -> None:
+    assert PICKLE == b"application/vnd.bentoml+pickle"
 
 
 def test_duration_buckets_ascend_to_infinity() -> None:

@@ -1,8 +1,10 @@
 """Every error of BentoML, Starlette and FastAPI becomes a row of the table."""
 
 import json
+from http import HTTPStatus
 
 import pytest
+from bentoml.exceptions import BentoMLException
 from pydantic import BaseModel, Field, ValidationError
 
 from serving.errors import MAX_NAME, MAX_SENTENCE, Code, ServingError
@@ -24,10 +26,14 @@ def refuse(content: object) -> ServingError:
 def test_codes_and_statuses_are_the_contracts() -> None:
     assert {code.code: (code.status, code.grpc_status.name) for code in Code} == {
         "invalid_input": (400, "INVALID_ARGUMENT"),
+        "unauthenticated": (401, "UNAUTHENTICATED"),
+        "forbidden": (403, "PERMISSION_DENIED"),
         "not_found": (404, "NOT_FOUND"),
         "method_not_allowed": (405, "UNIMPLEMENTED"),
         "payload_too_large": (413, "RESOURCE_EXHAUSTED"),
         "unsupported_media_type": (415, "UNKNOWN"),
+        "rate_limited": (429, "RESOURCE_EXHAUSTED"),
+        "refused": (409, "FAILED_PRECONDITION"),
         "overloaded": (503, "RESOURCE_EXHAUSTED"),
         "deadline_exceeded": (504, "DEADLINE_EXCEEDED"),
         "unavailable": (503, "UNAVAILABLE"),
@@ -62,34 +68,37 @@ def test_too_many_rows_are_a_matter_of_size() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "code", "message"),
+    ("status", "code", "is_told"),
     [
-        (404, b"Not Found", Code.NOT_FOUND, Code.NOT_FOUND.sentence),
-        (405, b"Method Not Allowed", Code.METHOD_NOT_ALLOWED, Code.METHOD_NOT_ALLOWED.sentence),
-        (404, {"detail": "There is no such thing."}, Code.NOT_FOUND, "There is no such thing."),
-        (
-            400,
-            [{"error": "the image must be square"}],
-            Code.INVALID_INPUT,
-            "the image must be square",
-        ),
-        (500, {"error": "secret of the implementation"}, Code.INTERNAL, Code.INTERNAL.sentence),
-        (503, b"", Code.UNAVAILABLE, Code.UNAVAILABLE.sentence),
-        (504, {"error": "Not able in 60 seconds"}, Code.DEADLINE_EXCEEDED, None),
-        (429, {"error": "Too many requests"}, Code.OVERLOADED, Code.OVERLOADED.sentence),
-        (418, b"teapot", Code.INVALID_INPUT, None),
-        (502, b"\xff", Code.INTERNAL, None),
+        (400, Code.INVALID_INPUT, True),
+        (401, Code.UNAUTHENTICATED, False),
+        (403, Code.FORBIDDEN, False),
+        (404, Code.NOT_FOUND, True),
+        (409, Code.REFUSED, True),
+        (418, Code.REFUSED, True),
+        (422, Code.REFUSED, True),
+        (429, Code.RATE_LIMITED, True),
+        (500, Code.INTERNAL, False),
+        (502, Code.INTERNAL, False),
+        (503, Code.UNAVAILABLE, False),
+        (504, Code.DEADLINE_EXCEEDED, False),
     ],
 )
-def test_foreign_errors_are_translated(
-    status: int, body: object, code: Code, message: str | None
+def test_an_exception_of_bentomls_keeps_its_status_and_what_it_may_say(
+    status: int, code: Code, is_told: bool
 ) -> None:
-    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    raised = BentoMLException("no luck", error_code=HTTPStatus(status))
 
-    error = ServingError.from_response(status, raw)
+    error = ServingError.from_exception(raised, "id-1")
 
-    assert error.code is code
-    assert message is None or str(error) == message
+    assert (error.code, error.status) == (code, status)
+    assert str(error) == ("no luck" if is_told else code.sentence)
+
+
+def test_an_exception_whose_status_is_no_error_is_a_bug() -> None:
+    raised = BentoMLException("all is well", error_code=HTTPStatus.OK)
+
+    assert ServingError.from_exception(raised, "id-1").status == 500
 
 
 def test_the_envelope_has_the_contracts_fields() -> None:
