@@ -12,6 +12,7 @@ from serving.errors import Code, ServingError
 from serving.grpc.status import status_bytes
 from serving.http.asgi import CLIENT_CLOSED_REQUEST, request_id
 from serving.metrics import GRPC, Metrics
+from serving.turn import require_time
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Trailers = list[tuple[str, str | bytes]]
@@ -156,6 +157,7 @@ class Calls:
         try:
             if self._refusing:
                 raise ServingError(Code.UNAVAILABLE)
+            require_time(body)
             await self._let_others_join()
             response = await handler(_parsed(parse, body), call)
             content: bytes | None = response.SerializeToString()

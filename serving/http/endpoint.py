@@ -23,6 +23,7 @@ from serving.http.asgi import (
 from serving.http.response import answer, answer_error
 from serving.metrics import RouteMetrics
 from serving.settings import Settings
+from serving.turn import require_quiet, require_time
 
 logger = logging.getLogger("bentoml.serving")
 
@@ -87,6 +88,8 @@ class Endpoint:
             try:
                 require_content_type(headers, *self._codec.content_types)
                 timed = in_time(receive, self._settings.timeout_seconds)
+                if timed is not receive:
+                    require_quiet()
                 body = await read_body(headers, timed, self._settings.max_body_bytes)
                 response_headers, content = await self._predict(body, headers, receive)
                 await answer(send, 200, [*response_headers, *identity], content)
@@ -106,6 +109,7 @@ class Endpoint:
         self, body: bytes, headers: dict[bytes, bytes], receive: Receive
     ) -> tuple[Headers, bytes]:
         prediction = self._prediction
+        require_time(body)
         rows, asked = self._codec.read(body, headers)
         answers = prediction.submit(rows)
         if prediction.busy or len(rows) >= MANY_ROWS:
