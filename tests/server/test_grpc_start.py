@@ -1,5 +1,6 @@
 """Starting gRPC: encrypted or not, switched off, and when it cannot."""
 
+import contextlib
 import socket
 import ssl
 import subprocess
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import bentoml
 import grpc
 import httpx
 import pytest
@@ -15,12 +17,15 @@ from google.protobuf.message_factory import GetMessageClass
 
 from deploy.processes import free_port
 from framework.discovery import find_models
+from tests.plugin import pinned
 from tests.processes import Server
-from tests.server.test_start import start_refused
+from tests.server.starting import PLANE, start_refused
 from tests.tools import require_tool
 
-MODEL = next(model for model in find_models().values() if model.descriptor)
+MODEL = find_models("tests.server.toy_models")["gauges"]
 BODY = {MODEL.rows: MODEL.sample[:1]}
+
+pytestmark = pytest.mark.usefixtures("toys_served")
 
 
 def predict(channel: grpc.Channel) -> list[dict[str, object]]:
@@ -79,9 +84,13 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Pair, Pair]:
 
 
 @pytest.fixture(scope="module")
-def encrypted(stored_models: object, pairs: tuple[Pair, Pair]) -> Iterator[Server]:
-    """The real service with a certificate."""
-    with Server.start(environment=pairs[0].environment, certificate=pairs[0].certificate) as server:
+def encrypted(toy_models: dict[str, bentoml.Model], pairs: tuple[Pair, Pair]) -> Iterator[Server]:
+    """A server with a certificate."""
+    own = pairs[0]
+    with contextlib.ExitStack() as stack:
+        with pinned(toy_models):
+            start = Server.start(PLANE, environment=own.environment, certificate=own.certificate)
+            server = stack.enter_context(start)
         yield server
 
 
@@ -105,47 +114,43 @@ def test_neither_port_answers_in_clear(encrypted: Server) -> None:
     assert failed.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
-@pytest.mark.usefixtures("stored_models")
 def test_a_key_of_another_certificate_stops_the_start(pairs: tuple[Pair, Pair]) -> None:
     mixed = {**pairs[0].environment, "MODEL_SERVER_TLS_KEY": str(pairs[1].key)}
 
-    output = start_refused(mixed)
+    output = start_refused(mixed, target=PLANE)
 
     assert "MODEL_SERVER_TLS_KEY" in output
     assert "cannot be used: [X509: KEY_VALUES_MISMATCH]" in output
 
 
-@pytest.mark.usefixtures("stored_models")
 def test_a_port_in_use_stops_the_start() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        output = start_refused({"MODEL_SERVER_GRPC_PORT": str(port)})
+        output = start_refused({"MODEL_SERVER_GRPC_PORT": str(port)}, target=PLANE)
 
     assert f"gRPC cannot listen on 0.0.0.0:{port} (Address already in use)" in output
     assert "GRPC_PORT=0" in output
 
 
-@pytest.mark.usefixtures("stored_models")
 def test_the_port_of_http_stops_the_start() -> None:
     port = str(free_port())
 
-    output = start_refused({"MODEL_SERVER_GRPC_PORT": port}, "--port", port)
+    output = start_refused({"MODEL_SERVER_GRPC_PORT": port}, "--port", port, target=PLANE)
 
     assert f"gRPC cannot listen on 0.0.0.0:{port}, which is HTTP's" in output
 
 
 def test_a_second_server_does_not_share_the_port(server: Server) -> None:
-    output = start_refused({"MODEL_SERVER_GRPC_PORT": server.grpc.split(":")[1]})
+    output = start_refused({"MODEL_SERVER_GRPC_PORT": server.grpc.split(":")[1]}, target=PLANE)
 
     assert "gRPC cannot listen on" in output
 
 
-@pytest.mark.usefixtures("stored_models")
 @pytest.mark.parametrize("off", [{"MODEL_SERVER_GRPC_PORT": "0"}, {"MODEL_SERVER_FAST_PATH": "no"}])
 def test_grpc_can_be_switched_off(off: dict[str, str]) -> None:
     port = free_port()
     environment = {"MODEL_SERVER_GRPC_PORT": str(port), "GRPC_PORT": str(port), **off}
-    with Server.start(environment=environment) as server:
+    with Server.start(PLANE, environment=environment) as server:
         assert httpx.get(f"{server.url}/readyz").status_code == 200
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", port))

@@ -3,19 +3,19 @@
 import os
 import signal
 
-import bentoml
 import psutil
 import requests
 
 from deploy.processes import wait_until
 from tests.processes import Server
 
+TOY = "tests.server.toy_service:Toy"
 
-def test_liveness_fails_when_a_worker_is_lost_for_good(
-    stored_models: dict[str, bentoml.Model],
-) -> None:
+
+def test_liveness_fails_when_a_worker_is_lost_for_good() -> None:
     # The variable is how BentoML itself knows that it runs in a container.
-    with Server.start(workers=2, environment={"BENTOML_CONTAINERIZED": "true"}) as server:
+    in_container = {"BENTOML_CONTAINERIZED": "true"}
+    with Server.start(TOY, workers=2, environment=in_container) as server:
 
         def livez() -> int:
             return requests.get(f"{server.url}/livez", timeout=5).status_code

@@ -4,7 +4,7 @@ import asyncio
 
 import bentoml
 
-from serving import BATCHED, ModelService, ServedModels, load_settings, resources_app
+from serving import BATCHED, ModelService, PlainService, ServedModels, load_settings, resources_app
 from tests.server.toy_models import gauges, kinds, spans, windows
 from tests.server.toy_models.gauges import Estimate, Gauge
 from tests.server.toy_models.kinds import HELD, NONE, Kind, Thing
@@ -19,10 +19,11 @@ PATIENT = {**BATCHED, "max_latency_ms": 20_000}
 
 @bentoml.service(
     name="toy_plane",
-    service_class=ModelService,
+    service_class=ModelService if SETTINGS.fast_path else PlainService,
     workers=SETTINGS.workers,
     threads=2,
     traffic={"timeout": SETTINGS.timeout_seconds},
+    ssl=SETTINGS.ssl,
     envs=MODELS.environment,
 )
 @bentoml.asgi_app(resources_app(), path="/")
@@ -34,6 +35,12 @@ class Plane:
         self.models = MODELS.load()
         self.batches: list[list[str]] = []
         self.gate = asyncio.Event()
+
+    @bentoml.on_deployment
+    @staticmethod
+    def preflight() -> None:
+        """Ends the start with one sentence where a model must not be served."""
+        MODELS.load()
 
     @bentoml.api(route="/gauges/predict", input_spec=gauges.MODEL.request, **BATCHED)
     def predict_gauges(self, gauges: list[Gauge]) -> list[Estimate]:

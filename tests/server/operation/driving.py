@@ -9,7 +9,7 @@ import httpx
 from tests.processes import Server
 from tests.server.watching import Scrape, wait
 
-TOY, REAL = "tests.server.toy_service:Toy", "service:ModelServer"
+TOY = "tests.server.toy_service:Toy"
 ORIGIN = "https://console.example"
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 QUEUE_ROWS = 8
@@ -44,7 +44,7 @@ class Servers:
     """The toy with access log, CORS and tracing."""
 
     twins: Server
-    """The real service with two workers."""
+    """The session's own: the real service with two workers."""
 
 
 def sleep(server: Server, name: str, seconds: float, rows: int = 1) -> httpx.Response:

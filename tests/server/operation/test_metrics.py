@@ -93,3 +93,19 @@ def test_a_scanner_makes_no_series(servers: Servers) -> None:
         after = Scrape(server)
         for label in ("route", "endpoint"):
             assert after.values(label) == before.values(label)
+
+
+def test_requests_through_a_middleware_are_counted_once(servers: Servers) -> None:
+    name, route, count = "model_server_requests_total", "/double", 5
+    # The access log, which is switched on there, wraps the endpoint.
+    before = Scrape(servers.watched).total(name, route=route)
+
+    for _ in range(count):
+        body = {"rows": [{"value": 2}]}
+        httpx.post(servers.watched.url + route, json=body).raise_for_status()
+
+    def counted() -> float:
+        return Scrape(servers.watched).total(name, route=route) - before
+
+    wait_until(lambda: counted() >= count, 5, "requests were not counted")
+    assert counted() == count

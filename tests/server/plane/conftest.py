@@ -3,26 +3,24 @@
 import contextlib
 from collections.abc import Iterator
 
+import bentoml
 import pytest
 
-from framework.discovery import find_models
 from tests.contract.fixtures import SURFACES
 from tests.contract.surfaces import Surface
 from tests.plugin import pinned
 from tests.processes import Server
-from tests.server.toy_formula import Computed
+from tests.server.starting import PLANE
 
 REMOTE = [name for name in SURFACES if name != "local"]
 
 
 @pytest.fixture(scope="package")
-def plane() -> Iterator[Server]:
+def plane(toy_models: dict[str, bentoml.Model]) -> Iterator[Server]:
     """The server."""
-    models = find_models("tests.server.toy_models")
-    stored = {name: one.store() for name, one in models.items() if isinstance(one, Computed)}
     with contextlib.ExitStack() as stack:
-        with pinned(stored):
-            running = stack.enter_context(Server.start("tests.server.toy_plane:Plane"))
+        with pinned(toy_models):
+            running = stack.enter_context(Server.start(PLANE))
         yield running
 
 
