@@ -1,6 +1,6 @@
 """The records of a batch as numbers and texts, encoded when a model asks for them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 import numpy as np
@@ -89,6 +89,14 @@ class Records(Sequence[RecordT]):
         """Field → its text in each record."""
         self._encode()
         return self._texts
+
+    @property
+    def text_columns(self) -> Collection[Sequence[Any]]:
+        """The texts of each field that has some; nothing is encoded for it."""
+        if (values := self.unencoded) is None:
+            return self._texts.values()
+        places = [self.encoder.names.index(name) for name in self.encoder.texts]
+        return [[row[at] for row in values] for at in places]
 
     def _encode(self) -> None:
         if self.unencoded is not None:

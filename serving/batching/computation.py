@@ -1,5 +1,6 @@
 """How a batch is computed: the requests' rows joined, one call, and everybody's own answers."""
 
+import asyncio
 import inspect
 from collections.abc import Callable, Sequence
 from itertools import chain
@@ -21,14 +22,35 @@ def computation(predict: Callable[[Any], Any]) -> Callable[[list[Chunk]], Any]:
     if inspect.iscoroutinefunction(predict):
 
         async def compute_async(chunks: list[Chunk]) -> list[Sequence[Any]]:
-            return _parted(chunks, await predict(_joined(chunks)))
+            try:
+                return _parted(chunks, await predict(_joined(chunks)))
+            except (Exception, asyncio.CancelledError):
+                raise
+            except BaseException as error:
+                raise _as_exception(error) from error
 
         return compute_async
 
     def compute(chunks: list[Chunk]) -> list[Sequence[Any]]:
-        return _parted(chunks, predict(_joined(chunks)))
+        try:
+            return _parted(chunks, predict(_joined(chunks)))
+        except StopIteration as error:
+            raise _as_exception(error) from error
+        except Exception:
+            raise
+        except BaseException as error:
+            raise _as_exception(error) from error
 
     return compute
+
+
+def _as_exception(error: BaseException) -> Exception:
+    """What stands for an error that means something else to futures, coroutines or the process.
+
+    A future refuses `StopIteration`, and its caller would wait for ever; `SystemExit` would end
+    the server.
+    """
+    return RuntimeError(f"The model raised {type(error).__name__}")
 
 
 def joined_answers(parts: list[Sequence[Any]]) -> Sequence[Any]:

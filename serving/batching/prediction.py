@@ -10,6 +10,7 @@ from framework.adapters.bentoml import APIMethod, IORootModel, declared_type
 from framework.encoder import Encoder, EncodingError
 from serving.batching.batcher import Batcher
 from serving.batching.computation import Chunk
+from serving.batching.ticket import Leaving
 from serving.codecs.judge import Judge
 from serving.errors import Loc, ServingError
 
@@ -83,11 +84,6 @@ class Prediction:
             self.labels = bundle.labels
 
     @property
-    def busy(self) -> bool:
-        """Whether a batch is running, so that new rows must wait."""
-        return self._batcher.busy
-
-    @property
     def max_rows(self) -> int:
         """Most rows in one request, by the settings and by the API's own type."""
         return self._judge.max_rows
@@ -124,15 +120,19 @@ class Prediction:
             raise ServingError.too_many_rows(self.max_rows)
         return rows
 
-    async def submit(self, rows: Chunk) -> Sequence[Any]:
+    async def submit(self, rows: Chunk, leaving: Leaving | None = None) -> Sequence[Any]:
         """Returns the answers for rows, in order: `Answers`, or a list of the declared type.
+
+        Args:
+            rows: Rows.
+            leaving: See `Batcher.submit`.
 
         Raises:
             ServingError: See `Batcher.submit`, and what the API's own code found invalid.
             Exception: Whatever else the API raised, or a validation error of what it answered.
         """
         try:
-            answers = await self._batcher.submit(rows)
+            answers = await self._batcher.submit(rows, leaving)
         except pydantic.ValidationError as error:
             raise ServingError.from_validation(error) from None
         if type(answers) is Answers and answers.answer_type is self.answer_type:

@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import os
 import re
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, TypeVar
 
 from framework.adapters.uvicorn import has_whole_body
@@ -102,26 +102,12 @@ def _too_large(limit: int) -> ServingError:
     return ServingError(Code.PAYLOAD_TOO_LARGE, f"The request body exceeds {limit} bytes.")
 
 
-async def unless_client_leaves(answers: Coroutine[Any, Any, T], receive: Receive) -> T:
-    """Awaits the answers, and gives them up when the client closes the connection.
+async def client_leaves(receive: Receive) -> None:
+    """Waits until the client closes the connection; for use once the body has been read.
 
     Raises:
         ClientGoneError: It did.
     """
-    working = asyncio.ensure_future(answers)
-    leaving = asyncio.ensure_future(_client_leaves(receive))
-    try:
-        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            raise ClientGoneError
-        return working.result()
-    finally:
-        working.cancel()
-        leaving.cancel()
-        # A failed task, its exception, this frame and back to the task: a cycle, cut here.
-        del working, leaving
-
-
-async def _client_leaves(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+    raise ClientGoneError

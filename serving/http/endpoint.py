@@ -2,6 +2,7 @@
 
 import logging
 import time
+from functools import partial
 from typing import Any, Protocol
 
 from serving.batching.computation import Chunk
@@ -14,11 +15,11 @@ from serving.http.asgi import (
     Receive,
     Scope,
     Send,
+    client_leaves,
     in_time,
     read_body,
     request_id,
     require_content_type,
-    unless_client_leaves,
 )
 from serving.http.response import answer, answer_error
 from serving.metrics import RouteMetrics
@@ -26,9 +27,6 @@ from serving.settings import Settings
 from serving.turn import require_quiet, require_time
 
 logger = logging.getLogger("bentoml.serving")
-
-# From so many rows on a batch is worth giving up when its client leaves, even if it is the first.
-MANY_ROWS = 64
 
 
 class HttpCodec(Protocol):
@@ -108,11 +106,7 @@ class Endpoint:
     async def _predict(
         self, body: bytes, headers: dict[bytes, bytes], receive: Receive
     ) -> tuple[Headers, bytes]:
-        prediction = self._prediction
         require_time(body)
         rows, asked = self._codec.read(body, headers)
-        answers = prediction.submit(rows)
-        if prediction.busy or len(rows) >= MANY_ROWS:
-            # It has to wait, for a batch in a thread or for one of its own that is long.
-            answers = unless_client_leaves(answers, receive)
-        return self._codec.write(await answers, asked)
+        answers = await self._prediction.submit(rows, partial(client_leaves, receive))
+        return self._codec.write(answers, asked)

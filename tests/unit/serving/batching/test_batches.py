@@ -3,15 +3,26 @@
 import asyncio
 import threading
 import time
+from typing import Any
 
 import numpy as np
+import pytest
 
 from serving.batching import batcher as batcher_module
 from serving.batching.batcher import Batcher
 from serving.batching.computation import computation
+from serving.batching.threads import Threads
 from serving.batching.ticket import Limits
 from serving.metrics import BatchMetrics
-from tests.unit.serving.batching.bench import DEADLINE_SECONDS, WIDE, bench, run, threads, ticks
+from tests.unit.serving.batching.bench import (
+    DEADLINE_SECONDS,
+    WIDE,
+    bench,
+    run,
+    threads,
+    ticks,
+    until,
+)
 
 
 def test_a_lone_request_goes_out_alone_and_at_once() -> None:
@@ -50,7 +61,7 @@ def test_requests_that_arrive_together_go_out_together() -> None:
     run(test)
 
 
-def test_a_large_request_is_split_and_reassembled_in_order() -> None:
+def test_a_large_request_is_split_and_lets_a_small_one_go_first() -> None:
     async def test() -> None:
         async with bench(Limits(10, 1_000, 10, 10)) as b:
             large, small = await asyncio.gather(
@@ -58,7 +69,7 @@ def test_a_large_request_is_split_and_reassembled_in_order() -> None:
             )
             assert large == [2 * row for row in range(34)]
             assert small == [200, 202, 204]
-            assert b.model.sizes == [10, 10, 10, 7]
+            assert b.model.sizes == [3, 10, 10, 10, 4]
 
     run(test)
 
@@ -73,6 +84,13 @@ def test_the_model_may_answer_with_an_array() -> None:
     run(test)
 
 
+@pytest.fixture
+def no_batch_is_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow the machine is."""
+    monkeypatch.setattr(batcher_module, "INLINE_SECONDS", 60.0)
+
+
+@pytest.mark.usefixtures("no_batch_is_too_long")
 def test_a_short_batch_runs_inline_once_its_cost_is_known() -> None:
     places: list[int] = []
 
@@ -106,6 +124,109 @@ def test_an_expensive_batch_runs_beside_the_loop() -> None:
     assert threading.get_ident() not in places
 
 
+def test_long_texts_after_short_ones_run_beside_the_loop() -> None:
+    places: list[int] = []
+
+    def predict(rows: list[str]) -> list[str]:
+        places.append(threading.get_ident())
+        time.sleep(sum(map(len, rows)) / 1_000_000)
+        return rows
+
+    async def test() -> None:
+        async with bench(predict=predict) as b:
+            for _ in range(10):
+                await b.batcher.submit(["short"] * 64)
+            assert places.pop() == threading.get_ident()
+            places.clear()
+            await b.batcher.submit(["long" * 1_000] * 64)
+
+    run(test)
+    assert len(places) > 1
+    # The rest of them may be short.
+    assert threading.get_ident() not in places[:-1]
+
+
+def test_a_long_request_runs_in_slices_beside_the_loop_and_a_small_one_between_them() -> None:
+    places: list[int] = []
+    sizes: list[int] = []
+
+    def predict(rows: list[int]) -> list[int]:
+        places.append(threading.get_ident())
+        sizes.append(len(rows))
+        time.sleep(0.001 * len(rows))
+        return rows
+
+    async def test() -> None:
+        async with bench(predict=predict) as b:
+            for _ in range(10):
+                await b.batcher.submit(range(4))
+            sizes.clear()
+            places.clear()
+            long = await b.submit(*range(100))
+            await until(lambda: sizes)
+            started = len(sizes)
+            assert await b.batcher.submit([7]) == [7]
+            # The slice that ran when it came, and its own batch.
+            assert len(sizes) - started <= 2
+            assert not long.done()
+            assert await long == list(range(100))
+
+    run(test)
+    assert max(sizes) < 64
+    # The small one may, and what is left of the long one in the end.
+    assert places.count(threading.get_ident()) <= 2
+
+
+@pytest.mark.usefixtures("no_batch_is_too_long")
+def test_batchers_with_rows_left_take_turns_on_the_loop() -> None:
+    async def test() -> None:
+        turns = []
+
+        def computed(name: str) -> Any:
+            def predict(rows: list[int]) -> list[int]:
+                turns.append(name)
+                return list(rows)
+
+            return computation(predict)
+
+        pool = Threads(2)
+        limits = Limits(2, 100, 10, 10)
+        batchers = [Batcher(computed(name), limits, pool, BatchMetrics()) for name in "ab"]
+        await asyncio.gather(*(one.submit([0]) for one in batchers))
+        turns.clear()
+        arrived = asyncio.ensure_future(asyncio.gather(*(one.submit(range(8)) for one in batchers)))
+        await until(lambda: turns)
+        await arrived
+        # A batch each at once, then one in turn.
+        assert "".join(turns) == "abababab"
+
+    run(test)
+
+
+@pytest.mark.usefixtures("no_batch_is_too_long")
+def test_what_arrives_during_a_batch_on_the_loop_has_its_chance_before_the_next() -> None:
+    async def test() -> None:
+        sizes: list[int] = []
+
+        def predict(rows: list[int]) -> list[int]:
+            sizes.append(len(rows))
+            if len(sizes) == 4:
+                # As when the socket brings a request: it takes a turn to reach the batcher.
+                loop.call_soon(lambda: arrived.append(asyncio.ensure_future(made.submit([99]))))
+            return list(rows)
+
+        loop = asyncio.get_running_loop()
+        arrived: list[asyncio.Future[Any]] = []
+        made = Batcher(computation(predict), Limits(2, 100, 10, 10), Threads(2), BatchMetrics())
+        await made.submit([0])
+        assert await made.submit(range(20)) == list(range(20))
+        assert await arrived[0] == [99]
+        assert sizes[:6] == [1, 2, 2, 2, 1, 2]
+
+    run(test)
+
+
+@pytest.mark.usefixtures("no_batch_is_too_long")
 def test_the_loops_own_thread_counts_among_the_threads() -> None:
     gate = threading.Event()
     places: list[int] = []

@@ -100,6 +100,61 @@ def test_a_machine_that_was_suspended_does_not_look_busy() -> None:
     assert cost.alone(4) == pytest.approx(0.004)
 
 
+def test_what_is_much_larger_than_any_seen_is_not_taken_for_short() -> None:
+    cost = CostModel()
+    learn(cost, 8, 0.0001)
+
+    assert cost.alone(31) == pytest.approx(0.0004, rel=0.1)
+    assert cost.alone(32) is None
+    assert cost.alone(1) is not None
+
+
+def test_batches_are_of_some_size_before_anything_is_known() -> None:
+    assert CostModel().most(0.010) == 64
+
+
+def test_a_batch_grows_to_the_time_it_may_take() -> None:
+    cost = CostModel()
+    for rows in (1, 4, 16, 64, 128):
+        learn(cost, rows, 0.0002 + 0.0005 * rows)
+
+    assert 16 <= cost.most(0.010) <= 20
+    assert cost.most(1_000) > 1_000
+
+
+def test_batches_grow_further_where_rows_then_cost_much_less() -> None:
+    cost = CostModel()
+    for _ in range(20):
+        rows = cost.most(0.010)
+        learn(cost, rows, 0.050 + 0.001 * rows)
+
+    # Three quarters of the time at least are for the rows.
+    assert 150 <= cost.most(0.010) <= 1_000
+
+
+def test_a_single_row_that_takes_too_long_is_a_batch() -> None:
+    cost = CostModel()
+    for rows in (1, 3, 6):
+        learn(cost, rows, 0.020 * rows)
+
+    assert cost.most(0.010) == 1
+
+
+def test_smaller_batches_are_tried_where_only_long_ones_were_seen() -> None:
+    cost = CostModel()
+    learn(cost, 1_000, 0.500)
+
+    assert cost.most(0.010) == 20
+
+
+def test_a_size_that_was_slow_once_is_tried_again() -> None:
+    cost = CostModel()
+    for rows, seconds in ((1_000, 0.100), (400, 0.001)):
+        learn(cost, rows, seconds)
+
+    assert cost.most(0.010) >= 1_000
+
+
 @given(
     st.lists(st.tuples(st.integers(1, 5_000), st.floats(1e-6, 10)), min_size=8),
     st.integers(1, 20_000),

@@ -2,7 +2,11 @@
 
 import asyncio
 import time
+from typing import NoReturn
 
+import pytest
+
+from serving.batching import batcher as batcher_module
 from serving.batching.ticket import Limits
 from serving.errors import Code
 from tests.unit.serving.batching.bench import bench, is_error, outcome, run, ticks, until
@@ -128,5 +132,79 @@ def test_a_late_answer_reaches_nobody_else() -> None:
             await until(lambda: not b.batcher.busy)
             assert await b.batcher.submit([9]) == [18]
             assert b.model.batches == [[1], [9]]
+
+    run(test)
+
+
+class LeftError(Exception):
+    """The caller is gone."""
+
+
+async def leave(gone: asyncio.Event) -> None:
+    """Raises when the caller leaves."""
+    await gone.wait()
+    raise LeftError
+
+
+def test_a_caller_that_leaves_the_first_long_request_of_all_is_noticed() -> None:
+    async def test() -> None:
+        async with bench(Limits(2, 100, 10, 10)) as b:
+            b.model.gate.clear()
+            gone = asyncio.Event()
+            asked = asyncio.ensure_future(b.batcher.submit(range(10), lambda: leave(gone)))
+            await until(lambda: b.model.batches)
+            gone.set()
+            assert isinstance(await outcome(asked), LeftError)
+            assert b.batcher.queued_rows == 0
+            b.model.gate.set()
+        assert b.model.batches == [[0, 1]]
+
+    run(test)
+
+
+def test_a_caller_that_leaves_the_queue_by_itself_is_noticed() -> None:
+    async def test() -> None:
+        async with bench(Limits(2, 100, 10, 10)) as b:
+            b.model.gate.clear()
+            await b.submit(0)
+            gone = asyncio.Event()
+            asked = asyncio.ensure_future(b.batcher.submit([1, 2], lambda: leave(gone)))
+            await until(lambda: b.batcher.queued_rows == 2)
+            gone.set()
+            assert isinstance(await outcome(asked), LeftError)
+            assert b.batcher.queued_rows == 0
+
+    run(test)
+
+
+def test_nobody_looks_for_the_caller_of_what_is_answered_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(batcher_module, "INLINE_SECONDS", 60.0)
+
+    def looked_for() -> NoReturn:
+        raise AssertionError("looked for")
+
+    async def test() -> None:
+        async with bench(predict=list) as b:
+            await b.batcher.submit([0])
+            assert await b.batcher.submit([1], looked_for) == [1]
+
+    run(test)
+
+
+def test_a_batch_that_does_not_end_is_told_after_twice_the_time_out() -> None:
+    async def test() -> None:
+        async with bench(Limits(2, 100, max_latency=10, timeout=0.05)) as b:
+            assert not b.batcher.hangs
+            b.model.gate.clear()
+            started = time.monotonic()
+            asked = await b.submit(0)
+            assert not b.batcher.hangs
+            await until(lambda: b.batcher.hangs)
+            assert time.monotonic() - started > 2 * 0.05
+            assert is_error(await outcome(asked), Code.DEADLINE_EXCEEDED)
+            b.model.gate.set()
+            await until(lambda: not b.batcher.hangs)
 
     run(test)
