@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeAlias
 
@@ -23,6 +24,9 @@ Trailers = list[tuple[str, str | bytes]]
 JOIN_SECONDS = 0.002
 CONCURRENT_CALLS = 8
 """Calls under way after such a wait that make it worth while."""
+
+SLOW_SECONDS = 0.05
+"""A call under way for longer waits for its model, and joins no other."""
 
 VAIN_WAITS = 16
 """After so many in a row that were not, no call waits …"""
@@ -69,6 +73,8 @@ class Calls:
         self._refusing = False
         self._under_way = 0
         self._idle = asyncio.Event()
+        # Those under way and when they began, the oldest first, less those known to be slow.
+        self._recent: OrderedDict[Call, float] = OrderedDict()
         self._vain_waits = 0
         self._calls_until_look = 0
 
@@ -85,11 +91,19 @@ class Calls:
     async def _let_others_join(self) -> None:
         if self._calls_until_look:
             self._calls_until_look -= 1
-        elif self._under_way > 1:
+        elif self._concurrent() > 1:
             await asyncio.sleep(JOIN_SECONDS)
-            self._vain_waits = 0 if self._under_way >= CONCURRENT_CALLS else self._vain_waits + 1
+            is_vain = self._concurrent() < CONCURRENT_CALLS
+            self._vain_waits = self._vain_waits + 1 if is_vain else 0
             if self._vain_waits >= VAIN_WAITS:
                 self._vain_waits, self._calls_until_look = 0, CALLS_BETWEEN_LOOKS
+
+    def _concurrent(self) -> int:
+        """How many calls come and go at the same time."""
+        earliest = time.perf_counter() - SLOW_SECONDS
+        while self._recent and next(iter(self._recent.values())) < earliest:
+            self._recent.popitem(last=False)
+        return len(self._recent)
 
     def method(
         self, route: str, parse: Callable[[bytes], Any], handler: Handler, model_tag: str = ""
@@ -154,6 +168,7 @@ class Calls:
         status = CLIENT_CLOSED_REQUEST
         trailers: Trailers = []
         self._under_way += 1
+        self._recent[call] = started
         try:
             if self._refusing:
                 raise ServingError(Code.UNAVAILABLE)
@@ -172,6 +187,7 @@ class Calls:
             content = None
         finally:
             self._under_way -= 1
+            self._recent.pop(call, None)
             if not self._under_way:
                 self._idle.set()
             if status == CLIENT_CLOSED_REQUEST and context.time_remaining() == 0:

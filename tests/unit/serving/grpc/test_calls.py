@@ -12,6 +12,7 @@ from serving.errors import MAX_DETAILS, Code, ServingError
 from serving.grpc import calls as calls_module
 from serving.grpc.calls import Call, Calls
 from serving.grpc.status import status_bytes
+from tests.unit.serving.batching.bench import until
 
 CALLS = 50
 
@@ -124,5 +125,30 @@ def test_a_few_calls_wait_for_nobody(monkeypatch: pytest.MonkeyPatch, size: int)
         monkeypatch.setattr(calls_module, "JOIN_SECONDS", 3_600)
         for _ in range(10):
             await asyncio.wait_for(wave(calls, size), 10)
+
+    asyncio.run(run())
+
+
+def test_slow_calls_of_one_method_keep_those_of_another_from_waiting_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def run() -> None:
+        calls, gate = Calls(NoMetrics()), asyncio.Event()  # type: ignore[arg-type]
+        begun = []
+
+        async def hold(request: Empty, call: Call) -> Empty:
+            begun.append(call)
+            await gate.wait()
+            return request
+
+        monkeypatch.setattr(calls_module, "JOIN_SECONDS", 0.001)
+        monkeypatch.setattr(calls_module, "SLOW_SECONDS", 0.02)
+        method: Any = calls.method("/slow", Empty.FromString, hold)
+        slow = [asyncio.ensure_future(method.unary_unary(b"", Context())) for _ in range(8)]
+        await until(lambda: len(begun) == 8 and not calls._concurrent())
+        monkeypatch.setattr(calls_module, "JOIN_SECONDS", 3_600)
+        await asyncio.wait_for(wave(calls, 1), 10)
+        gate.set()
+        await asyncio.gather(*slow)
 
     asyncio.run(run())
