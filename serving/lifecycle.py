@@ -30,6 +30,7 @@ class Lifecycle:
         workers: Worker processes of the service.
         on_drain: Called on the event loop when readiness fails.
         on_stop: Called on the event loop when the web server's shutdown begins.
+        hangs: Tells whether a model has been computing one batch for too long.
     """
 
     def __init__(
@@ -39,12 +40,14 @@ class Lifecycle:
         workers: int,
         on_drain: Callable[[], object],
         on_stop: Callable[[], object],
+        hangs: Callable[[], bool],
     ) -> None:
         self.drain_seconds = drain_seconds
         self.timeout_seconds = timeout_seconds
         self.workers = workers
         self._on_drain = on_drain
         self._on_stop = on_stop
+        self._hangs = hangs
         self.draining = False
 
     def started(self) -> None:
@@ -62,7 +65,15 @@ class Lifecycle:
         """Begins to end; to be called on the event loop, when nothing new is taken."""
         self._on_stop()
 
-    def has_lost_a_worker(self) -> bool:
+    def ailment(self) -> str:
+        """Why the worker, or all of them, should be started anew; empty if they are well."""
+        if self._hangs():
+            return "A model has been computing a batch for longer than anybody waits."
+        if self._has_lost_a_worker():
+            return "A worker has ended and is not replaced."
+        return ""
+
+    def _has_lost_a_worker(self) -> bool:
         """Whether a worker has ended for good.
 
         BentoML replaces a worker, except in a container: there the others go on alone, and the

@@ -84,6 +84,7 @@ class Worker:
             self.count,
             on_drain=lambda: asyncio.ensure_future(self.drain()),
             on_stop=lambda: asyncio.ensure_future(self.end_calls()),
+            hangs=lambda: any(one.hangs for one in self.predictions.values()),
         )
         serve_by(lifecycle)
         return Gateway(

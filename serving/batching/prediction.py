@@ -84,6 +84,11 @@ class Prediction:
             self.labels = bundle.labels
 
     @property
+    def hangs(self) -> bool:
+        """Whether a batch has been running for so long that it will hardly ever end."""
+        return self._batcher.hangs
+
+    @property
     def max_rows(self) -> int:
         """Most rows in one request, by the settings and by the API's own type."""
         return self._judge.max_rows

@@ -160,8 +160,8 @@ class Gateway:
             raise ServingError(Code.UNAVAILABLE)
         if path in paths.own_ready and not await self._is_ready():
             raise ServingError(Code.UNAVAILABLE, "The service says that it is not ready.")
-        if path in paths.live and self._lifecycle.has_lost_a_worker():
-            raise ServingError(Code.UNAVAILABLE, "A worker has ended and is not replaced.")
+        if path in paths.live and (ailment := self._lifecycle.ailment()):
+            raise ServingError(Code.UNAVAILABLE, ailment)
         if path in paths.metrics:
             self._metrics.gather()
         if path in paths.limited and scope["method"] == "POST":

@@ -4,6 +4,8 @@ import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import httpx
+
 from tests.server.operation.driving import (
     QUEUE_ROWS,
     TIMEOUT_SECONDS,
@@ -31,6 +33,24 @@ def test_a_time_out_is_answered_and_frees_its_place(
     assert queued_rows(server) == 0
     wait(lambda: sleep(server, "after", 0).status_code == 200, "the model was not free again")
     assert "queued" not in computed(server)
+
+
+def test_a_batch_that_does_not_end_fails_liveness(
+    servers: Servers, background: ThreadPoolExecutor
+) -> None:
+    server = servers.hasty
+    started = time.monotonic()
+    # The model is busy for longer than twice the time-out, which is what it may take.
+    sleeping = start_sleeping(server, background, 5 * TIMEOUT_SECONDS)
+
+    def liveness() -> int:
+        return httpx.get(f"{server.url}/livez", timeout=30).status_code
+
+    assert liveness() == 200
+    wait(lambda: liveness() == 503, "liveness did not fail")
+    assert time.monotonic() - started > 2 * TIMEOUT_SECONDS
+    assert sleeping.result().status_code == 504
+    wait(lambda: liveness() == 200, "liveness did not come back")
 
 
 def test_overload_is_refused_at_once_and_what_was_accepted_is_answered(
