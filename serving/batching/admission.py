@@ -58,14 +58,18 @@ class Admission:
         """
         limits, queued = self._limits, self._queue.rows
         if queued + len(ticket.rows) > limits.max_queue_rows:
-            raise self.refusal("queue_full")
+            raise self.refusal("queue_full", ticket)
         if (waits or queued > limits.max_batch_rows) and (
             self.expected_seconds(ticket.weight) > ADMITTED_SHARE * limits.max_latency
         ):
-            raise self.refusal("too_late")
+            raise self.refusal("too_late", ticket)
 
-    def expected_seconds(self, weight: int = 0) -> float:
-        """Expected time until a new request of a weight would be answered."""
+    def expected_seconds(self, weight: int) -> float:
+        """Expected time that a new request of a weight would wait for others.
+
+        Its own rows do not count: a large one is let in beside small ones as on an idle server,
+        and what it costs is learnt.
+        """
         waiting = max(0.0, self.running_until - time.monotonic())
         most = min(self._cost.most(self._batch_seconds), self._limits.max_batch_rows)
         ahead = self._queue.ahead(weight, most) + self._suspects.weight
@@ -76,8 +80,8 @@ class Admission:
             waiting += self._cost.expected(rest) or 0.0
         return waiting
 
-    def refusal(self, reason: str) -> ServingError:
+    def refusal(self, reason: str, ticket: Ticket) -> ServingError:
         """Counts a refusal, and returns the error that says when to come back."""
         self._metrics.refused(reason)
-        seconds = max(1, math.ceil(self.expected_seconds()))
+        seconds = max(1, math.ceil(self.expected_seconds(ticket.weight)))
         return ServingError(Code.OVERLOADED, headers=[("retry-after", str(seconds))])

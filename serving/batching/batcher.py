@@ -188,7 +188,7 @@ class Batcher:
         waited = now - ticket.arrived
         self._metrics.queue_wait.observe(waited)
         if waited > self._limits.max_latency:
-            ticket.reject(self._admission.refusal("too_late"))
+            ticket.reject(self._admission.refusal("too_late", ticket))
             return True
         return False
 

@@ -57,21 +57,20 @@ class Queue:
             self._leave_size(ticket)
 
     def ahead(self, weight: int, batch_weight: int) -> int:
-        """Estimates what will have been computed when a new request has its answers.
+        """Estimates what is computed between the arrival of a new request and its answers.
 
         Args:
             weight: Weight of the request.
             batch_weight: Weight of a batch.
 
         Returns:
-            Weight of its own rows, of the requests not larger than it, and of those turns that
-            older ones have in between.
+            Weight of the requests not larger than it, and of the turns that older ones have in
+            between; its own rows not counted.
         """
         self._sort()
         size = weight.bit_length()
         smaller = sum(self._weights[other] for other in self._weights if other <= size)
-        own = smaller + weight
-        return own + min(self.weight - smaller, own + batch_weight)
+        return smaller + min(self.weight - smaller, smaller + weight + batch_weight)
 
     def take_all(self) -> list[Slice]:
         """Takes everything, in order of arrival."""

@@ -154,11 +154,11 @@ def test_what_is_estimated_to_go_ahead_of_a_request_is_what_does(
         for _ in range(min(taken, len(earlier))):
             if p.queue.rows:
                 p.take()
-        everything = p.queue.weight + len(rows)
+        everything = p.queue.weight
         estimate = p.queue.ahead(len(rows), ROWS)
         request, done = p.add(rows), 0
         while request in p.waiting:
             done += sum(weight for *_, weight in p.take())
-        assert len(rows) <= estimate <= everything
+        assert estimate <= everything
         # Batches that are not full may change whose turn comes when.
-        assert done <= estimate + 2 * ROWS
+        assert done <= estimate + len(rows) + 2 * ROWS

@@ -31,7 +31,7 @@ def test_a_full_queue_refuses_and_says_when_to_come_back() -> None:
 
 def test_a_request_that_would_wait_too_long_is_refused_at_once() -> None:
     async def test() -> None:
-        async with bench(Limits(10, 100, max_latency=3, timeout=60)) as b:
+        async with bench(Limits(10, 100, max_latency=2, timeout=60)) as b:
             for _ in range(8):
                 b.batcher._cost.observe(1, 2.0, contended=True)
             b.model.gate.clear()
@@ -43,6 +43,22 @@ def test_a_request_that_would_wait_too_long_is_refused_at_once() -> None:
             assert refused.headers == [("retry-after", "2")]
             assert b.metrics.refusals == {"too_late": 1}
         assert b.model.batches == [[0]]
+
+    run(test)
+
+
+def test_a_large_request_behind_a_small_one_is_not_refused_for_its_own_size() -> None:
+    async def test() -> None:
+        async with bench(Limits(10, 100, max_latency=8, timeout=60)) as b:
+            for _ in range(8):
+                b.batcher._cost.observe(1, 1.0, contended=True)
+            b.model.gate.clear()
+            small, large = await b.submit(0), await b.submit(*range(20))
+            assert is_error(await outcome(await b.submit(*range(20))), Code.OVERLOADED)
+            behind = await b.submit(1)
+            b.model.gate.set()
+            assert (await small, await behind) == ([0], [2])
+            assert await large == [2 * row for row in range(20)]
 
     run(test)
 
