@@ -4,8 +4,8 @@ from typing import Any
 
 import bentoml
 
-from framework.adapters.bentoml import starting_server, use_metrics_folder
-from serving.lifecycle import ready_file
+from framework.adapters.bentoml import starting_server, use_metrics_folder, worker_count
+from serving.lifecycle import Lifecycle, ready_file
 from serving.metrics_folder import make_metrics_folder
 from serving.ports import Listener, bind
 from serving.settings import load_settings
@@ -16,7 +16,7 @@ class PlainService(bentoml.Service[Any]):
 
     Its ports are bound before anything is touched, its master stops in bounded time, and its
     workers share their metrics in a folder of their own: BentoML's one folder for all servers of a
-    home is emptied by each start, also by one that fails.
+    home is emptied by each start, also by one that fails. The workers' web server is ours.
     """
 
     @property
@@ -50,3 +50,22 @@ class PlainService(bentoml.Service[Any]):
                 is_ready=lambda pid: ready_file(folder, pid).exists(),
             )
         )
+
+    def to_asgi(self, is_main: bool = True) -> Any:
+        """Returns BentoML's application."""
+        app = super().to_asgi(is_main=is_main)
+        # Training need not load a web server.
+        from framework.adapters.uvicorn_server import serve_by
+
+        settings = load_settings()
+        serve_by(
+            Lifecycle(
+                settings.drain_seconds,
+                settings.timeout_seconds,
+                worker_count(self.name),
+                on_drain=lambda: None,
+                on_stop=lambda: None,
+                hangs=lambda: False,
+            )
+        )
+        return app

@@ -13,9 +13,9 @@ from google.protobuf.descriptor import FileDescriptor
 from framework import Bundle, FieldError
 from framework.adapters.bentoml import (
     APIMethod,
-    available_cores,
     join_paths,
     service_configuration,
+    worker_count,
 )
 from framework.adapters.uvicorn_server import serve_by
 from serving.batching.batcher import Batcher
@@ -81,7 +81,7 @@ class Worker:
         lifecycle = Lifecycle(
             self.settings.drain_seconds,
             self._config["traffic"]["timeout"],
-            self.count,
+            worker_count(self._service.name),
             on_drain=lambda: asyncio.ensure_future(self.drain()),
             on_stop=lambda: asyncio.ensure_future(self.end_calls()),
             hangs=lambda: any(one.hangs for one in self.predictions.values()),
@@ -98,12 +98,6 @@ class Worker:
             metrics=self.metrics,
             settings=self.settings,
         )
-
-    @property
-    def count(self) -> int:
-        """How many workers the service has."""
-        workers = self._config.get("workers") or 1
-        return available_cores() if workers == "cpu_count" else int(workers)
 
     @property
     def model_tags(self) -> dict[str, str]:

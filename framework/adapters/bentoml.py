@@ -29,6 +29,7 @@ __all__ = [
     "starting_server",
     "tracing_is_exported",
     "use_metrics_folder",
+    "worker_count",
 ]
 
 WORKER_MODULE = "_bentoml_impl.worker.service"
@@ -51,6 +52,12 @@ def service_configuration(name: str) -> dict[str, Any]:
 def available_cores() -> int:
     """Returns the cores that BentoML's `workers="cpu_count"` stands for."""
     return int(system_resources()["cpu"])
+
+
+def worker_count(name: str) -> int:
+    """Returns how many workers a service is configured to have."""
+    workers = service_configuration(name).get("workers") or 1
+    return available_cores() if workers == "cpu_count" else int(workers)
 
 
 def tracing_is_exported() -> bool:

@@ -92,11 +92,21 @@ class Connection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tells every request under way that its client has left."""
-        # Uvicorn tells the last one that came, which may be waiting for the one before it.
+        self._give_up()
+        super().connection_lost(exc)
+
+    def _give_up(self) -> None:
+        # Uvicorn tells the last request that came, which may be waiting for the one before it, and
+        # tells none whose connection it closes itself: the answer's write would raise.
         if (cycle := self._answering) is not None and not cycle.response_complete:
             cycle.disconnected = True
             cycle.message_event.set()
-        super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuses what is not HTTP, and with it the requests before that are not answered yet."""
+        self._give_up()
+        if not self.transport.is_closing():
+            super().send_400_response(msg)
 
     def on_response_complete(self) -> None:
         """Goes on with the next request; `check` watches how long there is none."""
@@ -127,6 +137,7 @@ class Connection(HttpToolsProtocol):
             seconds *= 2
         if now - self._since <= seconds:
             return
+        self._give_up()
         if waiting == "head":
             self.transport.write(_REQUEST_TIMEOUT)
         if waiting in ("idle", "head"):

@@ -90,7 +90,7 @@ class Server(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
         signal.signal(signal.SIGHUP, self._retire)
         for one in sockets:
-            self._acceptors.append(_Acceptor(one, self, self._stopping.workers))
+            self._acceptors.append(_Acceptor(one, self, self._stopping))
         self._check(self._loop)
         self._stopping.started()
 
@@ -142,10 +142,13 @@ class Server(uvicorn.Server):
 class _Acceptor:
     """Accepts what waits at a socket, many connections in one turn of the loop."""
 
-    def __init__(self, listening: socket.socket, server: Server, workers: int) -> None:
+    def __init__(self, listening: socket.socket, server: Server, stopping: Stopping) -> None:
         self._listening = listening
         self._server = server
-        self._workers = workers
+        self._workers = stopping.workers
+        self._tls = server.config.ssl
+        # A client has no longer for its handshake than for its request.
+        self._handshake_seconds = stopping.timeout_seconds if self._tls else None
         self._loop = asyncio.get_running_loop()
         self._closed = False
         listening.setblocking(False)
@@ -172,7 +175,10 @@ class _Acceptor:
                 return
             connected.setblocking(False)
             opening = self._loop.connect_accepted_socket(
-                self._connection, connected, ssl=self._server.config.ssl
+                self._connection,
+                connected,
+                ssl=self._tls,
+                ssl_handshake_timeout=self._handshake_seconds,
             )
             self._loop.create_task(opening).add_done_callback(_end)
 

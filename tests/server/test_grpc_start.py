@@ -150,7 +150,11 @@ def test_a_second_server_does_not_share_the_port(server: Server) -> None:
 def test_grpc_can_be_switched_off(off: dict[str, str]) -> None:
     port = free_port()
     environment = {"MODEL_SERVER_GRPC_PORT": str(port), "GRPC_PORT": str(port), **off}
+    # The web server is the same in both: an upgrade that it declines does not end the connection.
+    offer = {"connection": "upgrade", "upgrade": "h2c"}
     with Server.start(PLANE, environment=environment) as server:
-        assert httpx.get(f"{server.url}/readyz").status_code == 200
+        with httpx.Client() as client:
+            for _ in range(2):
+                assert client.get(f"{server.url}/readyz", headers=offer).status_code == 200
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", port))

@@ -9,7 +9,7 @@ from bentoml._internal.configuration.containers import BentoMLContainer
 from bentoml.serving import ensure_prometheus_dir
 from bentoml_cli.serve import serve_command
 
-from framework.adapters.bentoml import starting_server, use_metrics_folder
+from framework.adapters.bentoml import starting_server, use_metrics_folder, worker_count
 from tests.unit.adapters.service import SERVICE
 
 
@@ -52,3 +52,8 @@ def test_the_metrics_folder_is_what_bentoml_hands_to_its_workers(tmp_path: Path)
     assert ensure_prometheus_dir() == str(folder)
     # Not made anew: a lock on it would be lost.
     assert folder.stat().st_ino == made.st_ino
+
+
+def test_worker_count_is_what_the_configuration_says() -> None:
+    SERVICE.inject_config()
+    assert worker_count(SERVICE.name) == 3

@@ -189,6 +189,20 @@ def test_a_client_that_leaves_is_told_to_the_first_of_its_requests() -> None:
     run(check, holds=True)
 
 
+def test_a_request_before_a_broken_one_is_given_up() -> None:
+    async def check(peer: Peer) -> None:
+        await peer.send(GET + b"no request\r\n\r\n")
+        assert peer.transport.closed
+        peer.release.set()
+        await asyncio.gather(*peer.state.tasks)
+        assert peer.told == [(True, True)]
+        await peer.send(b"more")
+        assert peer.transport.writes[0].startswith(b"HTTP/1.1 400 ")
+        assert len(peer.transport.writes) == 1
+
+    run(check, holds=True)
+
+
 def test_whether_the_body_has_come_is_known() -> None:
     async def check(peer: Peer) -> None:
         await peer.send(post(b"ab") + b"ab", post(b"ab"), b"ab")
