@@ -31,6 +31,8 @@ MAX_ROWS = 10_000
 """Most records in one request."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+RESERVED = frozenset({"all", "models", "v2", "metrics", "docs", "redoc"})
+"""Names that already mean something on a command line or in an address of the server."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,11 @@ class Model(ABC, Generic[RecordT, AnswerT]):
             raise FieldError(
                 f"{name!r} is no name for a model: it should be lower-case letters, digits and "
                 "underscores, begin with a letter, and be no keyword of Python."
+            )
+        if name in RESERVED:
+            raise FieldError(
+                f"{name!r} is no name for a model: on a command line or in an address of the "
+                f"server it means something else, like {', '.join(sorted(RESERVED - {name}))}."
             )
         self.name = name
         self.record = record

@@ -9,12 +9,11 @@ from collections.abc import Collection, Iterable
 
 from pydantic import BaseModel
 
+from framework.model import RESERVED
 from framework.scaffold.errors import ScaffoldError
 
 _MODEL_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _WORD_BOUNDARY = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-_RESERVED = {"models", "v2", "import", "metrics", "docs", "redoc"}
-"""Names that already mean something on a command line or in an address of the server."""
 
 
 def require_name(name: str, what: str, taken: Collection[str] = ()) -> None:
@@ -28,7 +27,7 @@ def require_name(name: str, what: str, taken: Collection[str] = ()) -> None:
             f"{name!r} is no name for {what}: take lower-case letters, digits and underscores, "
             f"beginning with a letter, such as {identifier(name)!r}."
         )
-    if name in _RESERVED or keyword.iskeyword(name) or hasattr(builtins, name):
+    if name in RESERVED or keyword.iskeyword(name) or hasattr(builtins, name):
         raise ScaffoldError(
             f"{name!r} already means something else in Python or in the server; take another name "
             f"for {what}, such as {name + '_model'!r}."

@@ -98,10 +98,19 @@ def test_rows_are_measured_apart_by_category_unless_the_model_says_how() -> None
     assert own["wide"].tolist() == [True, True]
 
 
-@pytest.mark.parametrize("name", ["", "Parcels", "2parcels", "my-parcels", "my parcels", "class"])
+@pytest.mark.parametrize("name", ["", "Parcels", "2parcels", "my-parcels", "class", "import", "v2"])
 def test_a_name_that_is_no_identifier_is_refused(name: str) -> None:
     with pytest.raises(FieldError, match="is no name for a model"):
         model(name=name)
+
+
+def test_a_name_that_means_something_else_is_refused() -> None:
+    with pytest.raises(FieldError) as refused:
+        model(name="all")
+    assert str(refused.value) == (
+        "'all' is no name for a model: on a command line or in an address of the server it means "
+        "something else, like docs, metrics, models, redoc, v2."
+    )
 
 
 @pytest.mark.parametrize(
