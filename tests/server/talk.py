@@ -13,8 +13,8 @@ from framework.discovery import find_models
 from serving.open_inference import inference_pb2 as pb
 from serving.open_inference.tensors import BYTES, DTYPES, encode
 from tests.contract.cases import random_records
-from tests.contract.columns import CONTENTS
 from tests.contract.surfaces import HttpSurface
+from tests.contract.tensors import CONTENTS
 from tests.processes import Server
 from tests.server.clients.said import Said, columns, same
 
