@@ -1,13 +1,18 @@
 """Tables, and a place like the repository for what is made of them."""
 
+import importlib
 import random
 import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
+from framework import Model
 from framework.discovery import ROOT
 from framework.scaffold.table import Column
 
@@ -64,6 +69,29 @@ def flowers() -> pd.DataFrame:
     frame["garden"] = [at % 3 for at in range(ROWS)]
     frame["weight"] = frame["share"] * 3.25
     return frame
+
+
+def contents(place: Path) -> dict[str, bytes]:
+    """Files of the place, by their paths."""
+    return {
+        str(path.relative_to(place)): path.read_bytes()
+        for path in sorted(place.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+@contextmanager
+def imported(place: Path, name: str) -> Iterator[Model[Any, Any]]:
+    """A model of the place, imported."""
+    package = importlib.import_module("models")
+    package.__path__.insert(0, str(place / "models"))
+    importlib.invalidate_caches()
+    try:
+        yield importlib.import_module(f"models.{name}").MODEL
+    finally:
+        package.__path__.remove(str(place / "models"))
+        del sys.modules[f"models.{name}"]
+        delattr(package, name)
 
 
 @pytest.fixture

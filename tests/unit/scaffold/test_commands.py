@@ -1,22 +1,19 @@
-"""`python -m framework new` and `remove`: the whole way, in a place of its own."""
+"""`python -m framework new`: the whole way, in a place of its own."""
 
-import importlib
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from framework import Model, discovery
+from framework import discovery
 from framework.__main__ import main
-from framework.scaffold import ScaffoldError, add, new, remove
+from framework.scaffold import ScaffoldError, new, remove
 from framework.scaffold.shown import shown
 from framework.scaffold.table import Table
-from tests.unit.scaffold.conftest import SERVICE, flowers
+from tests.unit.scaffold.conftest import contents, flowers, imported
 
 COLUMNS = [str(name) for name in flowers()]
 KINDS: dict[str, tuple[list[str], list[str]]] = {
@@ -28,27 +25,6 @@ KINDS: dict[str, tuple[list[str], list[str]]] = {
     "amounts_from_texts": (["weight"], []),
     "texts_alone": (["kind"], [name for name in COLUMNS if name not in ("kind", "told")]),
 }
-
-
-def contents(place: Path) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(place)): path.read_bytes()
-        for path in sorted(place.rglob("*"))
-        if path.is_file() and "__pycache__" not in path.parts
-    }
-
-
-@contextmanager
-def imported(place: Path, name: str) -> Iterator[Model[Any, Any]]:
-    package = importlib.import_module("models")
-    package.__path__.insert(0, str(place / "models"))
-    importlib.invalidate_caches()
-    try:
-        yield importlib.import_module(f"models.{name}").MODEL
-    finally:
-        package.__path__.remove(str(place / "models"))
-        del sys.modules[f"models.{name}"]
-        delattr(package, name)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -223,92 +199,6 @@ def test_a_failure_at_the_last_step_leaves_no_trace(
     with pytest.raises(OSError, match="no space left"):
         remove("kinds", place)
     assert contents(place) == before
-
-
-BY_HAND = '''"""By hand."""
-
-from pydantic import BaseModel
-
-from framework import Regression
-from framework.recipes.lightgbm import LightGBM
-
-
-class Leaf(BaseModel):
-    size: float
-
-
-class Age(BaseModel):
-    age: float
-
-
-class Reasons(BaseModel):
-    raw_score: float
-
-
-MODEL = LightGBM[Leaf, Age](
-    name="leaves",
-    record=Leaf,
-    rows="leaves",
-    answer=Age,
-    explanation=Reasons,
-    target="age",
-    task=Regression(),
-    sample=[{"size": 0.5}],
-)
-'''
-
-
-def test_a_folder_by_hand_is_added_and_taken_out(place: Path) -> None:
-    folder = place / "models" / "leaves"
-    folder.mkdir()
-    folder.joinpath("__init__.py").write_text(BY_HAND)
-
-    with imported(place, "leaves") as model:
-        add(model, place)
-        with pytest.raises(ScaffoldError, match="serves 'leaves' already"):
-            add(model, place)
-
-    service = place.joinpath("service.py").read_text()
-    assert "from models.leaves import Age, Leaf, Reasons\n" in service
-    assert "def predict_leaves(self, leaves: list[Leaf]) -> list[Age]:" in service
-    assert "def explain_leaves(self, leaves: list[Leaf]) -> list[Reasons]:" in service
-    assert "rpc Explain(LeavesRequest)" in folder.joinpath("leaves.proto").read_text()
-    assert folder.joinpath("leaves_pb2_grpc.py").is_file()
-    ran = subprocess.run(
-        [Path(sys.executable).parent / "ruff", "format", "--no-cache", "--check", "service.py"],
-        cwd=place,
-        check=False,
-    )
-    assert ran.returncode == 0
-
-    remove("leaves", place)
-    assert place.joinpath("service.py").read_text() == SERVICE
-
-
-@pytest.mark.parametrize(
-    ("code", "message"),
-    [
-        (f"{BY_HAND}del Leaf\n", "has no name Leaf"),
-        (BY_HAND.replace("Reasons", "ModelServer"), "ModelServer means something else"),
-    ],
-)
-def test_types_that_service_cannot_name_are_refused(code: str, message: str, place: Path) -> None:
-    folder = place / "models" / "leaves"
-    folder.mkdir()
-    folder.joinpath("__init__.py").write_text(code)
-    before = contents(place)
-
-    with imported(place, "leaves") as model, pytest.raises(ScaffoldError, match=message):
-        add(model, place)
-
-    assert contents(place) == before
-
-
-def test_what_is_not_there_cannot_be_removed(place: Path) -> None:
-    for name in ("kinds", "..", "__pycache__"):
-        with pytest.raises(ScaffoldError, match="There is no model"):
-            remove(name, place)
-    assert place.joinpath("service.py").read_text() == SERVICE
 
 
 def test_what_was_decided_is_shown_with_its_reasons(table: Path, place: Path) -> None:
