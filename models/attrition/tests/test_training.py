@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import bentoml
 import pytest
 
 from framework import Bundle, ModelCard
@@ -25,8 +26,8 @@ def test_the_public_spelling_gives_the_same_rows(tmp_path: Path) -> None:
     assert rows.read(MODEL, load(str(path))).keys() == rows.read(MODEL, ours).keys()
 
 
-def test_the_simulation_is_learnt() -> None:
-    card = ModelCard.read(train(MODEL))
+def test_the_simulation_is_learnt(stored_models: dict[str, bentoml.Model]) -> None:
+    card = ModelCard.read(stored_models[MODEL.name])
     assert card.performance["overall"]["roc_auc"] > 0.95
     assert card.parameters["best_iteration"]
 
