@@ -216,7 +216,9 @@ class Batcher:
         else:
             self._cost.observe(weight, time.monotonic() - started, contended=False)
             self._settle(batch, answers)
-        self._go_on(self._threads.take_turn)
+        first = batch[0][0]
+        is_slice = first.taken and first.left
+        self._go_on(self._threads.take_turn if is_slice else self._loop.call_soon)
         return True
 
     def _run_beside(
