@@ -18,6 +18,7 @@ INSTALL: Mapping[str, str] = {
     "nginx": "apt-get install nginx",
     "openssl": "apt-get install openssl",
     "podman": "apt-get install podman",
+    "unshare": "apt-get install util-linux",
 }
 """Program → the command that installs it."""
 

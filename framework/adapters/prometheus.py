@@ -34,6 +34,17 @@ def add_observations(
     histogram._sum.inc(total)  # noqa: SLF001
 
 
+def allocate_shared_files() -> None:
+    """Makes sure that a full disk cannot end this process, where several share their metrics.
+
+    To be called before any metric is declared.
+    """
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        from framework.adapters.prometheus_files import use_allocated_files
+
+        use_allocated_files()
+
+
 def forget_dead_processes() -> None:
     """Removes the gauges of processes that ended without doing so themselves (SIGKILL)."""
     from prometheus_client.multiprocess import mark_process_dead

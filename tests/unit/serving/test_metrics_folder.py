@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from bentoml.exceptions import BentoMLConfigException
 
 from deploy.processes import ROOT
+from serving import metrics_folder
 from serving.metrics_folder import make_metrics_folder
 
 PROGRAM = """
@@ -40,8 +42,8 @@ def holding(temporary: Path) -> Iterator[tuple["subprocess.Popen[str]", Path]]:
 
 @pytest.fixture
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of temporary files of this process."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    """The folder of temporary files of this process, because somebody wishes so."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     return tmp_path
 
 
@@ -74,3 +76,26 @@ def test_folders_of_others_are_left_alone(temporary: Path) -> None:
     make_metrics_folder()
 
     assert (temporary / "other").is_dir()
+
+
+def test_it_lies_in_shared_memory_unless_somebody_names_another_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared, temporary = tmp_path / "shared", tmp_path / "temporary"
+    shared.mkdir()
+    temporary.mkdir()
+    monkeypatch.delenv("TMPDIR", raising=False)
+    monkeypatch.setattr(metrics_folder, "_SHARED_MEMORY", shared)
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+
+    assert make_metrics_folder().parent == shared
+    shared.rename(tmp_path / "gone")
+    assert make_metrics_folder().parent == temporary
+    temporary.rename(tmp_path / "gone too")
+    with pytest.raises(BentoMLConfigException) as refused:
+        make_metrics_folder()
+    assert str(refused.value) == (
+        f"The workers' metrics cannot be shared in {shared} (No such file or directory) or "
+        f"{temporary} (No such file or directory): make room there, or name another folder in "
+        "TMPDIR."
+    )
