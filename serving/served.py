@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar
 
 import bentoml
-from bentoml.exceptions import BentoMLConfigException, BentoMLException
+from bentoml import server_context
+from bentoml.exceptions import BentoMLConfigException, BentoMLException, NotFound
 from bentoml.models import BentoModel
 
 from framework import Bundle, Model, ModelRefusedError
@@ -100,7 +101,7 @@ class ServedModels:
         """
         return _all_or_refuse(
             {
-                name: partial(Bundle.load, model, reference.resolve())
+                name: partial(_loaded, model, reference)
                 for name, (model, reference) in self._references.items()
             },
             ModelRefusedError,
@@ -131,13 +132,40 @@ def _all_or_refuse(
 def _pinned(name: str) -> BentoModel:
     variable = _variable(name)
     tag = os.environ.get(variable) or _bento_environment().get(variable) or f"{name}:latest"
+    if server_context.worker_index is not None:
+        # The process that made this worker has found the model. Whether it is still there shows
+        # when it is loaded: by then the worker can say so.
+        return BentoModel(tag)
+    return BentoModel(_stored(name, tag).tag)
+
+
+def _loaded(model: Model[Any, Any], reference: BentoModel) -> Bundle[Any, Any]:
+    return Bundle.load(model, _stored(model.name, reference.tag))
+
+
+def _stored(name: str, tag: bentoml.Tag | str) -> bentoml.Model:
+    """Returns a stored model.
+
+    Raises:
+        ModelRefusedError: There is none of this tag, or BentoML's own record of it is broken.
+    """
     try:
-        return BentoModel(bentoml.models.get(tag).tag)
-    except BentoMLException as error:
-        raise BentoMLException(
+        found = bentoml.models.get(tag)
+    except NotFound as error:
+        raise ModelRefusedError(
             f"The BentoML store has no model {tag}: train one with `python -m training {name}`, or "
-            f"name one of `bentoml models list` in {variable}."
+            f"name one of `bentoml models list` in {_variable(name)}."
         ) from error
+    # BentoML reads its record by YAML and cattrs, each of which has its own errors.
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise ModelRefusedError(
+            f"The BentoML store cannot give model {tag} ({type(error).__name__}: {reason}); "
+            f"retrain with `python -m training {name}`, or name another in {_variable(name)}."
+        ) from error
+    if (wanted := bentoml.Tag.from_taglike(tag)).version not in (None, "latest", found.tag.version):
+        raise ModelRefusedError(f"The folder of model {wanted} holds model {found.tag}.")
+    return found
 
 
 @cache

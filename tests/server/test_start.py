@@ -24,6 +24,7 @@ from framework.discovery import find_models
 from tests.plugin import pins
 from tests.processes import Server
 from tests.server.starting import PLANE, start_refused
+from tests.stored import without_hashes
 
 MODELS = find_models()
 TOYS = find_models("tests.server.toy_models")
@@ -48,8 +49,7 @@ def _card(store: Path, model: bentoml.Model) -> Path:
 
 
 def _change_card(store: Path, model: bentoml.Model, change: Change) -> None:
-    path = _card(store, model)
-    path.write_text(change(ModelCard.model_validate_json(path.read_bytes())).model_dump_json())
+    without_hashes(_card(store, model).parent, change)
 
 
 def test_a_model_that_does_not_reproduce_its_golden_examples_is_refused(
