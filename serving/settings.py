@@ -55,7 +55,8 @@ class Settings(BaseSettings):
     max_queue_rows: Rows = 100_000
     """Most rows waiting for one API's model in one worker; a request beyond is answered 503."""
 
-    timeout_seconds: Seconds = Field(default=30, gt=0)
+    # What is open is looked at four times in this time: less would keep a worker busy.
+    timeout_seconds: Seconds = Field(default=30, ge=0.01)
     """Time after which a request is given up and answered 504."""
 
     access_log: bool = False

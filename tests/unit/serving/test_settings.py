@@ -1,9 +1,13 @@
 """Settings: what is allowed, what is refused, and how a refusal reads."""
 
+import os
 from collections.abc import Iterator
+from unittest import mock
 
 import pytest
 from bentoml.exceptions import BentoMLConfigException
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from serving.settings import Settings, load_settings, refuse_misspelt
@@ -19,10 +23,10 @@ def _fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_every_field_has_a_default_and_says_what_it_is_for() -> None:
-    settings = load_settings()
+    found = load_settings()
 
-    assert settings.workers == 1
-    assert settings.fast_path
+    assert found.workers == 1
+    assert found.fast_path
     assert all(field.description for field in Settings.model_fields.values())
 
 
@@ -55,6 +59,10 @@ def test_the_environment_sets_a_field(
         ({"MODEL_SERVER_MAX_ROWS": "0"}, "MODEL_SERVER_MAX_ROWS: Input should be greater than 0"),
         ({"MODEL_SERVER_MAX_ROWS": "many"}, "MODEL_SERVER_MAX_ROWS: Input should be a valid int"),
         ({"MODEL_SERVER_TIMEOUT_SECONDS": "0"}, "MODEL_SERVER_TIMEOUT_SECONDS: "),
+        ({"MODEL_SERVER_TIMEOUT_SECONDS": "1e-9"}, "TIMEOUT_SECONDS: Input should be greater than"),
+        ({"MODEL_SERVER_MAX_BODY_BYTES": "1" + "0" * 30}, "MAX_BODY_BYTES: Input should be less"),
+        ({"MODEL_SERVER_MAX_BODY_BYTES": "9" * 5_000}, "MAX_BODY_BYTES: Unable to parse input"),
+        ({"MODEL_SERVER_DRAIN_SECONDS": "inf"}, "MODEL_SERVER_DRAIN_SECONDS: Input should be"),
         ({"MODEL_SERVER_DRAIN_SECONDS": "-1"}, "MODEL_SERVER_DRAIN_SECONDS: "),
         ({"MODEL_SERVER_FAST_PATH": "maybe"}, "MODEL_SERVER_FAST_PATH: "),
         ({"MODEL_SERVER_TIMEOUT_SECONDS": "inf"}, "MODEL_SERVER_TIMEOUT_SECONDS: Input should be"),
@@ -101,6 +109,32 @@ def test_what_is_not_allowed_is_named(
 
     with pytest.raises(BentoMLConfigException, match=complaint):
         load_settings()
+
+
+NUMBERS = [
+    name for name, field in Settings.model_fields.items() if field.annotation in (int, float)
+]
+
+
+@given(
+    name=st.sampled_from(NUMBERS),
+    value=st.one_of(
+        st.integers().map(str),
+        st.floats().map(str),
+        st.integers(-400, 400).map(lambda power: f"1e{power}"),
+        st.integers(1, 6_000).map(lambda digits: "9" * digits),
+        st.text("0123456789+-_.eE infNA٣", max_size=12),
+    ),
+)
+@settings(deadline=None)
+def test_every_number_has_bounds_at_both_ends(name: str, value: str) -> None:
+    load_settings.cache_clear()
+    with mock.patch.dict(os.environ, {f"MODEL_SERVER_{name.upper()}": value}):
+        try:
+            found = load_settings()
+        except BentoMLConfigException:
+            return
+    assert 0 <= getattr(found, name) < 2**31
 
 
 def test_all_problems_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
