@@ -1,5 +1,6 @@
 """The only writer of BentoML's model store."""
 
+import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -28,8 +29,10 @@ def new_tag(name: str, wanted: str | None) -> bentoml.Tag:
         wanted: A version, or the name and a version (`NAME:v3`).
 
     Raises:
-        TrainingError: The tag is not valid for this model, or exists already.
+        TrainingError: The tag is not valid for this model, or exists already, or no model can be
+            stored.
     """
+    _require_writable_store()
     if wanted is None:
         return bentoml.Tag(name, None).make_new_version()
     prefix, colon, version = wanted.rpartition(":")
@@ -91,6 +94,18 @@ def save(tag: bentoml.Tag, trained: Trained, write: Callable[[str], object]) -> 
         return bentoml.models.get(tag)
     except (BentoMLException, OSError) as error:
         raise TrainingError(f"Model {tag} cannot be stored: {error}") from error
+
+
+def _require_writable_store() -> None:
+    """Finds a store that cannot be written before there is anything to lose."""
+    try:
+        with tempfile.TemporaryDirectory(dir=model_store_folder().parent):
+            pass
+    except OSError as error:
+        raise TrainingError(
+            f"No model can be stored in {os.environ.get('BENTOML_HOME', '~/bentoml')}: "
+            f"{error.strerror}; name another folder in BENTOML_HOME."
+        ) from error
 
 
 def _publish(staging: Path, home: Path, tag: bentoml.Tag) -> None:

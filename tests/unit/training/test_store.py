@@ -1,10 +1,15 @@
 """What is never half there: the store's entries, and the report beside them."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import bentoml
 import pytest
 
+from deploy.processes import ROOT
+from tests.disks import on_a_read_only_disk
 from tests.unit.training.conftest import Toys, entries
 from training import TrainingError, train
 
@@ -44,6 +49,34 @@ def test_an_unwritable_report_is_refused_before_anything_is_stored(
         with pytest.raises(TrainingError, match="the report cannot be written"):
             train(toys["loans"], report=report)
     assert entries(store) == before
+
+
+@pytest.mark.parametrize("name", ["", "new"])
+def test_a_home_that_cannot_be_written_is_told_before_anything_is_fitted(
+    tmp_path: Path, name: str
+) -> None:
+    program = """
+from training import TrainingError
+from training.store import new_tag
+try:
+    new_tag("loans", None)
+except TrainingError as error:
+    print(error)
+"""
+    ended = subprocess.run(
+        on_a_read_only_disk(tmp_path, [sys.executable, "-c", program]),
+        cwd=ROOT,
+        env={**os.environ, "BENTOML_HOME": str(tmp_path / name)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert ended.stdout == (
+        f"No model can be stored in {tmp_path / name}: Read-only file system; name another folder "
+        "in BENTOML_HOME.\n"
+    ), ended.stderr
 
 
 def test_a_failed_run_leaves_an_earlier_report_alone(toys: Toys, tmp_path: Path) -> None:
