@@ -4,12 +4,10 @@ import contextlib
 import ctypes
 import gc
 import logging
-import os
 from collections.abc import Callable
-from pathlib import Path
 
-import psutil
-from bentoml.serving import running_inside_container
+from serving.failed_start import FailedStart
+from serving.siblings import Siblings
 
 # New objects before a collection of the youngest; young ones before older ones; these before all.
 _COLLECT_AFTER = (50_000, 20, 100)
@@ -45,15 +43,17 @@ class Lifecycle:
         self.drain_seconds = drain_seconds
         self.timeout_seconds = timeout_seconds
         self.workers = workers
+        self.siblings = Siblings(workers)
+        self.failed_start = FailedStart(self.siblings)
         self._on_drain = on_drain
         self._on_stop = on_stop
         self._hangs = hangs
         self.draining = False
 
     def started(self) -> None:
-        """Tells the master that the worker accepts connections."""
-        if folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
-            ready_file(Path(folder), os.getpid()).touch()
+        """Tells the master and the other workers that this one accepts connections."""
+        if not self.failed_start.refusing:
+            self.siblings.begin_serving()
 
     def drain(self) -> None:
         """Lets readiness fail; to be called on the event loop."""
@@ -69,31 +69,9 @@ class Lifecycle:
         """Why the worker, or all of them, should be started anew; empty if they are well."""
         if self._hangs():
             return "A model has been computing a batch for longer than anybody waits."
-        if self._has_lost_a_worker():
+        if self.siblings.is_one_lost():
             return "A worker has ended and is not replaced."
         return ""
-
-    def _has_lost_a_worker(self) -> bool:
-        """Whether a worker has ended for good.
-
-        BentoML replaces a worker, except in a container: there the others go on alone, and the
-        container should be restarted.
-        """
-        if not running_inside_container():
-            return False
-        siblings = psutil.Process(os.getppid()).children()
-        alive = sum(sibling.status() != psutil.STATUS_ZOMBIE for sibling in siblings)
-        return alive < self.workers
-
-
-def ready_file(folder: Path, pid: int) -> Path:
-    """Returns the file whose being there tells that a worker has become ready.
-
-    Args:
-        folder: The one that the server's workers share their metrics in.
-        pid: The worker's process id.
-    """
-    return folder / f"{pid}.ready"
 
 
 def settle_memory() -> None:

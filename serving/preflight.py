@@ -5,10 +5,11 @@ from typing import Any
 import bentoml
 
 from framework.adapters.bentoml import starting_server, use_metrics_folder, worker_count
-from serving.lifecycle import Lifecycle, ready_file
+from serving.lifecycle import Lifecycle
 from serving.metrics_folder import make_metrics_folder
 from serving.ports import Listener, bind
 from serving.settings import load_settings
+from serving.siblings import ready_file
 
 
 class PlainService(bentoml.Service[Any]):

@@ -147,15 +147,21 @@ def _stored(name: str, tag: bentoml.Tag | str) -> bentoml.Model:
     """Returns a stored model.
 
     Raises:
-        ModelRefusedError: There is none of this tag, or BentoML's own record of it is broken.
+        ModelRefusedError: There is none of this tag, BentoML's own record of it is broken, or it is
+            another's.
     """
+    absent = ModelRefusedError(
+        f"The BentoML store has no model {tag}: train one with `python -m training {name}`, or "
+        f"name one of `bentoml models list` in {_variable(name)}."
+    )
     try:
-        found = bentoml.models.get(tag)
-    except NotFound as error:
-        raise ModelRefusedError(
-            f"The BentoML store has no model {tag}: train one with `python -m training {name}`, or "
-            f"name one of `bentoml models list` in {_variable(name)}."
-        ) from error
+        wanted = bentoml.Tag.from_taglike(tag)
+    except (BentoMLException, ValueError):
+        raise absent from None
+    try:
+        found = bentoml.models.get(wanted)
+    except NotFound:
+        raise absent from None
     # BentoML reads its record by YAML and cattrs, each of which has its own errors.
     except Exception as error:
         reason = " ".join(str(error).split())
@@ -163,7 +169,7 @@ def _stored(name: str, tag: bentoml.Tag | str) -> bentoml.Model:
             f"The BentoML store cannot give model {tag} ({type(error).__name__}: {reason}); "
             f"retrain with `python -m training {name}`, or name another in {_variable(name)}."
         ) from error
-    if (wanted := bentoml.Tag.from_taglike(tag)).version not in (None, "latest", found.tag.version):
+    if wanted.version not in (None, "latest", found.tag.version):
         raise ModelRefusedError(f"The folder of model {wanted} holds model {found.tag}.")
     return found
 

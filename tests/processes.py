@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from deploy.processes import ROOT, START_DEADLINE_SECONDS, Child, free_port, is_ready
@@ -16,6 +16,7 @@ class Server(Child):
         environment: Settings of the server.
         folder: Working directory.
         certificate: Its own, if it is encrypted.
+        inside: Makes of its command another one that runs it.
 
     Attributes:
         url: Where it answers HTTP.
@@ -28,13 +29,14 @@ class Server(Child):
         environment: Mapping[str, str],
         folder: Path = ROOT,
         certificate: Path | None = None,
+        inside: Callable[[list[str]], list[str]] = list,
     ) -> None:
         port, grpc_port = free_port(), free_port()
         self.url = f"{'https' if certificate else 'http'}://127.0.0.1:{port}"
         self.grpc = f"127.0.0.1:{grpc_port}"
         self._certificate = certificate
         super().__init__(
-            [sys.executable, "-m", "bentoml", "serve", target, "--port", str(port)],
+            inside([sys.executable, "-m", "bentoml", "serve", target, "--port", str(port)]),
             {"MODEL_SERVER_GRPC_PORT": str(grpc_port), **environment},
             folder,
         )
@@ -49,6 +51,7 @@ class Server(Child):
         environment: Mapping[str, str] | None = None,
         folder: Path = ROOT,
         certificate: Path | None = None,
+        inside: Callable[[list[str]], list[str]] = list,
     ) -> "Iterator[Server]":
         """Starts `bentoml serve TARGET`, waits until it is ready, and ends it afterwards."""
         variables = {
@@ -57,7 +60,7 @@ class Server(Child):
             "MODEL_SERVER_DRAIN_SECONDS": "0",
             **(environment or {}),
         }
-        with cls(target, variables, folder, certificate) as server:
+        with cls(target, variables, folder, certificate, inside) as server:
             server.wait_until_ready()
             yield server
 

@@ -3,6 +3,7 @@
 Apart from `framework.adapters.bentoml`, because importing the application takes half a second.
 """
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +16,7 @@ from bentoml._internal.server.http.instruments import (
     RunnerTrafficMetricsMiddleware as RequestMetricsMiddleware,
 )
 from bentoml._internal.server.http.traffic import TimeoutMiddleware
+from bentoml.exceptions import BentoMLException
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
@@ -25,6 +27,7 @@ __all__ = [
     "RequestSeries",
     "TimeoutMiddleware",
     "duration_buckets",
+    "leave_refusals_untold",
     "metric_samples",
     "metrics_client",
     "request_series",
@@ -113,6 +116,18 @@ def metric_samples() -> Iterator[Any]:
     """Yields what `/metrics` tells, each sample with `name`, `labels` and `value`."""
     for family in metrics_client().text_string_to_metric_families():
         yield from family.samples
+
+
+def leave_refusals_untold() -> None:
+    """Keeps BentoML from logging a traceback where a service refuses to be made.
+
+    Whoever makes the service is told by the exception.
+    """
+    logging.getLogger("bentoml.serve").addFilter(_is_no_refusal)
+
+
+def _is_no_refusal(record: logging.LogRecord) -> bool:
+    return record.exc_info is None or not isinstance(record.exc_info[1], BentoMLException)
 
 
 def duration_buckets() -> tuple[float, ...]:

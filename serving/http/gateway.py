@@ -88,6 +88,7 @@ class Gateway:
         self._metrics = metrics
         self._settings = settings
         self._endpoints: Mapping[str, App] = {}
+        self._failed_start = lifecycle.failed_start
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one connection of the ASGI protocol."""
@@ -98,7 +99,12 @@ class Gateway:
             else:
                 await self._pass(scope, receive, send)
         elif scope["type"] == "lifespan":
-            await self._app(scope, self._watch_shutdown(receive), self._watch_lifespan(send))
+            try:
+                await self._app(scope, self._watch_shutdown(receive), self._watch_lifespan(send))
+            except Exception:
+                # A failed start has been told already.
+                if not self._failed_start.told:
+                    raise
         else:
             await self._app(scope, receive, send)
 
@@ -117,6 +123,9 @@ class Gateway:
                 self._endpoints = await self._start()
             elif message["type"] == "lifespan.shutdown.complete":
                 self._metrics.flush()
+            elif message["type"] == "lifespan.startup.failed":
+                await self._failed_start.end(message, send)
+                return
             await send(message)
 
         return watched
@@ -155,6 +164,8 @@ class Gateway:
         Raises:
             ServingError: The request goes no further.
         """
+        if self._failed_start.refusing:
+            raise ServingError(Code.UNAVAILABLE, "This worker could not start.")
         path, paths = scope["path"], self._paths
         if path in paths.ready and self._lifecycle.draining:
             raise ServingError(Code.UNAVAILABLE)

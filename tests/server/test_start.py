@@ -80,6 +80,28 @@ def test_a_model_of_another_major_version_is_refused(store: Path, spoilt: bentom
     assert "another major version" in output
 
 
+def test_files_that_have_changed_are_refused_by_name(
+    store: Path, stored_models: dict[str, bentoml.Model]
+) -> None:
+    for stored in stored_models.values():
+        (path,) = (store / "models" / stored.tag.path()).glob("model.[ts]*")
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+    output = start_refused({"BENTOML_HOME": str(store)})
+
+    for stored in stored_models.values():
+        assert f"Model {stored.tag} is not what was stored: model." in output
+
+
+def test_a_broken_record_of_bentoml_is_refused(store: Path, spoilt: bentoml.Model) -> None:
+    path = _card(store, spoilt).with_name("model.yaml")
+    path.write_text(path.read_text().replace("creation_time: '", "creation_time: 'then, "))
+
+    output = start_refused({"BENTOML_HOME": str(store)})
+
+    assert f"The BentoML store cannot give model {spoilt.tag} (" in output
+
+
 def test_an_empty_store_is_refused_with_the_next_step(
     toys_served: dict[str, bentoml.Model], tmp_path: Path
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import bentoml
 import pytest
+from bentoml.exceptions import BentoMLException
 from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
 
 from deploy.processes import ROOT
@@ -17,6 +18,7 @@ from framework.adapters.bentoml_server import (
     RequestMetricsMiddleware,
     TimeoutMiddleware,
     duration_buckets,
+    leave_refusals_untold,
     request_series,
 )
 from tests.unit.adapters.service import SERVICE
@@ -41,6 +43,22 @@ def test_app_factory_has_the_instance_while_its_application_runs(
         assert factory.service_instance is None
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize(("error", "tracebacks"), [(BentoMLException, 0), (ValueError, 1)])
+def test_a_service_that_refuses_to_be_made_logs_no_traceback(
+    error: type[Exception], tracebacks: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    @bentoml.service
+    class Refusing:
+        def __init__(self) -> None:
+            raise error("why")
+
+    leave_refusals_untold()
+    with caplog.at_level("ERROR"), pytest.raises(error, match="why"):
+        Refusing()
+
+    assert len(caplog.records) == tracebacks
 
 
 def test_app_factory_wraps_its_application_in_what_middlewares_names() -> None:
