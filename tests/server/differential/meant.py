@@ -1,4 +1,4 @@
-"""The differences that are meant, each with its reason."""
+"""The differences that are meant on the fast path; docs/drop-in.md tells why."""
 
 import re
 from collections.abc import Callable
@@ -12,12 +12,12 @@ class Difference:
     """An answer that differs on purpose.
 
     Attributes:
-        reason: What differs, and why.
+        name: Of the difference in docs/drop-in.md, where it is told what differs, and why.
         example: A request that shows it; when it no longer does, the entry is stale.
         covers: Whether an exchange differs in this way.
     """
 
-    reason: str
+    name: str
     example: Sent
     covers: Callable[[Exchange], bool]
 
@@ -31,8 +31,7 @@ def rows(count: int, row: str = '{"value": 1}') -> bytes:
 # is `overloaded` for the stock class's masked 503: that takes a load, as in `test_load.py`.
 MEANT = [
     Difference(
-        "415: only JSON is taken, as documented; stock takes every unknown type for JSON, and "
-        "forms for a request with other fields.",
+        "only-json",
         Sent("/double", rows(1), "text/plain"),
         lambda exchange: (
             exchange.ours.status_code == 415
@@ -40,14 +39,12 @@ MEANT = [
         ),
     ),
     Difference(
-        "413: too many rows are a matter of size, not of form, and are counted for every API; "
-        "stock says 400 where the schema has a limit, else computes them.",
+        "too-many-rows",
         Sent("/double", rows(MAX_ROWS + 1)),
         lambda exchange: exchange.statuses in {(413, 400), (413, 200)},
     ),
     Difference(
-        "500: an answer that is not finite is the model's fault, and logged, on every protocol; "
-        "stock writes NaN and Infinity, which are no JSON, and which most parsers refuse.",
+        "not-finite",
         Sent("/divide", rows(1, '{"value": 0}')),
         lambda exchange: (
             exchange.statuses == (500, 200)
@@ -55,8 +52,12 @@ MEANT = [
         ),
     ),
     Difference(
-        "400: half of a surrogate pair is no character; stock lets it through to the model, where "
-        "it can be neither encoded nor printed.",
+        "key-given-twice",
+        Sent("/double", b'{"rows": [{"value": 1, "value": 2}]}'),
+        lambda exchange: exchange.statuses == (400, 200) and "more than once" in exchange.ours.text,
+    ),
+    Difference(
+        "half-a-surrogate",
         Sent("/lengths", rb'["\ud800"]'),
         lambda exchange: (
             exchange.ours.status_code == 400
@@ -65,8 +66,7 @@ MEANT = [
         ),
     ),
     Difference(
-        "400: malformed JSON is the client's mistake everywhere; stock says 500 where an API takes "
-        "its list alone.",
+        "malformed-json",
         Sent("/lengths", b'["a"'),
         lambda exchange: (
             exchange.statuses == (400, 500)
@@ -75,12 +75,12 @@ MEANT = [
         ),
     ),
     Difference(
-        "500: an answer of a wrong type is the model's fault, and logged; stock says 400.",
+        "wrong-type",
         Sent("/mistype", rows(1, '{"value": 1, "name": "x"}')),
         lambda exchange: exchange.sent.path == "/mistype" and exchange.statuses == (500, 400),
     ),
     Difference(
-        "500: answers that are not one for each row cannot be told apart; stock passes them on.",
+        "wrong-count",
         Sent("/lose", rows(2)),
         lambda exchange: exchange.sent.path == "/lose" and exchange.statuses == (500, 200),
     ),

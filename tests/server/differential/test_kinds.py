@@ -1,12 +1,14 @@
 """Services of every kind are answered as by the stock class."""
 
+import dataclasses
+
 import bentoml
 import httpx
 import pytest
 
-from serving import ModelService
+from serving import ModelService, load_settings
 from tests.server.differential.kinds import KINDS, answers, content_of, lacking
-from tests.server.differential.services import Kind
+from tests.server.differential.services import Kind, post
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
@@ -40,3 +42,14 @@ def check_fast(ours: httpx.Response, stock: httpx.Response) -> None:
                 assert "secret" not in ours.text
     else:
         assert own == told
+
+
+def test_a_body_above_the_limit_is_refused_whoever_would_answer() -> None:
+    (kind,) = [kind for kind in KINDS if kind.name == "files"]
+    big = {"file": ("big", b"x" * (load_settings().max_body_bytes + 1))}
+    too_big = dataclasses.replace(kind, asks=[post("/size", files=big)])
+
+    (ours,), (stock,) = answers(too_big, ModelService), answers(too_big, bentoml.Service)
+
+    assert (ours.status_code, ours.json()["code"]) == (413, "payload_too_large")
+    assert stock.status_code == 200
