@@ -3,13 +3,15 @@
 import contextlib
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from errno import EINVAL
 from itertools import combinations
 from pathlib import Path
 
 from bentoml.exceptions import BentoMLConfigException
+
+from framework.listening import drop_new_connections
 
 _HIGHEST_PORT = 65_535
 _WILDCARDS = {"0.0.0.0", "::"}  # noqa: S104 - compared, not listened on
@@ -102,18 +104,30 @@ def bind(listeners: Sequence[Listener]) -> list[socket.socket]:
     return held
 
 
+def unlisten(port: int) -> None:
+    """Has nobody connect to a port of this process any more."""
+    for one in _sockets(port):
+        if one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            drop_new_connections(one)
+
+
 def disconnect(port: int) -> None:
     """Ends all connections to a port of this process; what was written still goes."""
+    for one in _sockets(port):
+        if not one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+
+def _sockets(port: int) -> Iterator[socket.socket]:
     for path in Path("/proc/self/fd").iterdir():
-        # The descriptor of the listing itself is gone by now.
+        # The descriptor of the listing itself is gone by now; a client may be, too.
         with contextlib.suppress(OSError):
             if not path.is_socket():
                 continue
             with socket.socket(fileno=os.dup(int(path.name))) as one:
-                if one.family == socket.AF_UNIX or one.getsockname()[1] != port:
-                    continue
-                if not one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-                    one.shutdown(socket.SHUT_RDWR)
+                if one.family != socket.AF_UNIX and one.getsockname()[1] == port:
+                    yield one
 
 
 def address(host: str, port: int) -> str:

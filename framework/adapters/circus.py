@@ -1,10 +1,8 @@
 """The insides of circus, BentoML's master process: how its workers start, stop and are replaced."""
 
-import ctypes
 import os
 import signal
 import socket
-import struct
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
@@ -19,14 +17,13 @@ from circus.util import synchronized, tornado_sleep
 from circus.watcher import Watcher
 from tornado import gen
 
+from framework.listening import drop_new_connections
+
 # What a worker needs, at most, to end once nothing is under way.
 _END_SECONDS = 5.0
 # From when it is told to listen no more, a worker still answers what has come; then nobody listens.
 _UNHEARD_SECONDS = 0.8
 _START_SECONDS = 60.0
-_SO_ATTACH_FILTER = 26
-# The kernel's packet filter: load the byte of flags; is SYN among them? drop; else keep.
-_DROP_SYN = [(0x30, 0, 0, 13), (0x45, 0, 1, 0x02), (0x06, 0, 0, 0), (0x06, 0, 0, 0xFFFFFFFF)]
 
 
 @dataclass(frozen=True)
@@ -94,7 +91,7 @@ class Master(bentoml_circus.Arbiter):
         if drain_seconds := self._supervision.drain_seconds:
             # Connections that wait to be accepted when the last socket is closed are reset. Whoever
             # connects now tries again in a second, and is refused.
-            self.loop.call_later(drain_seconds, _drop_new_connections, self._supervision.http)
+            self.loop.call_later(drain_seconds, drop_new_connections, self._supervision.http)
             self.loop.call_later(drain_seconds + _UNHEARD_SECONDS, self.sockets.close_all)
             self.loop.call_later(drain_seconds + _UNHEARD_SECONDS, self._supervision.http.close)
         # Whatever else it is doing, as replacing workers: those are waited for, too.
@@ -150,11 +147,3 @@ def _become(made: CircusSocket, held: socket.socket) -> None:
     held.listen(made.backlog)
     os.dup2(held.fileno(), made.fileno(), inheritable=True)
     made.bind_and_listen = lambda: None
-
-
-def _drop_new_connections(listening: socket.socket) -> None:
-    """Has the kernel drop what opens a connection, and keep those that have been opened."""
-    code = b"".join(struct.pack("HBBI", *instruction) for instruction in _DROP_SYN)
-    buffer = ctypes.create_string_buffer(code)
-    program = struct.pack("HL", len(_DROP_SYN), ctypes.addressof(buffer))
-    listening.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)

@@ -14,7 +14,7 @@ from serving.grpc.calls import Call, Calls
 from serving.grpc.reflection import reflection_handlers
 from serving.grpc.typed import RpcService
 from serving.metrics import Metrics
-from serving.ports import address, disconnect
+from serving.ports import address, disconnect, unlisten
 from serving.settings import Settings
 
 UNMATCHED = "unmatched"
@@ -110,6 +110,7 @@ class RpcServer:
         self._calls.refuse()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._calls.ended(), self._settings.timeout_seconds)
+        unlisten(self._settings.grpc_port)
         await asyncio.sleep(_ANSWERS_LEAVE_SECONDS)
         # A call that comes while gRPC's own server stops is answered CANCELLED, which no client
         # tries again; over a connection that has ended, UNAVAILABLE.
