@@ -13,7 +13,8 @@ from tests.server.watching import Scrape, wait
 
 
 def test_http_and_grpc_share_batches_and_each_gets_its_own(slow: Toy) -> None:
-    sleeping = slow.occupy(1)
+    # Long enough for eight clients to be made on a busy machine.
+    sleeping = slow.occupy(4)
     names = [f"shared-{number}" for number in range(8)]
 
     def post(name: str) -> list[str]:

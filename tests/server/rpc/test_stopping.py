@@ -17,15 +17,17 @@ from tests.server.watching import DEADLINE_SECONDS, wait
 
 def test_two_workers_share_the_port(server: Server) -> None:
     workers = psutil.Process(server.process.pid).children(recursive=True)
-    listening = {
-        worker.pid
-        for worker in workers
-        for connection in worker.net_connections("tcp")
-        if connection.status == psutil.CONN_LISTEN
-        and connection.laddr.port == int(server.grpc.split(":")[1])
-    }
 
-    assert len(listening) == 2
+    def listening() -> int:
+        return sum(
+            connection.status == psutil.CONN_LISTEN
+            and connection.laddr.port == int(server.grpc.split(":")[1])
+            for worker in workers
+            for connection in worker.net_connections("tcp")
+        )
+
+    # The server is ready when one of them is.
+    wait(lambda: listening() == 2, "only one worker listens")
 
 
 def test_health_fails_first_and_calls_end_before_the_server_does() -> None:
