@@ -55,7 +55,7 @@ train: .venv/.train ## Train every model anew (ARGS, for example ARGS="--seed 1"
 
 .PHONY: test
 test: .venv/.dev ## Run every test that needs no container and no copy (ARGS, for example ARGS="-k schema")
-	@$(BIN)/python -m pytest -m "not container and not copy and not kserve and not peers" $(ARGS)
+	@$(BIN)/python -m pytest -m "not container and not copy and not clients and not peers" $(ARGS)
 
 .PHONY: test-thorough
 test-thorough: .venv/.dev ## Run the tests of generated input with ten times the examples, new ones each time
@@ -63,7 +63,7 @@ test-thorough: .venv/.dev ## Run the tests of generated input with ten times the
 
 .PHONY: test-clients
 test-clients: .venv/.dev ## Run the clients of others that need an environment of their own
-	@$(BIN)/python -m pytest -m kserve $(ARGS)
+	@$(BIN)/python -m pytest -m clients $(ARGS)
 
 .PHONY: test-peers
 test-peers: .venv/.dev ## Run BentoML's own tests with our class, from ../shared/peers

@@ -16,6 +16,7 @@ INSTALL: Mapping[str, str] = {
     # Debian's own is too old to know Kustomize's components.
     "kubectl": ".venv/bin/python .ci/kubectl.py .venv/bin/kubectl",
     "nginx": "apt-get install nginx",
+    "npm": "apt-get install npm",
     "openssl": "apt-get install openssl",
     "podman": "apt-get install podman",
     "unshare": "apt-get install util-linux",

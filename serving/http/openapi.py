@@ -13,6 +13,8 @@ import bentoml
 import yaml
 from fastapi import FastAPI, Response
 from fastapi.openapi.utils import get_openapi
+from fastapi.responses import PlainTextResponse
+from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
 from framework.adapters.bentoml import APIMethod, declared_type, join_paths
@@ -33,6 +35,14 @@ _INFRASTRUCTURE = {
     "/readyz": "Answers 200 when the worker can take predictions, 503 while it starts or stops.",
     "/metrics": "Metrics in the text format of Prometheus.",
 }
+TAGS = {
+    "Predictions": "Rows in, predictions out, in the same order.",
+    "Models": "What is served, how good it is, and how it was made.",
+    "Open Inference Protocol": "Whole columns in and out, for clients of Triton, KServe, MLServer.",
+    "Infrastructure": "Probes and metrics.",
+}
+"""Groups of operations, and what each is about."""
+
 _TASK_METHODS = {
     "status": ("GET", "Tells how far the task is."),
     "get": ("GET", "Tells what the task has answered."),
@@ -53,6 +63,26 @@ class Document(dict[str, Any]):
 yaml.add_representer(Document, lambda dumper, document: dumper.represent_dict(document))
 
 
+def _operation_id(route: APIRoute) -> str:
+    return f"{route.name}_of_version" if "{version}" in route.path else route.name
+
+
+class Described(FastAPI):
+    """An application whose operations have short ids, which generated clients are named by.
+
+    An id is the name of the function, and tells a path that names the version apart.
+    """
+
+    def __init__(self) -> None:
+        # The document is made by `openapi_document`, for the routes of all of them together.
+        super().__init__(
+            openapi_url=None,
+            docs_url=None,
+            redoc_url=None,
+            generate_unique_id_function=_operation_id,
+        )
+
+
 def openapi_document(
     service: bentoml.Service[Any], resources: Sequence[BaseRoute], mounted: Sequence[Any]
 ) -> Document:
@@ -65,7 +95,7 @@ def openapi_document(
             be described below their path, if they are FastAPI's.
     """
     prefixed = partial(join_paths, service.path_prefix or "")
-    predictions, infrastructure = FastAPI(), FastAPI()
+    predictions, infrastructure = Described(), Described()
     schemas: dict[str, Any] = {}
     for api in service.apis.values():
         _describe(predictions, prefixed(api.route), api, schemas)
@@ -76,6 +106,8 @@ def openapi_document(
             name=path[1:],
             description=description,
             tags=["Infrastructure"],
+            response_class=PlainTextResponse,
+            responses=error_responses(Code.UNAVAILABLE),
         )
     version = service.bento.tag.version if service.bento else None
     document = get_openapi(
@@ -84,6 +116,7 @@ def openapi_document(
         description=inspect.getdoc(service.inner) or "",
         routes=[*predictions.routes, *resources, *infrastructure.routes],
         servers=[{"url": "."}],
+        tags=[{"name": name, "description": about} for name, about in TAGS.items()],
     )
     for app, path, _ in mounted:
         if isinstance(app, FastAPI):
@@ -93,7 +126,8 @@ def openapi_document(
     if schemas:
         known = document.setdefault("components", {}).setdefault("schemas", {})
         document["components"]["schemas"] = schemas | known
-    return Document(document)
+    # Says that nothing is needed, where silence says nothing.
+    return Document(document, security=[])
 
 
 def error_responses(*codes: Code) -> dict[int | str, dict[str, Any]]:

@@ -19,7 +19,7 @@ from framework import Bundle, ModelCard
 from framework.card import CategoryProfile, DataKind, NumberProfile
 from serving.errors import Code, ServingError
 from serving.http.envelope import refusal
-from serving.http.openapi import Document, error_responses, openapi_document
+from serving.http.openapi import Described, Document, error_responses, openapi_document
 from serving.open_inference.routes import add_routes as add_inference_routes
 from serving.open_inference.routes import described_routes
 from serving.served import find, served_model, served_models
@@ -95,14 +95,13 @@ class Performance(BaseModel):
     metrics: dict[str, float]
 
 
-class ResourcesApp(FastAPI):
+class ResourcesApp(Described):
     """The application of the `GET` resources and pages; see `resources_app`."""
 
 
 def resources_app() -> FastAPI:
     """Makes the application of the `GET` resources and pages, to be mounted at `/`."""
-    # The document is made by `openapi_document`, for the predictions and these routes together.
-    app = ResourcesApp(openapi_url=None, docs_url=None, redoc_url=None)
+    app = ResourcesApp()
     for path, endpoint in _RESOURCES.items():
         app.add_api_route(
             path, endpoint, tags=["Models"], responses=error_responses(Code.NOT_FOUND)

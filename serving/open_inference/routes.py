@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute
 
 from framework import Bundle, FieldError
 from serving.errors import Code, ServingError
-from serving.http.openapi import error_responses
+from serving.http.openapi import Described, error_responses
 from serving.open_inference.json_body import InferenceRequest, InferenceResponse, parameters
 from serving.open_inference.signature import InputColumn, OutputColumn, Signature
 from serving.open_inference.triton import (
@@ -105,17 +105,17 @@ def server_metadata() -> ServerMetadata:
     return SERVER
 
 
-def live() -> Live:
+def server_live() -> Live:
     """Answers 200 while the worker is alive."""
     return Live(live=True)
 
 
-def ready() -> Ready:
+def server_ready() -> Ready:
     """Answers 200 when the worker takes predictions."""
     return Ready(ready=True)
 
 
-def list_models() -> ModelList:
+def model_names() -> ModelList:
     """Lists the served models, as KServe does."""
     return ModelList(models=list(served_models()))
 
@@ -125,7 +125,7 @@ def repository_index() -> list[ModelIndex]:
     return [ModelIndex.of(bundle) for bundle in served_models().values()]
 
 
-def all_statistics() -> Statistics:
+def server_statistics() -> Statistics:
     """Tells what all models have answered."""
     return statistics(list(served_models().values()))
 
@@ -152,7 +152,7 @@ def model_ready(model: str, version: str = "") -> ModelReady:
     return ModelReady(name=model, ready=True)
 
 
-def infer(body: InferenceRequest, model: str, version: str = "") -> InferenceResponse:
+def model_infer(body: InferenceRequest, model: str, version: str = "") -> InferenceResponse:
     """Predicts for records given column by column: one tensor for each field.
 
     With the binary tensor extension, raw tensors may follow the JSON, in the body and in the
@@ -179,10 +179,10 @@ def add_routes(app: FastAPI) -> None:
     errors = error_responses(Code.NOT_FOUND)
     add("/v2", server_metadata)
     add("/v2/", server_metadata, include_in_schema=False)
-    add_probe("/v2/health/live", live, Code.UNAVAILABLE)
-    add_probe("/v2/health/ready", ready, Code.UNAVAILABLE)
-    add("/v2/models", list_models)
-    add("/v2/models/stats", all_statistics)
+    add_probe("/v2/health/live", server_live, Code.UNAVAILABLE)
+    add_probe("/v2/health/ready", server_ready, Code.UNAVAILABLE)
+    add("/v2/models", model_names)
+    add("/v2/models/stats", server_statistics)
     add("/v2/repository/index", repository_index, methods=["POST"])
     for path in _MODEL_PATHS:
         add(path, model_metadata, responses=errors)
@@ -194,7 +194,7 @@ def add_routes(app: FastAPI) -> None:
 
 def described_routes() -> list[BaseRoute]:
     """Makes routes that describe the tensor endpoints, which read more than FastAPI can."""
-    app = FastAPI()
+    app = Described()
     responses = error_responses(
         Code.INVALID_INPUT,
         Code.NOT_FOUND,
@@ -205,7 +205,7 @@ def described_routes() -> list[BaseRoute]:
     )
     for path in _MODEL_PATHS:
         app.add_api_route(
-            f"{path}/infer", infer, methods=["POST"], tags=[_TAG], responses=responses
+            f"{path}/infer", model_infer, methods=["POST"], tags=[_TAG], responses=responses
         )
     return app.routes
 

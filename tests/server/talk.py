@@ -9,7 +9,6 @@ import requests
 from numpy.typing import NDArray
 
 from framework import Model
-from framework.discovery import find_models
 from serving.open_inference import inference_pb2 as pb
 from serving.open_inference.tensors import BYTES, DTYPES, encode
 from tests.contract.cases import random_records
@@ -18,7 +17,6 @@ from tests.contract.tensors import CONTENTS
 from tests.processes import Server
 from tests.server.clients.said import Said, columns, same
 
-MODELS = find_models()
 Tensor = dict[str, Any]
 
 

@@ -5,7 +5,6 @@ Not for order alone: two programs' stubs of the protocol cannot be loaded into o
 
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,10 +16,7 @@ from tests.contract.cases import random_records, refused
 from tests.contract.surfaces import HttpSurface
 from tests.processes import Server
 from tests.server.clients.said import Said, Wrong
-
-CLIENTS = Path(__file__).parent / "clients"
-KSERVE = ROOT / ".venv-kserve"
-
+from tests.server.environments import python_environment
 
 # What is wrong with a value that a tensor can hold all the same; what JSON alone can say is not.
 WRONG = ("below", "above", "unknown category", "empty text", "blank text", "not a number (float)")
@@ -65,22 +61,8 @@ def test_tritons_grpc_client(server: Server, model: Model[Any, Any]) -> None:
     say(sys.executable, "triton_grpc", about(server, model), server.grpc)
 
 
-@pytest.fixture(scope="module")
-def kserve_python() -> str:
-    """KServe's client in an environment of its own, made on first use."""
-    python, pinned = KSERVE / "bin" / "python", CLIENTS / "kserve.txt"
-    complete = KSERVE / ".complete"
-    if not complete.exists() or complete.stat().st_mtime < pinned.stat().st_mtime:
-        uv = [sys.executable, "-m", "uv"]
-        make = [*uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(KSERVE)]
-        install = [*uv, "pip", "install", "--quiet", "--python", str(python)]
-        for command in (make, [*install, "--requirement", str(pinned)]):
-            subprocess.run(command, check=True)
-        complete.touch()
-    return str(python)
-
-
-@pytest.mark.kserve
+@pytest.mark.clients
 @every_model
-def test_kserves_clients(server: Server, kserve_python: str, model: Model[Any, Any]) -> None:
-    say(kserve_python, "kserve_client", about(server, model), server.url, server.grpc)
+def test_kserves_clients(server: Server, model: Model[Any, Any]) -> None:
+    python = str(python_environment("kserve") / "python")
+    say(python, "kserve_client", about(server, model), server.url, server.grpc)

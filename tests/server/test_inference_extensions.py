@@ -15,7 +15,8 @@ from serving.open_inference.inference_pb2_grpc import GRPCInferenceServiceStub
 from serving.open_inference.tensors import BYTES
 from tests.contract.surfaces import RefusedError, refused_call
 from tests.processes import Server
-from tests.server.talk import MODELS, Talk, Tensor, as_binary, ask, framed, get, raw
+from tests.server.asked import MODELS
+from tests.server.talk import Talk, Tensor, as_binary, ask, framed, get, raw
 from tests.server.watching import wait
 
 BASE64 = {"content_type": "base64"}

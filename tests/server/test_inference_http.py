@@ -19,7 +19,8 @@ from tests.contract.columns import BinaryColumns, ColumnSurface, GrpcColumns, Js
 from tests.contract.expected import close
 from tests.contract.surfaces import GrpcSurface, HttpSurface, Surface
 from tests.processes import Server
-from tests.server.talk import MODELS, Talk, Tensor, as_binary, ask, framed, get, listed, raw
+from tests.server.asked import MODELS
+from tests.server.talk import Talk, Tensor, as_binary, ask, framed, get, listed, raw
 
 TOLERANCE = 1e-12
 

@@ -16,8 +16,9 @@ from serving.open_inference import inference_pb2 as pb
 from serving.open_inference.inference_pb2_grpc import GRPCInferenceServiceStub
 from tests.contract.surfaces import refused_call, trailers
 from tests.processes import Server
+from tests.server.asked import MODELS
 from tests.server.rpc.calling import SERVICES
-from tests.server.talk import MODELS, Talk
+from tests.server.talk import Talk
 from tests.server.watching import Scrape, wait
 
 VERSIONS = ("v1", "v1alpha")
