@@ -104,6 +104,8 @@ def openapi_document(
             prefixed(path),
             lambda: None,
             name=path[1:],
+            # An API may have the same name.
+            operation_id=path[1:] if path[1:] not in service.apis else f"server_{path[1:]}",
             description=description,
             tags=["Infrastructure"],
             response_class=PlainTextResponse,
