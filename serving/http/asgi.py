@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from framework.adapters.uvicorn import has_whole_body
 from serving.errors import Code, ServingError
+from serving.http.decoding import decoded, require_encoding, too_large
 
 T = TypeVar("T")
 Message = MutableMapping[str, Any]
@@ -74,6 +75,22 @@ def in_time(receive: Receive, seconds: float) -> Receive:
     return timed
 
 
+async def read_decoded_body(headers: Mapping[bytes, bytes], receive: Receive, limit: int) -> bytes:
+    """Reads a whole request body, and decodes what is compressed.
+
+    Raises:
+        ServingError: See `read_body`; `unsupported_media_type`: the body is encoded in a way that
+            is not known; `invalid_input`: it is not encoded as it says.
+        ClientGoneError: The connection was closed before the body was complete.
+    """
+    encoding = headers.get(b"content-encoding")
+    if encoding is None:
+        return await read_body(headers, receive, limit)
+    name = require_encoding(encoding)
+    body = await read_body(headers, receive, limit)
+    return decoded(body, name, limit) if name else body
+
+
 async def read_body(headers: Mapping[bytes, bytes], receive: Receive, limit: int) -> bytes:
     """Reads a whole request body of at most `limit` bytes.
 
@@ -81,12 +98,14 @@ async def read_body(headers: Mapping[bytes, bytes], receive: Receive, limit: int
         ServingError: `payload_too_large`, as soon as it is known.
         ClientGoneError: The connection was closed before the body was complete.
     """
+    # Who waits to be asked for a body is not asked for one that is too large.
+    if b"expect" in headers:
+        _require_length(headers, limit)
     message = await receive()
     body: bytes = message.get("body", b"")
     if message["type"] == "http.request" and not message.get("more_body") and len(body) <= limit:
         return body
-    if int(headers.get(b"content-length", b"0")) > limit:
-        raise _too_large(limit)
+    _require_length(headers, limit)
     chunks = bytearray(body)
     while message["type"] == "http.request" and len(chunks) <= limit:
         if not message.get("more_body"):
@@ -95,11 +114,12 @@ async def read_body(headers: Mapping[bytes, bytes], receive: Receive, limit: int
         chunks += message.get("body", b"")
     if message["type"] == "http.disconnect":
         raise ClientGoneError
-    raise _too_large(limit)
+    raise too_large(limit)
 
 
-def _too_large(limit: int) -> ServingError:
-    return ServingError(Code.PAYLOAD_TOO_LARGE, f"The request body exceeds {limit} bytes.")
+def _require_length(headers: Mapping[bytes, bytes], limit: int) -> None:
+    if int(headers.get(b"content-length", b"0")) > limit:
+        raise too_large(limit)
 
 
 async def client_leaves(receive: Receive) -> None:

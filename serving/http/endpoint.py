@@ -17,7 +17,7 @@ from serving.http.asgi import (
     Send,
     client_leaves,
     in_time,
-    read_body,
+    read_decoded_body,
     request_id,
     require_content_type,
 )
@@ -88,7 +88,7 @@ class Endpoint:
                 timed = in_time(receive, self._settings.timeout_seconds)
                 if timed is not receive:
                     require_quiet()
-                body = await read_body(headers, timed, self._settings.max_body_bytes)
+                body = await read_decoded_body(headers, timed, self._settings.max_body_bytes)
                 response_headers, content = await self._predict(body, headers, receive)
                 await answer(send, 200, [*response_headers, *identity], content)
                 status = 200
