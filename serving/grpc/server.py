@@ -65,7 +65,7 @@ class RpcServer:
         methods = {
             method.name: (self._calls.stream if method.server_streaming else self._calls.method)(
                 f"/{name}/{method.name}",
-                GetMessageClass(method.input_type).FromString,
+                service.parsers.get(method.name) or GetMessageClass(method.input_type).FromString,
                 service.handlers[method.name],
                 service.model_tags.get(method.name, ""),
             )

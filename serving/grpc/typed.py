@@ -8,13 +8,18 @@ import pydantic
 from bentoml.exceptions import BentoMLConfigException
 from google.protobuf.descriptor import FileDescriptor, MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
 
 from framework.adapters.bentoml import APIMethod, declared_type
 from serving.batching.prediction import Prediction, is_batchable_list
 from serving.codecs.messages import MessageCodec
+from serving.errors import ServingError
 from serving.grpc.calls import Call, Handler
 from serving.grpc.conversion import misfits
+from serving.grpc.wire import Parser, counted
 
+# Fields of a request message that the server may not know.
+_UNKNOWN_FIELDS = 100
 Apis = Mapping[str, APIMethod[..., Any]]
 
 
@@ -28,6 +33,9 @@ class RpcService:
 
     model_tags: Mapping[str, str] = field(default_factory=dict)
     """Tags of the models behind the methods, by name, where each has but one."""
+
+    parsers: Mapping[str, Parser] = field(default_factory=dict)
+    """What makes the request messages of methods, by name, where there is a limit to keep first."""
 
 
 def typed_services(
@@ -47,6 +55,10 @@ def typed_services(
                 for method in service.methods
             },
             {method.name: predictions[_route(method)].model_tag for method in service.methods},
+            {
+                method.name: _parser(method, predictions[_route(method)])
+                for method in service.methods
+            },
         )
         for service in _services(protos)
     ]
@@ -102,6 +114,13 @@ def _problems(method: MethodDescriptor, api: APIMethod[..., Any] | None) -> Iter
     yield from misfits(rows, schema, declared.get("$defs", {}), is_request=True)
     schema = pydantic.TypeAdapter(declared_type(api.output_spec)).json_schema(mode="serialization")
     yield from misfits(answers, schema, schema.get("$defs", {}), is_request=False)
+
+
+def _parser(method: MethodDescriptor, prediction: Prediction) -> Parser:
+    parse = GetMessageClass(method.input_type).FromString
+    # Fields that only newer clients know are no rows.
+    most = prediction.max_rows + _UNKNOWN_FIELDS
+    return counted(parse, most, lambda: ServingError.too_many_rows(prediction.max_rows), {})
 
 
 def _handler(method: MethodDescriptor, prediction: Prediction) -> Handler:

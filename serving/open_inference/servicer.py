@@ -7,6 +7,7 @@ from typing import Any
 from serving.errors import ServingError
 from serving.grpc.calls import Call
 from serving.grpc.typed import RpcService
+from serving.grpc.wire import Parser, counted, too_many_fields
 from serving.open_inference import inference_pb2 as pb
 from serving.open_inference.json_body import is_base64, parameters, require_supported
 from serving.open_inference.model import InferenceModel, Output
@@ -26,6 +27,8 @@ _CONTENTS = {
     "FP64": "fp64_contents",
     BYTES: "bytes_contents",
 }
+# Each element of a tensor of texts is a field of the message.
+_FIELDS_BESIDE_ROWS, _TEXTS_OF_ROW = 10_000, 4
 # By it Triton's client tells the last answer to a request; here each has one.
 _LAST_OF_REQUEST = "triton_final_response"
 
@@ -58,6 +61,20 @@ def inference_service(
             "ModelStatistics": servicer.model_statistics,
             "RepositoryIndex": servicer.repository_index,
         },
+        parsers=dict.fromkeys(("ModelInfer", "ModelStreamInfer"), _parser(models)),
+    )
+
+
+def _parser(models: Mapping[str, InferenceModel]) -> Parser:
+    """Makes the parser of requests, which have no more fields than the texts of some tensors."""
+    rows = max((model.prediction.max_rows for model in models.values()), default=0)
+    most = _FIELDS_BESIDE_ROWS + _TEXTS_OF_ROW * rows
+    inputs, contents = 5, 5
+    return counted(
+        pb.ModelInferRequest.FromString,
+        most,
+        lambda: too_many_fields(most),
+        {inputs: {contents: {}}},
     )
 
 
