@@ -28,7 +28,8 @@ class TensorCodec:
     def read(self, body: bytes, headers: dict[bytes, bytes]) -> tuple[Chunk, _Asked]:
         """See `serving.http.endpoint.HttpCodec`."""
         length = headers.get(_HEADER_LENGTH)
-        request = Request(body, length.decode("latin-1") if length else None)
+        given = length.decode("latin-1") if length else None
+        request = Request(body, given, self._model.most_values)
         asked = self._model.outputs(request.outputs)
         return self._model.read(request.tensors), (request, asked)
 

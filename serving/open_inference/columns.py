@@ -14,11 +14,12 @@ import numpy as np
 import pydantic
 from numpy.typing import NDArray
 
-from serving.errors import ServingError
+from serving.errors import Problem, ServingError, problems_of
 from serving.open_inference.signature import InputColumn, Signature
 from serving.open_inference.tensors import BYTES, DTYPES, Tensor, TensorError, array, values
 
-Problem = dict[str, Any]
+# Values that pydantic is given at a time.
+_SLICE = 250
 
 
 def read_columns(signature: Signature, tensors: Sequence[Tensor], max_rows: int) -> dict[str, Any]:
@@ -42,6 +43,7 @@ def read_columns(signature: Signature, tensors: Sequence[Tensor], max_rows: int)
         raise ServingError.from_details(problems)
     rows = _rows(signature, by_field, max_rows)
     columns: dict[str, Any] = {}
+    complete = True
     for name, column in signature.inputs.items():
         if name not in by_field:
             columns[name] = [column.spec.default] * rows
@@ -50,10 +52,11 @@ def read_columns(signature: Signature, tensors: Sequence[Tensor], max_rows: int)
             columns[name] = _read(column, by_field[name], rows)
         except TensorError as error:
             problems.append(_problem(by_field[name].name, str(error), "tensor"))
-        except pydantic.ValidationError as error:
-            problems += _located(by_field[name].name, error)
+        except _RefusedError as refused:
+            problems += _located(by_field[name].name, refused)
+            complete = complete and refused.is_last
     if problems:
-        raise ServingError.from_details(problems)
+        raise ServingError.from_details(problems, complete=complete)
     return columns
 
 
@@ -150,7 +153,7 @@ def _read(column: InputColumn, tensor: Tensor, rows: int) -> Any:
 
     Raises:
         TensorError: They do not match its datatype and shape.
-        pydantic.ValidationError: The field does not allow one of them.
+        _RefusedError: The field does not allow one of them.
     """
     if column.vocabulary is not None:
         return _positions(column, tensor, rows)
@@ -158,10 +161,10 @@ def _read(column: InputColumn, tensor: Tensor, rows: int) -> Any:
     if isinstance(tensor.data, bytes) and tensor.datatype != BYTES:
         found = array(tensor.data, tensor.datatype, count)
         if not _within(column, found):
-            column.validator.validate_python(_values(column, found.tolist(), tensor.datatype))
+            _accepted(column, _values(column, found.tolist(), tensor.datatype))
         return found.reshape(rows, -1) if column.spec.length else found
     given = _values(column, values(tensor, count), tensor.datatype)
-    accepted = column.validator.validate_python(given)
+    accepted = _accepted(column, given)
     # Of a whole number in a field of floats, pydantic makes a float.
     is_whole = tensor.datatype.startswith(("INT", "UINT"))
     return _typed(column, given if is_whole else accepted, tensor.datatype)
@@ -176,7 +179,7 @@ def _positions(column: InputColumn, tensor: Tensor, rows: int) -> NDArray[Any]:
                 return np.where(positions < len(categories), positions, math.nan)
             return positions
     given = _values(column, values(tensor, rows), tensor.datatype)
-    accepted = column.validator.validate_python(given)
+    accepted = _accepted(column, given)
     position: dict[Any, float] = {category: at for at, category in enumerate(categories)}
     return np.array([position.get(value, math.nan) for value in accepted])
 
@@ -267,9 +270,33 @@ def _typed(column: InputColumn, listed: list[Any], datatype: str) -> Any:
     return whole
 
 
-def _located(name: str, error: pydantic.ValidationError) -> Iterator[Problem]:
-    for details in error.errors(include_url=False, include_context=False, include_input=False):
-        yield {**details, "loc": ("inputs", name, *details["loc"])}
+class _RefusedError(Exception):
+    """Pydantic refuses some values of a column, which is not read any further."""
+
+    def __init__(self, start: int, error: pydantic.ValidationError, *, is_last: bool) -> None:
+        super().__init__()
+        self.start = start
+        self.error = error
+        self.is_last = is_last
+
+
+def _accepted(column: InputColumn, given: list[Any]) -> list[Any]:
+    """Returns the values that pydantic makes of those given, if it accepts all of them."""
+    accepted: list[Any] = []
+    # Of each problem pydantic makes an object; the first values with some tell enough.
+    for start in range(0, len(given), _SLICE):
+        try:
+            accepted += column.validator.validate_python(given[start : start + _SLICE])
+        except pydantic.ValidationError as error:
+            is_last = start + _SLICE >= len(given)
+            raise _RefusedError(start, error, is_last=is_last) from None
+    return accepted
+
+
+def _located(name: str, refused: _RefusedError) -> Iterator[Problem]:
+    for problem in problems_of(refused.error):
+        row, *rest = problem["loc"]
+        yield {**problem, "loc": ("inputs", name, refused.start + row, *rest)}
 
 
 def _problem(name: str, message: str, kind: str) -> Problem:

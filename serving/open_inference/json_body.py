@@ -9,13 +9,17 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 from pydantic_core import to_json
 
+from serving.codecs.json_parts import DuplicateError, count_colons, count_keys, require_unique
 from serving.errors import Code, ServingError
+from serving.open_inference.large_body import LargeBody, is_large
 from serving.open_inference.model import InferenceModel, Output
 from serving.open_inference.signature import OutputColumn
 from serving.open_inference.tensors import BYTES, DTYPES, Tensor, encode
 
 HEADER_LENGTH = "inference-header-content-length"
 Datatype = Literal[(*DTYPES, BYTES)]  # type: ignore[valid-type]
+# No body is larger; and of sizes with thousands of digits Python makes no text.
+MAX_BINARY_SIZE = 2**31
 # Extensions of other servers that would change the answer: better refused than ignored.
 _UNSUPPORTED = ("classification", "shared_memory_region")
 
@@ -89,17 +93,24 @@ class Request:
     Args:
         body: JSON, or JSON and raw tensors after it.
         header_length: Value of `Inference-Header-Content-Length`, if given.
+        most_values: Most values that an input may have.
 
     Raises:
         ServingError: `invalid_input`.
     """
 
-    def __init__(self, body: bytes, header_length: str | None) -> None:
+    def __init__(self, body: bytes, header_length: str | None, most_values: int) -> None:
         head, raw = _parted(body, header_length)
+        large = LargeBody(head) if is_large(head) else None
         try:
-            self.message = InferenceRequest.model_validate_json(head)
+            self.message = InferenceRequest.model_validate_json(large.outline if large else head)
         except pydantic.ValidationError as error:
             raise ServingError.from_validation(error) from None
+        if large:
+            for number, one in enumerate(self.message.inputs):
+                one.data = large.data(number, one.shape, one.datatype, most_values)
+        elif count_colons(head) != _count_keys(self.message):
+            _require_unique(head)
         message = self.message
         self._requested = message.outputs or []
         require_supported(
@@ -122,6 +133,8 @@ class Request:
                 raise _invalid(
                     ("inputs", one.name), "Give either data or parameters.binary_data_size"
                 )
+            if size > MAX_BINARY_SIZE:
+                raise _invalid(("inputs", one.name), "binary_data_size is beyond all bodies")
             part = raw[position : position + size]
             position += size
             tensors.append(Tensor(one.name, one.datatype, one.shape, part, base64))
@@ -220,12 +233,33 @@ def _listed(output: OutputColumn, column: NDArray[Any]) -> list[Any]:
 def _parted(body: bytes, header_length: str | None) -> tuple[bytes, bytes]:
     if header_length is None:
         return body, b""
-    if not header_length.isdecimal() or int(header_length) > len(body):
+    # More digits than the body's length has are no number to be made.
+    is_number = header_length.isascii() and header_length.isdecimal()
+    if not is_number or len(header_length) > 20 or int(header_length) > len(body):
         raise ServingError(
             Code.INVALID_INPUT,
             f"Inference-Header-Content-Length must be from 0 to {len(body)}, the size of the body.",
         )
     return body[: int(header_length)], body[int(header_length) :]
+
+
+def _count_keys(message: InferenceRequest) -> int:
+    """Counts the keys that made a request, but for those that are ignored."""
+    tensors = (*message.inputs, *(message.outputs or ()))
+    return sum(
+        len(part.model_fields_set) + (count_keys(part.parameters) if part.parameters else 0)
+        for part in (message, *tensors)
+    )
+
+
+def _require_unique(content: bytes) -> None:
+    try:
+        require_unique(content)
+    except DuplicateError as error:
+        message = "The key is given more than once"
+        raise ServingError.from_details(
+            [{"loc": error.loc, "msg": message, "type": "duplicate_key"}]
+        ) from None
 
 
 def _invalid(loc: tuple[str, ...], message: str) -> ServingError:

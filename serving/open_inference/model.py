@@ -53,6 +53,12 @@ class InferenceModel:
         """Version part of the model's exact tag."""
         return self.bundle.version
 
+    @property
+    def most_values(self) -> int:
+        """Most values that an input of a request may have."""
+        lengths = (column.spec.length or 1 for column in self.signature.inputs.values())
+        return self.prediction.max_rows * max(lengths, default=1)
+
     def read(self, tensors: Sequence[Tensor]) -> Chunk:
         """Returns the records that tensors hold, column by column.
 
