@@ -17,6 +17,7 @@ from framework.adapters.bentoml import (
     service_configuration,
     worker_count,
 )
+from framework.adapters.bentoml_server import write_access_log_in_lines
 from framework.adapters.uvicorn_server import serve_by
 from serving.batching.batcher import Batcher
 from serving.batching.computation import computation
@@ -155,6 +156,7 @@ class Worker:
         # Uvicorn prepares a line of its own access log for every request, and BentoML's logging
         # then drops it; a logger without handlers is not asked.
         logging.getLogger("uvicorn.access").propagate = False
+        write_access_log_in_lines()
         self.predictions = {
             api.route: self._prediction(api)
             for api in self._service.apis.values()

@@ -134,3 +134,19 @@ def duration_buckets() -> tuple[float, ...]:
     """Returns the upper bounds, in seconds, of BentoML's histograms of durations."""
     bounds: tuple[float, ...] = BentoMLContainer.duration_buckets.get()
     return bounds
+
+
+def write_access_log_in_lines() -> None:
+    """Keeps what clients put into paths from ending or colouring a line of the access log."""
+    logging.getLogger("bentoml.access").addFilter(_escaped)
+
+
+def _escaped(record: logging.LogRecord) -> bool:
+    if isinstance(record.args, tuple):
+        record.args = tuple(
+            one.encode("unicode_escape").decode()
+            if isinstance(one, str) and not one.isprintable()
+            else one
+            for one in record.args
+        )
+    return True

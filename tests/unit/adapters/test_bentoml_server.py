@@ -1,6 +1,8 @@
 """What only a worker needs of BentoML's insides does what it is relied upon for."""
 
 import asyncio
+import inspect
+import logging
 import os
 import subprocess
 import sys
@@ -8,6 +10,7 @@ from typing import Any
 
 import bentoml
 import pytest
+from bentoml._internal.server.http.access import AccessLogMiddleware
 from bentoml.exceptions import BentoMLException
 from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
 
@@ -20,6 +23,7 @@ from framework.adapters.bentoml_server import (
     duration_buckets,
     leave_refusals_untold,
     request_series,
+    write_access_log_in_lines,
 )
 from tests.unit.adapters.service import SERVICE
 
@@ -150,6 +154,7 @@ from framework.adapters.bentoml_server import (
     metric_samples,
     metrics_client,
     request_series,
+    write_access_log_in_lines,
 )
 from tests.unit.adapters.service import SERVICE
 
@@ -233,3 +238,20 @@ def test_batch_size_series_is_the_one_bentoml_documents(exposed: str) -> None:
     (sample,) = series(exposed, "bentoml_service_adaptive_batch_size_sum")
     assert 'method_name="declared"' in sample
     assert sample.endswith(" 2.0")
+
+
+def test_a_path_stays_in_its_line_of_the_access_log(caplog: pytest.LogCaptureFixture) -> None:
+    write_access_log_in_lines()
+
+    with caplog.at_level(logging.INFO, "bentoml.access"):
+        # As `bentoml._internal.server.http.access` logs.
+        logging.getLogger("bentoml.access").info("%s (%s) %.1fms", "é", "path=/a\nb\x1b[31m", 1.0)
+
+    assert caplog.messages == [r"é (path=/a\nb\x1b[31m) 1.0ms"]
+
+
+def test_the_access_log_hands_paths_over_as_arguments() -> None:
+    source = inspect.getsource(AccessLogMiddleware)
+
+    assert 'logging.getLogger("bentoml.access")' in source
+    assert '"%s (%s) (%s) %.3fms"' in source
