@@ -61,6 +61,10 @@ test: .venv/.dev ## Run every test that needs no container and no copy (ARGS, fo
 test-thorough: .venv/.dev ## Run the tests of generated input with ten times the examples, new ones each time
 	@$(BIN)/python -m pytest -m hypothesis --hypothesis-profile thorough $(ARGS)
 
+.PHONY: fuzz
+fuzz: .venv/.dev ## Send made-up requests to a server over every protocol, 55,000 of them
+	@$(BIN)/python -m pytest -m fuzz tests/server/fuzz --hypothesis-profile fuzz $(ARGS)
+
 .PHONY: test-clients
 test-clients: .venv/.dev ## Run the clients of others that need an environment of their own
 	@$(BIN)/python -m pytest -m clients $(ARGS)

@@ -36,6 +36,7 @@ pytest_plugins = ["tests.contract.fixtures"]
 # load of the machine; `make test-thorough` many others each time.
 settings.register_profile("quick", max_examples=50, deadline=None, derandomize=True)
 settings.register_profile("thorough", max_examples=500, deadline=None, print_blob=True)
+settings.register_profile("fuzz", max_examples=11_000, deadline=None, print_blob=True)
 settings.load_profile("quick")
 
 

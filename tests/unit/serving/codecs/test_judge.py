@@ -63,8 +63,6 @@ def compare(found: Any, refusal: ServingError | None, expected: Any, wanted: Any
 
 # Contracts shrink too slowly to wait for.
 many = settings(
-    max_examples=80,
-    deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
     suppress_health_check=[HealthCheck.filter_too_much],
 )
