@@ -18,7 +18,7 @@ from serving.open_inference.tensors import BYTES
 
 # Up to here pydantic is given the whole at once.
 _SMALL = 16 * 1024
-_MAX_TENSORS, _MAX_KEYS = 1_000, 100
+_MAX_TENSORS, _MAX_KEYS = 5_000, 100
 
 
 class LargeBody:
@@ -94,6 +94,9 @@ class LargeBody:
         try:
             listed = items(value, _MAX_TENSORS)
         except TooManyError:
+            if key == "outputs" and (names := _first_names(value)):
+                # Some are asked for more than once, or are none: refused by their names.
+                return msgspec.json.encode([{"name": name} for name in names])
             message = f"List should have at most {_MAX_TENSORS:,} items"
             raise _refusal((key, _MAX_TENSORS), message, "too_long") from None
         reduced = [
@@ -145,6 +148,27 @@ def _short(value: bytes) -> bytes:
 def _object(given: dict[str, bytes]) -> bytes:
     encode = msgspec.json.encode
     return b"{" + b",".join(encode(str(key)) + b":" + given[key] for key in given) + b"}"
+
+
+def _first_names(content: bytes) -> list[str]:
+    """Returns the names of the first tensors of too many; none if one of them has no name."""
+    names: list[str] = []
+
+    class Named(msgspec.Struct):
+        name: str
+
+        def __post_init__(self) -> None:
+            names.append(self.name)
+            if len(names) == _MAX_TENSORS:
+                raise TooManyError
+
+    try:
+        msgspec.json.decode(content, type=list[Named])
+    except TooManyError:
+        return names
+    except msgspec.ValidationError:
+        pass
+    return []
 
 
 def _are_texts(raw: bytes) -> bool:

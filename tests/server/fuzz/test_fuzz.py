@@ -17,7 +17,11 @@ from tests.server.fuzz.watch import REFUSED, SECONDS, Watch
 from tests.server.toy_models import gauges
 from tests.server.toy_models.gauges import gauges_pb2
 
-pytestmark = pytest.mark.fuzz
+pytestmark = [
+    pytest.mark.fuzz,
+    # A message that fails is reported, however long it is.
+    pytest.mark.filterwarnings("ignore:Generating overly large repr"),
+]
 
 PREDICT = "/gauges/predict"
 INFER = "/v2/models/gauges/infer"
