@@ -4,6 +4,7 @@ import atexit
 import contextlib
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,6 +43,8 @@ settings.load_profile("quick")
 
 def pytest_configure() -> None:
     """Ends the run with one sentence where LightGBM cannot be loaded: every model is made of it."""
+    # Ended from outside, a run still ends the servers that it has started.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         require_openmp()
     except MissingOpenMPError as error:
