@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 
 from tests.server.transport.wire import ROWS
 
-CLIENTS = 8
+COUNT = 8
 
 
-class Crowd:
+class Clients:
     """Clients with a connection each, which they keep as long as the server does.
 
     Args:
@@ -25,7 +25,7 @@ class Crowd:
         self.outcomes: Counter[int | str] = Counter()
         self._address = urlsplit(url)
         self._ended = threading.Event()
-        self._threads = [threading.Thread(target=self._ask) for _ in range(CLIENTS)]
+        self._threads = [threading.Thread(target=self._ask) for _ in range(COUNT)]
 
     def __enter__(self) -> Self:
         for thread in self._threads:

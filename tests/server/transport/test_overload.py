@@ -12,12 +12,12 @@ CROWD = 150
 ROWS = json.dumps({"rows": [{"value": 1}] * 2_000}).encode()
 
 
-def test_a_crowd_of_new_connections_is_answered_or_refused(hasty: Server) -> None:
+def test_many_new_connections_are_answered_or_refused(hasty: Server) -> None:
     def ask(number: int) -> tuple[int, str]:
         with Wire(hasty.url) as wire:
-            answer = wire.send(head(len(ROWS), f"crowd-{number}"), ROWS).answer()
+            answer = wire.send(head(len(ROWS), f"new-{number}"), ROWS).answer()
         assert answer is not None
-        assert answer.request_id == f"crowd-{number}"
+        assert answer.request_id == f"new-{number}"
         return answer.status, answer.headers.get("retry-after", "")
 
     with ThreadPoolExecutor(CROWD) as pool:

@@ -10,8 +10,8 @@ import pytest
 
 from framework.adapters.bentoml import WORKER_MODULE
 from tests.processes import Server
+from tests.server.transport.clients import COUNT, Clients
 from tests.server.transport.conftest import TOY
-from tests.server.transport.crowd import CLIENTS, Crowd
 from tests.server.transport.wire import ROWS, Wire, head
 from tests.server.watching import DEADLINE_SECONDS, wait
 
@@ -33,24 +33,24 @@ def test_no_request_is_lost() -> None:
     environment = {"MODEL_SERVER_DRAIN_SECONDS": "1"}
     with (
         Server.start(TOY, workers=2, environment=environment) as server,
-        Crowd(server.url) as crowd,
+        Clients(server.url) as clients,
     ):
         old = workers(server)
-        wait(lambda: crowd.outcomes[200] > 100, "nobody was answered")
+        wait(lambda: clients.outcomes[200] > 100, "nobody was answered")
         server.process.send_signal(signal.SIGHUP)
         server.wait_until(
             lambda: len(workers(server)) == len(old) and not workers(server) & old,
             START_SECONDS,
             "the workers were not replaced",
         )
-        answered = crowd.outcomes[200]
-        wait(lambda: crowd.outcomes[200] > answered, "the new workers did not answer")
-        assert set(crowd.outcomes) == {200}
+        answered = clients.outcomes[200]
+        wait(lambda: clients.outcomes[200] > answered, "the new workers did not answer")
+        assert set(clients.outcomes) == {200}
 
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(START_SECONDS) == 0
-        wait(lambda: crowd.refused == CLIENTS, "somebody is still listening")
-        assert set(crowd.outcomes) == {200, "ConnectionRefusedError"}
+        wait(lambda: clients.refused == COUNT, "somebody is still listening")
+        assert set(clients.outcomes) == {200, "ConnectionRefusedError"}
         assert "Traceback" not in server.output()
 
 
