@@ -1,5 +1,6 @@
 """Clients that ask again and again, and what became of every request."""
 
+import contextlib
 import http.client
 import threading
 from collections import Counter
@@ -47,15 +48,21 @@ class Clients:
         connection = http.client.HTTPConnection(
             self._address.hostname, self._address.port, timeout=20
         )
-        # Not so fast that the server has no time for anything else.
-        while not self._ended.wait(0.01):
-            try:
-                connection.request("POST", "/double", ROWS, {"content-type": "application/json"})
-                response = connection.getresponse()
-                response.read()
-                self.outcomes[response.status] += 1
-            except (OSError, http.client.HTTPException) as error:
-                connection.close()
-                self.outcomes[type(error).__name__] += 1
-                if isinstance(error, ConnectionRefusedError):
-                    return
+        with contextlib.closing(connection):
+            is_refused = False
+            # Not so fast that the server has no time for anything else.
+            while not (is_refused or self._ended.wait(0.01)):
+                is_refused = self._finds_nobody(connection)
+
+    def _finds_nobody(self, connection: http.client.HTTPConnection) -> bool:
+        """Asks once; returns whether nobody listens."""
+        try:
+            connection.request("POST", "/double", ROWS, {"content-type": "application/json"})
+            response = connection.getresponse()
+            response.read()
+            self.outcomes[response.status] += 1
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            self.outcomes[type(error).__name__] += 1
+            return isinstance(error, ConnectionRefusedError)
+        return False
