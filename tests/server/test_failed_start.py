@@ -66,6 +66,7 @@ def predict(server: Server) -> httpx.Response:
 
 
 def test_a_worker_starts_and_serves_on_a_full_disk_without_metrics(server: Server) -> None:
+    wait(server, "initialized", WORKERS)
     fill(Path(f"/proc/{server.process.pid}/root{SHARED_MEMORY}"))
 
     for worker in workers(server):

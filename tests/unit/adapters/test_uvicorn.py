@@ -220,7 +220,12 @@ def test_write_paused_leaves_it_to_uvicorn_to_wait_for_a_slow_client(ask: Ask) -
     asyncio.run(check())
 
 
-def test_access_log_leaves_the_line_to_uvicorn(ask: Ask, caplog: pytest.LogCaptureFixture) -> None:
+def test_access_log_leaves_the_line_to_uvicorn(
+    ask: Ask, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A worker, of which another test may have made one here, keeps the lines to itself.
+    monkeypatch.setattr(logging.getLogger("uvicorn.access"), "propagate", True)
+
     async def check() -> None:
         connection = await ask(GET, access_log=True)
         assert connection.written_at_once == [False]

@@ -88,6 +88,7 @@ def test_the_model_may_answer_with_an_array() -> None:
 def no_batch_is_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """However slow the machine is."""
     monkeypatch.setattr(batcher_module, "INLINE_SECONDS", 60.0)
+    monkeypatch.setattr(batcher_module, "LONG_SECONDS", 60.0)
 
 
 @pytest.mark.usefixtures("no_batch_is_too_long")
