@@ -12,7 +12,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from framework.adapters.bentoml import APIMethod, declared_type
 from serving.batching.prediction import Prediction, is_batchable_list
-from serving.codecs.messages import MessageCodec
+from serving.codecs.protobuf import MessageCodec
 from serving.errors import ServingError
 from serving.grpc.calls import Call, Handler
 from serving.grpc.conversion import misfits
