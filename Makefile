@@ -76,7 +76,7 @@ test-peers: .venv/.dev ## Run BentoML's own tests with our class, from ../shared
 
 .PHONY: test-copy
 test-copy: .venv/.dev ## Add, take out and train models in copies of the repository, as its pages say
-	@$(BIN)/python -m pytest -m copy $(ARGS)
+	@$(BIN)/python -m pytest -m copy -o faulthandler_timeout=0 $(ARGS)
 
 .PHONY: test-container
 test-container: .venv/.dev ## Build, run, roll and inspect the real image (ARGS, as for test)
