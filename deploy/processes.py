@@ -2,7 +2,9 @@
 
 import contextlib
 import http.client
+import itertools
 import os
+import random
 import signal
 import socket
 import ssl
@@ -22,14 +24,21 @@ STOP_DEADLINE_SECONDS = 30
 POLL_SECONDS = 0.05
 _SHOWN_OUTPUT = 4_000
 """Characters of a child's output in the message of an error."""
+_PORTS = itertools.cycle(random.sample(range(12_000, 32_000), 20_000))
+"""In an order of this process's own: others look for ports at the same time."""
 
 
 def free_port() -> int:
-    """Returns a TCP port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Returns a TCP port that nothing listens on.
+
+    It lies below the ports that Linux itself gives out (`ip_local_port_range`), and is named once:
+    nobody else gets it before the caller takes it.
+    """
+    while True:
+        port = next(_PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("", port))
+            return port
 
 
 def wait_until(condition: Callable[[], bool], deadline_seconds: float, what: str) -> None:
