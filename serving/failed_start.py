@@ -56,21 +56,28 @@ class FailedStart:
         # In a container nobody replaces it, and the container should end with its last worker.
         if not running_inside_container():
             await self._wait(send)
-        if self.refusing:
-            signal.raise_signal(signal.SIGTERM)
-        else:
+        if not self.refusing:
             await send({"type": "lifespan.startup.failed", "message": ""})
+        elif not self._stopped:
+            signal.raise_signal(signal.SIGTERM)
 
     async def _wait(self, send: Send) -> None:
-        previous = signal.signal(signal.SIGTERM, self._stop)
+        handle = signal.getsignal(signal.SIGTERM)
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            self._stopped = True
+            # A web server that serves is told, too, and awaits the end of what waits here.
+            if self.refusing and callable(handle):
+                handle(number, frame)
+
+        signal.signal(signal.SIGTERM, stop)
         end = time.monotonic() + AGAIN_SECONDS
         while time.monotonic() < end and not self._stopped:
             if not self.refusing and not self._siblings.serving():
-                signal.signal(signal.SIGTERM, previous)
                 self.refusing = True
                 await send({"type": "lifespan.startup.complete"})
             await asyncio.sleep(_LOOK_SECONDS)
-        signal.signal(signal.SIGTERM, previous)
+        signal.signal(signal.SIGTERM, handle)
 
     def _tell(self, message: Message) -> None:
         error = sys.exc_info()[1]
@@ -78,6 +85,3 @@ class FailedStart:
         why = error if isinstance(error, BentoMLException) else message.get("message", "")
         logger.error("This worker cannot start, and another will try again: %s", why)
         self.told = True
-
-    def _stop(self, number: int, frame: FrameType | None) -> None:
-        self._stopped = True

@@ -13,6 +13,7 @@ import pytest
 
 from deploy.processes import wait_until
 from framework.discovery import find_models
+from serving.failed_start import AGAIN_SECONDS
 from tests.disks import fill, on_a_small_disk
 from tests.processes import Server
 
@@ -105,3 +106,9 @@ def test_where_no_worker_can_start_clients_are_refused(server: Server) -> None:
     (sentence, *_) = errors(server, "This worker cannot start")
     assert f"The BentoML store has no model {MODEL.name}:" in sentence
     assert "Traceback" not in server.output()
+
+
+def test_a_server_of_such_workers_stops_when_it_is_told_to(server: Server) -> None:
+    server.terminate()
+
+    wait_until(lambda: server.process.poll() is not None, AGAIN_SECONDS / 2, "it did not stop")
