@@ -223,8 +223,10 @@ def test_write_paused_leaves_it_to_uvicorn_to_wait_for_a_slow_client(ask: Ask) -
 def test_access_log_leaves_the_line_to_uvicorn(
     ask: Ask, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # A worker, of which another test may have made one here, keeps the lines to itself.
-    monkeypatch.setattr(logging.getLogger("uvicorn.access"), "propagate", True)
+    # Whether those above get the lines depends on what other tests have started in this process.
+    lines = logging.getLogger("uvicorn.access")
+    monkeypatch.setattr(lines, "propagate", False)
+    monkeypatch.setattr(lines, "handlers", [caplog.handler])
 
     async def check() -> None:
         connection = await ask(GET, access_log=True)
