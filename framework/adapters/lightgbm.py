@@ -3,16 +3,14 @@
 import ctypes
 
 from framework.imports import without
-from framework.openmp import require_openmp
-
-require_openmp()
 
 # LightGBM imports both to accept their types, which nothing here passes: 60 MB in every worker.
 with without("pandas", "pyarrow"):
+    import lightgbm
     from lightgbm import Booster
     from lightgbm.basic import _LIB, LightGBMError  # type: ignore[attr-defined]
 
-__all__ = ["LIBRARY", "Booster", "LightGBMError", "booster_handle", "require_success"]
+__all__ = ["LIBRARY", "Booster", "LightGBMError", "booster_handle", "lightgbm", "require_success"]
 
 LIBRARY: ctypes.CDLL = _LIB
 """The C API (c_api.h), in the instance of the library that LightGBM itself has loaded."""

@@ -1,8 +1,11 @@
-"""LightGBM: gradient-boosted trees, stored in LightGBM's own text format."""
+"""LightGBM: gradient-boosted trees, stored in LightGBM's own text format.
+
+The library is imported where a model is made or loaded: the master of a server does neither.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +17,15 @@ from framework.card import ModelCard
 from framework.fields import FieldError, FieldSpec
 from framework.fitting import Examples, Fitted, Progress
 from framework.model import Model
-from framework.recipes import lightgbm_file
-from framework.recipes.scorer import Scorer
+from framework.openmp import require_openmp
 from framework.records import Records, RecordT
 from framework.refusal import ModelRefusedError
 from framework.tasks import Multiclass, MultiOutput, Scores
 
-# Behind the scorer, which has imported it without its companions.
-import lightgbm  # isort: skip
+if TYPE_CHECKING:
+    from framework.recipes.scorer import Scorer
+
+require_openmp()
 
 MODEL_FILE = "model.txt"
 DEFAULTS: dict[str, Any] = {
@@ -123,6 +127,8 @@ class LightGBM(Model[RecordT, AnswerT]):
 
     def adopt(self, contents: Sequence[bytes]) -> Fitted:
         """See `Model`; the files are in LightGBM's own text format (`Booster.save_model`)."""
+        from framework.recipes import lightgbm_file
+
         outputs = self._outputs()
         if len(contents) != len(outputs):
             raise ModelRefusedError(
@@ -142,8 +148,11 @@ class LightGBM(Model[RecordT, AnswerT]):
             notes=[],
         )
 
-    def load(self, path_of: Callable[[str], str], card: ModelCard) -> list[Scorer]:
+    def load(self, path_of: Callable[[str], str], card: ModelCard) -> "list[Scorer]":
         """See `Model`."""
+        from framework.recipes import lightgbm_file
+        from framework.recipes.scorer import Scorer
+
         wanted = len(card.classes) if isinstance(self.task, Multiclass) else 1
         scorers = []
         for at in range(len(self._outputs())):
@@ -159,7 +168,7 @@ class LightGBM(Model[RecordT, AnswerT]):
             scorers.append(scorer)
         return scorers
 
-    def scores(self, estimator: list[Scorer], features: NDArray[Any]) -> Scores:
+    def scores(self, estimator: "list[Scorer]", features: NDArray[Any]) -> Scores:
         """See `Model`."""
         if len(estimator) == 1:
             return estimator[0](features)
@@ -195,7 +204,10 @@ class LightGBM(Model[RecordT, AnswerT]):
     def _fitted(
         self, contents: Sequence[bytes], parameters: dict[str, Any], notes: list[str]
     ) -> Fitted:
-        stored = [lightgbm.Booster(model_str=content.decode()) for content in contents]
+        from framework.adapters.lightgbm import Booster
+        from framework.recipes.scorer import Scorer
+
+        stored = [Booster(model_str=content.decode()) for content in contents]
         return Fitted(
             files={_file(at): content for at, content in enumerate(contents)},
             estimator=[Scorer(booster) for booster in stored],
@@ -217,6 +229,8 @@ class LightGBM(Model[RecordT, AnswerT]):
         watched: NDArray[Any],
         bar: Progress,
     ) -> Any:
+        from framework.adapters.lightgbm import lightgbm
+
         data = lightgbm.Dataset(
             features,
             target,

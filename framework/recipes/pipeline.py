@@ -1,6 +1,10 @@
-"""A scikit-learn pipeline, stored by skops: no pickle."""
+"""A scikit-learn pipeline, stored by skops: no pickle.
+
+Both libraries are imported where a model is made or loaded: the master of a server does neither.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -9,20 +13,12 @@ from numpy.typing import NDArray
 from framework.answers import AnswerT
 from framework.card import ModelCard
 from framework.fitting import Examples, Fitted, Progress, Ranking
-from framework.imports import without
 from framework.model import Model
 from framework.records import Records, RecordT
 from framework.refusal import ModelRefusedError
 from framework.tasks import Binary, Multiclass, MultiOutput, Regression, Scores
 
-# skops trusts scikit-learn's test helpers too, which import pytest where it is installed.
-with without("pytest"):
-    import skops.io
-
 MODEL_FILE = "model.skops"
-# Beside scikit-learn's own types: the type of an array's values, as imputers remember it, which
-# skops reads as it reads an empty array.
-TRUSTED = ["numpy.dtype"]
 TOP = 10
 """Features shown for each class."""
 
@@ -99,8 +95,7 @@ class Pipeline(Model[RecordT, AnswerT]):
             fitted = self._make().set_params(**chosen).fit(train.features, target)
         _forget_addresses(fitted)
         content = skops_archive.dumps(fitted)
-        _require_known(skops.io.get_untrusted_types(data=content), self.name)
-        stored = skops.io.loads(content, trusted=TRUSTED)
+        stored = skops_archive.loads(content, self.name)
         notes = []
         if self.search:
             were = "was" if len(self.search) == 1 else "were"
@@ -136,8 +131,7 @@ class Pipeline(Model[RecordT, AnswerT]):
                 f"{self.name}: the file is no skops archive; write it by "
                 "`skops.io.dump(pipeline, 'model.skops')`."
             )
-        _require_known(skops.io.get_untrusted_types(data=content), self.name)
-        estimator = skops.io.loads(content)
+        estimator = skops_archive.loads(content, self.name)
         names = getattr(estimator, "feature_names_in_", None)
         count = getattr(estimator, "n_features_in_", len(self.feature_names))
         if names is None and count != len(self.feature_names):
@@ -150,7 +144,7 @@ class Pipeline(Model[RecordT, AnswerT]):
         stored = skops_archive.dumps(estimator)
         return Fitted(
             files={MODEL_FILE: stored},
-            estimator=skops.io.loads(stored),
+            estimator=skops_archive.loads(stored, self.name),
             parameters={
                 **(self._describe(estimator) if self._describe else {}),
                 "pipeline": [type(step).__name__ for step in _steps(estimator)],
@@ -162,7 +156,10 @@ class Pipeline(Model[RecordT, AnswerT]):
 
     def load(self, path_of: Callable[[str], str], card: ModelCard) -> Any:
         """See `Model`."""
-        return load_pipeline(path_of(MODEL_FILE))
+        from framework.recipes import skops_archive
+
+        path = Path(path_of(MODEL_FILE))
+        return skops_archive.loads(path.read_bytes(), str(path))
 
     def scores(self, estimator: Any, features: NDArray[Any]) -> Scores:
         """See `Model`."""
@@ -252,24 +249,6 @@ _SCORING = {
     "regression": "r2",
     "multi_output": "r2",
 }
-
-
-def load_pipeline(path: str) -> Any:
-    """Loads a pipeline that holds nothing but scikit-learn's own types.
-
-    Raises:
-        ModelRefusedError: It holds others, whose loading could run code.
-    """
-    _require_known(skops.io.get_untrusted_types(file=path), path)
-    return skops.io.load(path, trusted=TRUSTED)
-
-
-def _require_known(untrusted: Sequence[str], what: str) -> None:
-    if unknown := [name for name in untrusted if name not in TRUSTED]:
-        raise ModelRefusedError(
-            f"{what}: the pipeline holds types that are not scikit-learn's own: "
-            f"{', '.join(unknown)}; they are not loaded, because loading them could run code."
-        )
 
 
 def _forget_addresses(pipeline: Any) -> None:
