@@ -1,4 +1,4 @@
-"""What is checked once, before there is any worker: a start in vain ends with one sentence."""
+"""What is checked once, before there is any worker: what cannot start ends with one sentence."""
 
 from typing import Any
 

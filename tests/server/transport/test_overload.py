@@ -8,7 +8,7 @@ import httpx
 from tests.processes import Server
 from tests.server.transport.wire import Wire, head
 
-CROWD = 150
+CLIENTS = 150
 ROWS = json.dumps({"rows": [{"value": 1}] * 2_000}).encode()
 
 
@@ -20,8 +20,8 @@ def test_many_new_connections_are_answered_or_refused(hasty: Server) -> None:
         assert answer.request_id == f"new-{number}"
         return answer.status, answer.headers.get("retry-after", "")
 
-    with ThreadPoolExecutor(CROWD) as pool:
-        asking = [pool.submit(ask, number) for number in range(CROWD)]
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        asking = [pool.submit(ask, number) for number in range(CLIENTS)]
         probes = [
             httpx.get(hasty.url + path, timeout=10).status_code
             for path in ("/livez", "/readyz", "/metrics")
