@@ -55,7 +55,8 @@ train: .venv/.train ## Train every model anew (ARGS, for example ARGS="--seed 1"
 
 .PHONY: test
 test: .venv/.dev ## Run every test that needs no container and no copy (ARGS, for example ARGS="-k schema")
-	@$(BIN)/python -m pytest -m "not container and not copy and not clients and not peers" $(ARGS)
+	@$(BIN)/python -m pytest -m "not container and not copy and not clients and not peers" \
+		--numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 .PHONY: test-thorough
 test-thorough: .venv/.dev ## Run the tests of generated input with ten times the examples, new ones each time

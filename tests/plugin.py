@@ -8,6 +8,7 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any
 from unittest import mock
 
@@ -23,6 +24,7 @@ for _name in ("GRPC_PORT", "MODELS"):
     os.environ.pop(_name, None)
 
 import bentoml  # noqa: E402
+import psutil  # noqa: E402
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
@@ -41,10 +43,19 @@ settings.register_profile("fuzz", max_examples=11_000, deadline=None, print_blob
 settings.load_profile("quick")
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Ends the run with one sentence where LightGBM cannot be loaded: every model is made of it."""
-    # Ended from outside, a run still ends the servers that it has started.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    runs_elsewhere = bool(config.getoption("numprocesses", None))
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        """Ended from outside, a run still ends the servers that it has started."""
+        if runs_elsewhere:
+            # The tests run in these processes, which pytest-xdist would kill.
+            for worker in psutil.Process().children():
+                worker.terminate()
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
     try:
         require_openmp()
     except MissingOpenMPError as error:

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import psutil
+import pytest
 
 from deploy.processes import Child, wait_until
 
@@ -23,10 +24,11 @@ def test_that_waits() -> None:
 """
 
 
-def test_a_run_that_is_terminated_ends_what_it_has_started(tmp_path: Path) -> None:
+@pytest.mark.parametrize("processes", ["0", "1"])
+def test_a_run_that_is_terminated_ends_what_it_has_started(tmp_path: Path, processes: str) -> None:
     (tmp_path / "test_waiting.py").write_text(TESTS)
     started = tmp_path / "started"
-    command = [sys.executable, "-m", "pytest", "-p", "tests.plugin", "test_waiting.py"]
+    command = [sys.executable, "-m", "pytest", "-p", "tests.plugin", "-n", processes]
     with Child(command, folder=tmp_path) as run:
         run.wait_until(started.exists, 60, "the inner test did not start")
         inner = int(started.read_text())
