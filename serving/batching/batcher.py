@@ -149,7 +149,7 @@ class Batcher:
                 runs = self._run(suspects.take(), is_retry=True)
                 continue
             self._has_retried = False
-            if queue.rows <= most_rows and self._is_short(queue.weight, INLINE_SECONDS):
+            if queue.rows <= most_rows and self._is_short(queue.weight):
                 runs = self._run(queue.take_all(), is_short=True)
             else:
                 runs = self._run(queue.take(most_rows, self._cost.most(INLINE_SECONDS)))
@@ -177,7 +177,7 @@ class Batcher:
         self._started = now
         longest = batch[0][0].weight  # Only the first may have been split.
         is_short = is_short or (
-            self._is_short(weight, INLINE_SECONDS) and self._is_short(longest, LONG_SECONDS)
+            self._is_short(weight) and self._cost.in_batches(longest) <= LONG_SECONDS
         )
         if not (is_short and self._run_inline(batch, chunks, weight, now)):
             self._run_beside(batch, chunks, weight, now, failed_inline=is_short)
@@ -192,12 +192,11 @@ class Batcher:
             return True
         return False
 
-    def _is_short(self, weight: int, seconds: float) -> bool:
-        """Whether a batch of a weight may run on the loop, and takes no longer than this."""
+    def _is_short(self, weight: int) -> bool:
+        """Whether a batch of a weight may run on the loop, and holds it up for a moment only."""
         alone = self._cost.alone(weight)
-        return (
-            alone is not None and alone <= seconds and self._inline and self._threads.allow_inline
-        )
+        is_short = alone is not None and alone <= INLINE_SECONDS
+        return is_short and self._inline and self._threads.allow_inline
 
     def _run_inline(
         self, batch: list[Slice], chunks: list[Chunk], weight: int, started: float

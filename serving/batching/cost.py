@@ -97,6 +97,15 @@ class CostModel:
             return None
         return _estimate(self._alone, weight)
 
+    def in_batches(self, weight: int) -> float:
+        """Returns the seconds that rows of a weight take undisturbed in all, batch after batch.
+
+        They go in batches of sizes that were seen, so that no weight is too large to tell.
+        Infinity before there was any batch.
+        """
+        found = _estimate(self._alone, weight)
+        return math.inf if found is None else found
+
 
 def _move(costs: dict[int, float], size: int, cost: float, share: float) -> None:
     known = costs.get(size, cost)

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from serving.batching import batcher as batcher_module
 from serving.batching.batcher import Batcher
 from serving.batching.computation import computation
+from serving.batching.cost import CostModel
 from serving.batching.threads import Threads
 from serving.batching.ticket import Limits
 from serving.metrics import BatchMetrics
@@ -123,6 +125,31 @@ def test_an_expensive_batch_runs_beside_the_loop() -> None:
 
     run(test)
     assert threading.get_ident() not in places
+
+
+@pytest.mark.parametrize(("seconds_per_row", "on_loop"), [(1e-6, True), (1e-5, False)])
+def test_a_request_far_larger_than_any_before_goes_by_what_its_slices_cost(
+    seconds_per_row: float, on_loop: bool
+) -> None:
+    places: list[bool] = []
+
+    def predict(rows: Sequence[int]) -> Sequence[int]:
+        places.append(threading.current_thread() is threading.main_thread())
+        return rows
+
+    async def test() -> None:
+        limits = Limits(max_batch_rows=100, max_queue_rows=10_000, max_latency=10, timeout=10)
+        async with bench(limits, predict) as b:
+            # Slices of 0.1 or 1 ms; in all, the request takes 10 or 100.
+            b.batcher._cost = cost = CostModel()
+            cost.observe(100, 100 * seconds_per_row, contended=False)
+            # Whatever the batches of this test take, on whatever machine.
+            cost.observe = lambda *_, **__: None  # type: ignore[method-assign]
+            assert await b.batcher.submit(range(10_000)) == list(range(10_000))
+
+    run(test)
+    # The last slice, behind which nothing waits, is a batch like any other.
+    assert set(places[:-1]) == {on_loop}
 
 
 def test_long_texts_after_short_ones_run_beside_the_loop() -> None:

@@ -1,5 +1,7 @@
 """What the cost model expects of batches it has and has not seen."""
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -170,3 +172,23 @@ def test_the_cost_of_a_row_stays_within_what_was_measured(
     estimate = cost.expected(rows)
     assert estimate is not None
     assert min(per_row) * 0.999 <= estimate / rows <= max(per_row) * 1.001
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 5_000), st.floats(1e-6, 1)), min_size=1, max_size=20),
+    st.integers(1, 10**6),
+)
+def test_rows_take_what_batches_of_some_size_that_was_seen_took(
+    batches: list[tuple[int, float]], weight: int
+) -> None:
+    cost = CostModel()
+    assert cost.in_batches(weight) == math.inf
+    for size, seconds in batches:
+        cost.observe(size, seconds, contended=False)
+
+    each = [seconds / size for size, seconds in batches]
+    found = cost.in_batches(weight) / weight
+    assert min(each) * 0.999 <= found <= max(each) * 1.001
+    # What is known to be short, as a batch, is no longer in all.
+    alone = cost.alone(weight)
+    assert alone is None or alone == pytest.approx(cost.in_batches(weight))
