@@ -12,17 +12,19 @@ import msgspec
 import pydantic
 from pydantic_core import from_json
 
-from framework import FieldError
 from serving.codecs.json_parts import (
     DuplicateError,
     Json,
     TooManyError,
     items,
     members,
+    most_problems,
     require_unique,
+    without_texts,
 )
 from serving.codecs.outline import Outline, empty
-from serving.codecs.struct_types import require_plain, row_limits
+from serving.codecs.problems import problem, too_many_keys, twice
+from serving.codecs.request_rules import RequestRules
 from serving.errors import MAX_DETAILS, Loc, Problem, ServingError, problems_of
 
 Place = Callable[[Loc], Loc]
@@ -55,9 +57,6 @@ class Judge:
         row_type: Type of a row.
         field: Name of the list of rows; `None` if the request is the list alone.
         max_rows: Most rows in one request, if its type allows for more.
-
-    Attributes:
-        max_rows: Most rows in one request.
     """
 
     def __init__(self, declared: Any, row_type: Any, field: str | None, max_rows: int) -> None:
@@ -69,7 +68,13 @@ class Judge:
         self._width = len(getattr(row_type, "model_fields", ())) or 10
         self._slice = max(1, _FIELDS // self._width)
         self._most_problems = _FIELDS
-        self._least, self.max_rows = _row_numbers(declared, field, max_rows)
+        self._rules = RequestRules.of(declared, row_type, field, max_rows)
+        self._frame: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(self._rules.frame)
+
+    @property
+    def max_rows(self) -> int:
+        """Most rows in one request."""
+        return self._rules.most
 
     def of_json(self, content: bytes) -> Sequence[Any]:
         """Returns the rows of a request's JSON.
@@ -77,7 +82,10 @@ class Judge:
         Raises:
             ServingError: `invalid_input` or `payload_too_large`.
         """
-        if self._least is None or self._is_small(content):
+        if self._is_small(content):
+            return self._of_whole(content)
+        if not self._rules.by_rows:
+            self._require_few(content)
             return self._of_whole(content)
         try:
             return self._of_parts(Json(content))
@@ -87,7 +95,7 @@ class Judge:
             reason = "nested too deeply"
         if len(content) <= _BYTES:
             return self._of_whole(content)
-        raise ServingError.from_details([_problem((), f"Invalid JSON: {reason}", "json_invalid")])
+        raise ServingError.from_details([problem((), f"Invalid JSON: {reason}", "json_invalid")])
 
     def of_list(self, rows: Sequence[Any], place: Place = lambda loc: loc) -> Sequence[Any]:
         """Returns the rows that plain Python describes.
@@ -101,18 +109,23 @@ class Judge:
         """
         if len(rows) > self.max_rows:
             raise ServingError.too_many_rows(self.max_rows)
-        if self._least is None:
-            try:
-                return self._listed(self._whole.validator.validate_python(self._content(rows)))
-            except pydantic.ValidationError as error:
-                raise ServingError.from_validation(error, place) from None
+        if not self._rules.by_rows:
+            return self._of_rows(rows, (), place)
         slices = ((at, rows[at : at + self._slice]) for at in range(0, len(rows), self._slice))
         return self._accepted(slices, self._rows.validator.validate_python, (), place)
 
     def _is_small(self, content: bytes) -> bool:
         """Whether pydantic may see the whole at once: it cannot have many problems."""
-        most = content.count(b"{") * self._width + content.count(b",")
-        return len(content) <= _BYTES and most < self._most_problems
+        few = most_problems(content, self._width) < self._most_problems
+        return few and len(content) <= _BYTES
+
+    def _require_few(self, content: bytes) -> None:
+        """Refuses content in which more may be wrong than in the most rows."""
+        most = 2 * self.max_rows * self._width + _MAX_OTHER_KEYS
+        if most_problems(content, self._width) > most and (
+            most_problems(without_texts(content), self._width) > most
+        ):
+            raise ServingError.too_many_rows(self.max_rows)
 
     def _of_whole(self, content: bytes) -> Sequence[Any]:
         try:
@@ -121,8 +134,16 @@ class Judge:
         except pydantic.ValidationError as error:
             raise ServingError.from_validation(error) from None
         except DuplicateError as error:
-            raise ServingError.from_details([_twice(error.loc)]) from None
+            raise ServingError.from_details([twice(error.loc)]) from None
         return self._listed(found)
+
+    def _of_rows(self, rows: Sequence[Any], others: Iterable[str], place: Place) -> Sequence[Any]:
+        """Returns the rows of a request of these, as plain Python or judged already."""
+        content = self._content(rows, others)
+        try:
+            return self._listed(self._whole.validator.validate_python(content))
+        except pydantic.ValidationError as error:
+            raise ServingError.from_validation(error, place) from None
 
     def _listed(self, request: Any) -> Sequence[Any]:
         rows: Sequence[Any] = request if self._field is None else getattr(request, self._field)
@@ -180,9 +201,9 @@ class Judge:
         try:
             return self._outline.cut(row)
         except TooManyError:
-            raise _RefusedError(_too_many_keys((*self._at, at), self._outline.most_keys)) from None
+            raise _RefusedError(too_many_keys((*self._at, at), self._outline.most_keys)) from None
         except DuplicateError as error:
-            raise _RefusedError(_twice((*self._at, at, *error.loc))) from None
+            raise _RefusedError(twice((*self._at, at, *error.loc))) from None
 
     def _accepted(
         self,
@@ -190,7 +211,7 @@ class Judge:
         validate: Callable[[Any], list[Any]],
         others: Sequence[str],
         place: Place = lambda loc: loc,
-    ) -> list[Any]:
+    ) -> Sequence[Any]:
         """Returns the rows of slices, all of which pydantic accepts.
 
         Raises:
@@ -212,10 +233,12 @@ class Judge:
                 except pydantic.ValidationError as error:
                     problems += self._located(error, start)
                 except DuplicateError as error:
-                    problems.append(_twice(self._row(error.loc, start)))
+                    problems.append(twice(self._row(error.loc, start)))
         except _RefusedError as error:
             problems.append(error.problem)
             complete = False
+        if self._rules.has_own and not problems:
+            return self._of_rows(accepted, others, place)
         problems += self._beside(accepted, others, rows_are_right=not problems)
         if problems:
             details = [{**one, "loc": place(one["loc"])} for one in problems]
@@ -238,13 +261,12 @@ class Judge:
         self, rows: list[Any], others: Sequence[str], *, rows_are_right: bool
     ) -> list[Problem]:
         """Returns the problems of a request that are not its rows': too few, and other keys."""
-        assert self._least is not None
-        too_few = rows_are_right and len(rows) < self._least
+        too_few = rows_are_right and len(rows) < self._rules.fewest
         if not too_few and not others:
             return []
         content = self._content(rows if too_few else [], others)
         try:
-            self._whole.validator.validate_python(content)
+            self._frame.validator.validate_python(content)
         except pydantic.ValidationError as error:
             return [one for one in problems_of(error) if too_few or one["loc"][:1] != self._at]
         return []
@@ -256,9 +278,9 @@ def _top(content: bytes) -> dict[str, msgspec.Raw]:
     try:
         return members(content, most)
     except DuplicateError as error:
-        raise ServingError.from_details([_twice(error.loc)]) from None
+        raise ServingError.from_details([twice(error.loc)]) from None
     except TooManyError:
-        raise ServingError.from_details([_too_many_keys((), most)]) from None
+        raise ServingError.from_details([too_many_keys((), most)]) from None
 
 
 def _require_json(content: bytes) -> None:
@@ -272,27 +294,3 @@ def _require_json(content: bytes) -> None:
             from_json(content)
         except ValueError as error:
             raise _NotJsonError(str(error)) from None
-
-
-def _row_numbers(declared: Any, field: str | None, most: int) -> tuple[int | None, int]:
-    """Returns the fewest rows, or `None` if they are not all that is judged, and the most."""
-    if field is None:
-        return 0, most
-    try:
-        require_plain(declared)
-        limits = row_limits(declared, field)
-    except FieldError:
-        return None, most
-    return limits.get("min_length", 0), min(most, limits.get("max_length", most))
-
-
-def _problem(loc: Loc, message: str, kind: str) -> Problem:
-    return {"loc": loc, "msg": message, "type": kind}
-
-
-def _twice(loc: Loc) -> Problem:
-    return _problem(loc, "The key is given more than once", "duplicate_key")
-
-
-def _too_many_keys(loc: Loc, most: int) -> Problem:
-    return _problem(loc, f"Object should have at most {most:,} keys", "too_many_keys")

@@ -1,34 +1,30 @@
 """msgspec types derived from pydantic ones: what can be decoded fast, and surely alike.
 
 Msgspec accepts nothing here that pydantic would refuse, and gives it the same values; a property
-test holds the two to it. Whatever msgspec refuses is pydantic's to judge: a field's alias, an
-unknown field, a number that is not finite and a text that is a number among them.
+test holds the two to it. Whatever msgspec refuses is pydantic's to judge: an unknown field, a
+number that is not finite and a text that is a number among them.
 """
 
 import re
-import sys
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import annotated_types
 import msgspec
-from msgspec import Meta
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from framework import FieldError, Records
 from framework.encoder import Encoder
 from framework.fields import FieldSpec, fields_of, has_own_rules
-from serving.codecs.json_parts import count_colons, count_keys
+from serving.codecs.field_types import field_type, limited
+from serving.codecs.json_parts import count_colons
+from serving.codecs.spellings import Spellings
 
 # What msgspec raises for content that it refuses.
 _REFUSED = (msgspec.MsgspecError, UnicodeError, RecursionError)
 _values = msgspec.structs.astuple
-_INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
 _ESCAPED_COLON = re.compile(rb"\\u003[aA]")
-_TYPES: dict[str, Any] = {"float": float, "int": int, "bool": bool, "text": str}
-# What a type's configuration may say without a consequence for what it accepts, or with one that
-# is told here.
-_HARMLESS = {
+HARMLESS = {
     "arbitrary_types_allowed",
     "extra",
     "frozen",
@@ -43,6 +39,8 @@ _HARMLESS = {
     "validate_by_alias",
     "validate_by_name",
 }
+"""What a type's configuration may say without a consequence for what it accepts, or with one that
+is told here."""
 
 
 class FastDecoder:
@@ -67,8 +65,10 @@ class FastDecoder:
         try:
             self._rows_type = _rows(_struct(record), request, field)
             whole = _rows(_struct(record, complete=True), request, field)
-            self._from_json = _json_decoder(self._rows_type, request, field)
             self._from_complete_json = _json_decoder(whole, request, field)
+            self._spellings = Spellings(record)
+            spelt = _rows(self._spellings.struct, request, field)
+            self._from_spelt_json = _json_decoder(spelt, request, field)
         except (ValueError, OverflowError) as error:
             raise FieldError(f"{record.__name__}: {error}") from error
         self._is_list = request is None
@@ -78,7 +78,6 @@ class FastDecoder:
             for index, spec in enumerate(fields_of(record))
             if not spec.plain
         ]
-        self._all_required = all(spec.required for spec in encoder.fields)
         # Values in which a colon may stand.
         self._texts = [
             index
@@ -89,23 +88,32 @@ class FastDecoder:
     def from_json(self, content: bytes) -> Records[Any] | None:
         """Returns the records of a request's JSON, or None: ask pydantic."""
         try:
-            request, keys = self._from_complete_json(content), None
+            rows = self._listed(self._from_complete_json(content))
+            values: list[Sequence[Any]] = list(map(_values, rows))
+            keys = len(rows) * len(self._encoder.fields)
         except _REFUSED:
-            if self._all_required:
+            found = self._spelt(content)
+            if found is None:
                 return None
-            try:
-                # How many are given is known only once they have been counted.
-                request, keys = self._from_json(content), count_keys(msgspec.json.decode(content))
-            except _REFUSED:
-                return None
-        rows = request if self._is_list else getattr(request, self._field)
-        values: list[Sequence[Any]] = list(map(_values, rows))
-        if keys is None:
-            keys = len(rows) * len(self._encoder.fields) + (not self._is_list)
+            values, keys = found
+        keys += not self._is_list
         # Msgspec takes the last of two values for one key.
         if count_colons(content) != keys and not self._has_colons(content, values, keys):
             return None
         return self._encoded(values)
+
+    def _spelt(self, content: bytes) -> tuple[list[Sequence[Any]], int] | None:
+        """Returns the values of rows with other names or fewer fields, and how many are given."""
+        if self._spellings.is_one:
+            return None
+        try:
+            return self._spellings.values(self._listed(self._from_spelt_json(content)))
+        except _REFUSED:
+            return None
+
+    def _listed(self, request: Any) -> Sequence[Any]:
+        rows: Sequence[Any] = request if self._is_list else getattr(request, self._field)
+        return rows
 
     def _has_colons(self, content: bytes, values: list[Sequence[Any]], keys: int) -> bool:
         """Whether colons beside those of the keys are all from texts, as far as is easily seen."""
@@ -136,7 +144,7 @@ def require_plain(declared: type[BaseModel]) -> None:
     Raises:
         FieldError: It has.
     """
-    if has_own_rules(declared) or declared.model_config.keys() - _HARMLESS:
+    if has_own_rules(declared) or declared.model_config.keys() - HARMLESS:
         raise FieldError(f"{declared.__name__} has rules of its own.")
 
 
@@ -151,7 +159,7 @@ def answer_struct(names: Sequence[str]) -> type[msgspec.Struct]:
 
 def _rows(row: type[msgspec.Struct], request: type[BaseModel] | None, field: str) -> Any:
     rows: Any = list[row]  # type: ignore[valid-type]
-    return rows if request is None else _limited(rows, row_limits(request, field))
+    return rows if request is None else limited(rows, row_limits(request, field))
 
 
 def _json_decoder(rows: Any, request: type[BaseModel] | None, field: str) -> Callable[[bytes], Any]:
@@ -170,7 +178,7 @@ def _struct(record: type[BaseModel], *, complete: bool = False) -> type[msgspec.
 
 
 def _field(spec: FieldSpec, *, complete: bool) -> tuple[Any, ...]:
-    of = _type(spec)
+    of = field_type(spec)
     if spec.required or complete:
         return (spec.name, of)
     default = spec.default
@@ -178,41 +186,6 @@ def _field(spec: FieldSpec, *, complete: bool) -> tuple[Any, ...]:
         # A copy each, and msgspec takes no list as a default.
         return (spec.name, of, msgspec.field(default_factory=lambda: list(default)))
     return (spec.name, of, default)
-
-
-def _type(spec: FieldSpec) -> Any:
-    of: Any = Literal[spec.categories]
-    if not spec.categories:
-        of = _limited(_TYPES[spec.kind], _limits(spec))
-    if spec.length is not None:
-        of = Annotated[list[of], Meta(min_length=spec.length, max_length=spec.length)]
-    return of | None if spec.nullable else of
-
-
-def _limits(spec: FieldSpec) -> dict[str, Any]:
-    limits: dict[str, Any] = dict(spec.bounds)
-    if spec.kind == "text":
-        shortest, longest = spec.lengths
-        limits |= {"min_length": shortest, "max_length": longest}
-    elif spec.kind == "int":
-        # Whole numbers, if perhaps as floats: pydantic takes no others.
-        limits = {name: int(limit) for name, limit in limits.items()}
-        # Larger ones may be beyond what the matrix can hold.
-        if "gt" not in limits:
-            limits["ge"] = max(limits.get("ge", _INT64_MIN), _INT64_MIN)
-        if "lt" not in limits:
-            limits["le"] = min(limits.get("le", _INT64_MAX), _INT64_MAX)
-    elif spec.kind == "float":
-        # Not-a-number is within no limits; infinity is within all but these.
-        if "gt" not in limits:
-            limits["ge"] = max(limits.get("ge", -sys.float_info.max), -sys.float_info.max)
-        if "lt" not in limits:
-            limits["le"] = min(limits.get("le", sys.float_info.max), sys.float_info.max)
-    return {name: limit for name, limit in limits.items() if limit is not None}
-
-
-def _limited(of: Any, limits: dict[str, Any]) -> Any:
-    return Annotated[of, Meta(**limits)] if limits else of
 
 
 def row_limits(request: type[BaseModel], field: str) -> dict[str, Any]:

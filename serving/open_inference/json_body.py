@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 from pydantic_core import to_json
 
 from serving.codecs.json_parts import DuplicateError, count_colons, count_keys, require_unique
+from serving.codecs.problems import twice
 from serving.errors import Code, ServingError
 from serving.open_inference.large_body import LargeBody, is_large
 from serving.open_inference.model import InferenceModel, Output
@@ -256,10 +257,7 @@ def _require_unique(content: bytes) -> None:
     try:
         require_unique(content)
     except DuplicateError as error:
-        message = "The key is given more than once"
-        raise ServingError.from_details(
-            [{"loc": error.loc, "msg": message, "type": "duplicate_key"}]
-        ) from None
+        raise ServingError.from_details([twice(error.loc)]) from None
 
 
 def _invalid(loc: tuple[str, ...], message: str) -> ServingError:

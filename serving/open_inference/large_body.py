@@ -13,6 +13,7 @@ from pydantic_core import from_json
 
 from serving.codecs.json_parts import DuplicateError, Json, TooManyError, items, members
 from serving.codecs.outline import empty
+from serving.codecs.problems import problem, too_many_keys, twice
 from serving.errors import Loc, ServingError
 from serving.open_inference.tensors import BYTES
 
@@ -134,11 +135,9 @@ def _members(content: bytes, loc: Loc) -> dict[str, msgspec.Raw]:
     try:
         return members(content, _MAX_KEYS)
     except TooManyError:
-        message = f"Object should have at most {_MAX_KEYS} keys"
-        raise _refusal(loc, message, "too_many_keys") from None
+        raise ServingError.from_details([too_many_keys(loc, _MAX_KEYS)]) from None
     except DuplicateError as error:
-        message = "The key is given more than once"
-        raise _refusal((*loc, *error.loc), message, "duplicate_key") from None
+        raise ServingError.from_details([twice((*loc, *error.loc))]) from None
 
 
 def _short(value: bytes) -> bytes:
@@ -182,4 +181,4 @@ def _are_texts(raw: bytes) -> bool:
 
 
 def _refusal(loc: Loc, message: str, kind: str) -> ServingError:
-    return ServingError.from_details([{"loc": loc, "msg": message, "type": kind}])
+    return ServingError.from_details([problem(loc, message, kind)])

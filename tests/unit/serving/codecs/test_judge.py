@@ -1,12 +1,12 @@
 """Rows are judged some at a time as pydantic judges the whole request, and twice is told."""
 
-from typing import Any
+from typing import Any, Self
 
 import pydantic
 import pytest
 from hypothesis import HealthCheck, Phase, assume, event, given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from framework import FieldError
 from framework.encoder import Encoder
@@ -15,7 +15,8 @@ from serving.codecs.json_parts import DuplicateError, require_unique
 from serving.codecs.judge import Judge
 from serving.codecs.struct_types import FastDecoder
 from serving.errors import MAX_DETAILS, Code, ServingError
-from tests.unit.serving.codecs.strategies import ROWS, Contract, bodies, contracts, plain_rows
+from tests.unit.serving.codecs.bodies import bodies, plain_rows
+from tests.unit.serving.codecs.contracts import ROWS, Contract, contracts
 from tests.unit.serving.codecs.test_same_verdict import dump
 
 MOST = 100
@@ -68,47 +69,35 @@ many = settings(
 )
 
 
+def verdict(contract: Contract, content: Any) -> tuple[Any, ServingError | None]:
+    """What the judge makes of a request's body, or of its rows: they, or why they are refused."""
+    judging = judge(contract)
+    try:
+        if isinstance(content, bytes):
+            return judging.of_json(content), None
+        return judging.of_list(content), None
+    except ServingError as error:
+        return None, error
+
+
+@pytest.mark.parametrize("form", ["body", "rows"])
 @many
 @given(contract=contracts(), data=st.data())
-def test_a_body_is_judged_as_pydantic_judges_the_whole(
-    contract: Contract, data: st.DataObject
+def test_a_request_is_judged_as_pydantic_judges_the_whole(
+    form: str, contract: Contract, data: st.DataObject
 ) -> None:
     try:
         fields = fields_of(contract.record)
     except FieldError:
         assume(False)
     for _ in range(8):
-        body = data.draw(bodies(contract, fields))
-        rows, wanted = whole(contract, body)
-        found = refusal = None
-        try:
-            found = judge(contract).of_json(body)
-        except ServingError as error:
-            refusal = error
+        content: Any = data.draw(bodies(contract, fields) if form == "body" else plain_rows(fields))
+        rows, wanted = whole(contract, content)
+        found, refusal = verdict(contract, content)
         if refusal and any(one.type == "duplicate_key" for one in refusal.detail):
             with pytest.raises(DuplicateError):
-                require_unique(body)
+                require_unique(content)
             continue
-        compare(found, refusal, rows, wanted)
-
-
-@many
-@given(contract=contracts(), data=st.data())
-def test_rows_are_judged_as_pydantic_judges_the_whole(
-    contract: Contract, data: st.DataObject
-) -> None:
-    try:
-        fields = fields_of(contract.record)
-    except FieldError:
-        assume(False)
-    for _ in range(8):
-        given_rows = data.draw(plain_rows(fields))
-        rows, wanted = whole(contract, given_rows)
-        found = refusal = None
-        try:
-            found = judge(contract).of_list(given_rows)
-        except ServingError as error:
-            refusal = error
         compare(found, refusal, rows, wanted)
 
 
@@ -130,16 +119,37 @@ class Asked(BaseModel):
     rows: list[Usual] = Field(min_length=1)
 
 
+class Counted(Asked):
+    """A request with a rule of its own, about rows that have been judged."""
+
+    @model_validator(mode="after")
+    def require_even(self) -> Self:
+        """Wants an even number of rows."""
+        if len(self.rows) % 2:
+            raise ValueError("odd")
+        return self
+
+
+class Prepared(Asked):
+    """A request that looks at rows before they are judged."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def prepare(cls, given: Any) -> Any:
+        """Changes nothing."""
+        return given
+
+
 CONTRACT = Contract(Usual, Asked)
 ROW = b'{"level": 0.5, "text": "x: y"}'
 # Beyond what pydantic is given at once.
 MANY = 3_000
 
 
-def refused(body: bytes) -> ServingError:
+def refused(body: bytes, request: type[BaseModel] = Asked) -> ServingError:
     """Why a body is refused."""
     with pytest.raises(ServingError) as refusal:
-        judge(CONTRACT).of_json(body)
+        judge(Contract(Usual, request)).of_json(body)
     return refusal.value
 
 
@@ -209,11 +219,14 @@ LARGE: dict[str, tuple[bytes, list[str | int], str]] = {
 }
 
 
+@pytest.mark.parametrize("request_type", [Asked, Counted])
 @pytest.mark.parametrize("name", LARGE)
-def test_what_is_large_without_reason_is_refused_by_its_outline(name: str) -> None:
+def test_what_is_large_without_reason_is_refused_by_its_outline(
+    name: str, request_type: type[BaseModel]
+) -> None:
     body, loc, kind = LARGE[name]
 
-    first = refused(body).detail[0]
+    first = refused(body, request_type).detail[0]
 
     assert (first.loc, first.type) == (loc, kind)
 
@@ -239,3 +252,24 @@ def test_what_only_python_calls_a_number_is_pydantics_to_judge(number: bytes) ->
 
     assert judge(CONTRACT).of_json(body_of(text, text, text))[2].text == 'NaN " Infinity 0E+000'
     assert refused(body_of(*rows)).detail[0].loc == ["rows", 1, "level"]
+
+
+def test_a_requests_own_rules_are_judged_after_its_rows() -> None:
+    judging = judge(Contract(Usual, Counted))
+
+    assert len(judging.of_json(body_of(*[ROW] * 4))) == 4
+    assert str(refused(body_of(*[ROW] * 3), Counted)) == "Value error, odd"
+    assert [one.loc for one in refused(body_of(ROW, ROW, b"{}"), Counted).detail] == [
+        ["rows", 2, "level"],
+        ["rows", 2, "text"],
+    ]
+    assert len(refused(body_of(*[b"{}"] * MOST), Counted).detail) == MAX_DETAILS
+
+
+def test_what_a_request_looks_at_first_has_no_more_values_than_the_most_rows() -> None:
+    texts = ROW.replace(b"y", b'{,\\"' * MANY)
+
+    assert len(judge(Contract(Usual, Prepared)).of_json(body_of(*[texts] * MOST))) == MOST
+    for name in ("keys of a row", "a list for a number"):
+        assert refused(LARGE[name][0], Prepared).code is Code.PAYLOAD_TOO_LARGE
+    assert refused(body_of(*[b"{}"] * 10 * MOST), Prepared).code is Code.PAYLOAD_TOO_LARGE

@@ -1,5 +1,6 @@
 """What is decoded fast is what pydantic would have accepted, with the values it would give."""
 
+import json
 import math
 from typing import Annotated, Any, Literal, cast
 
@@ -13,7 +14,8 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstrain
 from framework import FieldError, Records
 from framework.encoder import Encoder, EncodingError
 from serving.codecs.struct_types import FastDecoder
-from tests.unit.serving.codecs.strategies import ROWS, Contract, bodies, contracts, plain_rows
+from tests.unit.serving.codecs.bodies import bodies, plain_rows
+from tests.unit.serving.codecs.contracts import ROWS, Contract, contracts
 
 
 def fast(contract: Contract) -> tuple[Encoder[Any], FastDecoder]:
@@ -174,6 +176,77 @@ class Usual(BaseModel):
     kind: Literal["low", "high"] = Field(validation_alias=AliasChoices("kind", "sort"))
     window: list[float] | None = Field(default=None, min_length=2, max_length=2)
     text: str = Field(min_length=1, max_length=10, pattern=r"\S")
+
+
+class Spelt(BaseModel):
+    """A record with other names."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    level: float = Field(validation_alias=AliasChoices("level", "Level", "height"))
+    kind: Literal["low", "high"] = Field(default="low", alias="Kind")
+    window: list[float] = Field(default=[0, 1], min_length=2, max_length=2)
+
+
+SPELT = [
+    {"level": 1, "kind": "high", "window": [2, 3]},
+    {"Level": 1},
+    {"height": 1, "Kind": "low"},
+    {"Level": 1, "kind": "high", "window": [2, 3]},
+]
+
+
+def test_any_spelling_is_decoded_fast() -> None:
+    contract = Contract(Spelt, None)
+    encoder, decoder = fast(contract)
+    for rows in (SPELT, SPELT[1:2], SPELT[2:]):
+        body = json.dumps(rows).encode()
+        found = decoder.from_json(body)
+
+        assert found is not None
+        require_same(found, by_pydantic(contract, encoder, body))
+    found = decoder.from_json(json.dumps(SPELT).encode())
+    assert found is not None
+    # Each row has a default of its own.
+    assert found[1].window is not found[2].window
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"level": 1, "Level": 1},
+        {"level": 1, "kind": "low", "Kind": "low"},
+        {"kind": "low"},
+        {"level": 1, "LEVEL": 1},
+    ],
+)
+def test_two_spellings_of_a_field_are_pydantics_to_judge(row: dict[str, Any]) -> None:
+    decoder = fast(Contract(Spelt, None))[1]
+
+    assert decoder.from_json(json.dumps([SPELT[0], row]).encode()) is None
+
+
+def test_an_alias_that_is_switched_off_is_none() -> None:
+    record = create_model(
+        "Record",
+        __config__=ConfigDict(validate_by_alias=False, validate_by_name=True),
+        a=(float, Field(alias="b")),
+    )
+    contract = Contract(record, None)
+    encoder, decoder = fast(contract)
+
+    assert decoder.from_json(b'[{"a": 1}]') is not None
+    assert decoder.from_json(b'[{"b": 1}]') is None
+    assert by_pydantic(contract, encoder, b'[{"b": 1}]') is None
+
+
+def test_fields_that_share_a_name_are_pydantics_to_judge() -> None:
+    record = create_model(
+        "Record", a=(float, Field(validation_alias=AliasChoices("b", "a"))), b=(float, ...)
+    )
+
+    with pytest.raises(FieldError, match="two fields of one name"):
+        FastDecoder(Encoder(record), None, ROWS)
 
 
 def test_usual_records_are_decoded_fast() -> None:
