@@ -50,7 +50,7 @@ def require_time(body: bytes) -> None:
         asyncio.get_running_loop().call_soon(turn.end)
     elif now - turn.began > TURN_SECONDS:
         turn.busy_until = now + BUSY_SECONDS
-        raise _overloaded()
+        raise overloaded()
 
 
 def require_quiet() -> None:
@@ -60,8 +60,9 @@ def require_quiet() -> None:
         ServingError: `overloaded`.
     """
     if time.perf_counter() < _turn().busy_until:
-        raise _overloaded()
+        raise overloaded()
 
 
-def _overloaded() -> ServingError:
+def overloaded() -> ServingError:
+    """Makes the error for what cannot be read now."""
     return ServingError(Code.OVERLOADED, headers=[("retry-after", "1")])

@@ -9,9 +9,13 @@ from framework import Answers, FieldError
 from framework.answers import answer_fields
 from serving.batching.computation import Chunk
 from serving.batching.prediction import Prediction
+from serving.beside import LARGE_BYTES, SLOW_BYTES
 from serving.codecs.finite import require_finite
 from serving.codecs.struct_types import FastDecoder, answer_struct
 from serving.http.asgi import JSON, Headers
+
+# Answers that are written at a time.
+_SLICE = 1_000
 
 
 class JsonCodec:
@@ -29,6 +33,11 @@ class JsonCodec:
     def __init__(self, prediction: Prediction) -> None:
         self._prediction = prediction
         self._decoder = fast_decoder(prediction)
+        self.large_bytes = SLOW_BYTES if self._decoder is None else LARGE_BYTES
+        self._most_values: int | None = None
+        if prediction.encoder is not None and any(f.length for f in prediction.encoder.fields):
+            width = sum(field.length or 1 for field in prediction.encoder.fields)
+            self._most_values = prediction.max_rows * width
         self._encode = msgspec.json.Encoder().encode
         self._struct: type[msgspec.Struct] | None = None
         if prediction.encoder is not None and is_written_plainly(prediction.answer_type):
@@ -37,11 +46,19 @@ class JsonCodec:
 
     def read(self, body: bytes, _: dict[bytes, bytes]) -> tuple[Chunk, None]:
         """See `serving.http.endpoint.HttpCodec`."""
-        if self._decoder is not None:
+        if self._decoder is not None and not self._may_be_too_much(body):
             rows = self._decoder.from_json(body)
             if rows is not None:
                 return self._prediction.require_few(rows), None
         return self._prediction.rows_from_json(body), None
+
+    def _may_be_too_much(self, body: bytes) -> bool:
+        """Whether there may be too many rows, or values in lists, to make anything of them."""
+        if len(body) < self.large_bytes:
+            return False
+        return body.count(b"{") > self._prediction.max_rows + 1 or (
+            self._most_values is not None and body.count(b",") > self._most_values
+        )
 
     def write(self, answers: Sequence[Any], _: None) -> tuple[Headers, bytes]:
         """See `serving.http.endpoint.HttpCodec`.
@@ -49,16 +66,21 @@ class JsonCodec:
         Raises:
             ValueError: A number is not finite, for which JSON has no form.
         """
-        return [(b"content-type", JSON)], self._content(answers)
+        if len(answers) <= _SLICE:
+            return [(b"content-type", JSON)], self._content(answers)
+        # One call for all would hold Python's lock for long.
+        starts = range(0, len(answers), _SLICE)
+        parts = [self._content(answers[at : at + _SLICE], at)[1:-1] for at in starts]
+        return [(b"content-type", JSON)], b"[" + b",".join(parts) + b"]"
 
-    def _content(self, answers: Sequence[Any]) -> bytes:
+    def _content(self, answers: Sequence[Any], first: int = 0) -> bytes:
         if type(answers) is Answers and self._struct is not None:
             content = self._encode(list(map(self._struct, *answers.values())))
         else:
             content = self._prediction.answers.serializer.to_json(list(answers))
         # What is not finite is written as `null`; other things are, too.
         if b"null" in content:
-            require_finite(answers)
+            require_finite(answers, first)
         return content
 
 

@@ -14,6 +14,9 @@ from serving.codecs.finite import require_finite
 from serving.codecs.json import fast_decoder
 from serving.grpc.conversion import reader, writer
 
+# Answers that are written at a time.
+_SLICE = 1_000
+
 
 class MessageCodec:
     """Reads the request messages of one API, and writes its response messages.
@@ -27,6 +30,7 @@ class MessageCodec:
         (rows,), (answers,) = method.input_type.fields, method.output_type.fields
         self._rows, self._answers = rows.name, answers.name
         self._read, self._prepare = reader(rows), writer(answers)
+        self._parse = GetMessageClass(method.input_type).FromString
         self._response_type = GetMessageClass(method.output_type)
         self._prediction = prediction
         self._decoder = fast_decoder(prediction)
@@ -34,13 +38,14 @@ class MessageCodec:
         # A message has no null: what is not there is missing.
         self._missing = {field.name: None for field in fields if field.nullable and field.required}
 
-    def read(self, request: Message) -> Chunk:
-        """Returns the rows of a request.
+    def read(self, body: bytes) -> Chunk:
+        """Returns the rows of a request message.
 
         Raises:
+            DecodeError: It is none of the method's type.
             ServingError: `invalid_input` or `payload_too_large`.
         """
-        rows = self._read(getattr(request, self._rows))
+        rows = self._read(getattr(self._parse(body), self._rows))
         if self._missing:
             rows = [{**self._missing, **row} for row in rows]
         if self._decoder is not None and rows:
@@ -56,6 +61,15 @@ class MessageCodec:
             ValueError: A number is not finite, which no protocol here sends.
         """
         require_finite(answers)
+        if len(answers) <= _SLICE:
+            return self._written(answers)
+        # One call for all would hold Python's lock for long.
+        response = self._response_type()
+        for at in range(0, len(answers), _SLICE):
+            response.MergeFrom(self._written(answers[at : at + _SLICE]))
+        return response
+
+    def _written(self, answers: Sequence[Any]) -> Message:
         if type(answers) is Answers:
             made = answers.dicts()
         else:

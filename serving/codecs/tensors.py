@@ -3,6 +3,7 @@
 from typing import Any
 
 from serving.batching.computation import Chunk
+from serving.beside import LARGE_BYTES
 from serving.http.asgi import JSON, Headers
 from serving.open_inference.json_body import HEADER_LENGTH, Request, render
 from serving.open_inference.model import InferenceModel
@@ -21,6 +22,7 @@ class TensorCodec:
     """
 
     content_types = (JSON, _BINARY)
+    large_bytes = LARGE_BYTES
 
     def __init__(self, model: InferenceModel) -> None:
         self._model = model

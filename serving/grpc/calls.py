@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import grpc
 from google.protobuf.message import DecodeError, Message
 
+from serving.beside import LARGE_BYTES, read_beside
 from serving.errors import Code, ServingError
 from serving.grpc.status import status_bytes
 from serving.http.asgi import CLIENT_CLOSED_REQUEST, request_id
@@ -40,15 +41,17 @@ class Call:
 
     Attributes:
         request_id: Id of the request, from the client's metadata or made.
+        size: Bytes of the request message.
         model_tag: Tag of the model that answers, told to the client and to the metrics. A handler
             that serves several models sets it, to the tag of a model that exists.
         status: HTTP status of the outcome. A handler that tells an error in its message sets it.
     """
 
-    __slots__ = ("model_tag", "request_id", "status")
+    __slots__ = ("model_tag", "request_id", "size", "status")
 
-    def __init__(self, request_id: str, model_tag: str) -> None:
+    def __init__(self, request_id: str, model_tag: str, size: int = 0) -> None:
         self.request_id = request_id
+        self.size = size
         self.model_tag = model_tag
         self.status = 200
 
@@ -118,7 +121,7 @@ class Calls:
         """
 
         async def answer(body: bytes, context: Context) -> bytes:
-            call = Call(_request_id(context), model_tag)
+            call = Call(_request_id(context), model_tag, len(body))
             return await self._answer(route, parse, handler, body, call, context) or b""
 
         return grpc.unary_unary_rpc_method_handler(answer)
@@ -135,7 +138,7 @@ class Calls:
         async def answer(bodies: AsyncIterator[bytes], context: Context) -> None:
             own_id = _request_id(context)
             async for body in bodies:
-                call = Call(own_id, model_tag)
+                call = Call(own_id, model_tag, len(body))
                 content = await self._answer(route, parse, handler, body, call, context)
                 if content is None:
                     return
@@ -172,9 +175,13 @@ class Calls:
         try:
             if self._refusing:
                 raise ServingError(Code.UNAVAILABLE)
-            require_time(body)
-            await self._let_others_join()
-            response = await handler(_parsed(parse, body), call)
+            if call.size < LARGE_BYTES:
+                require_time(body)
+                await self._let_others_join()
+                request = _parsed(parse, body)
+            else:
+                request = await read_beside(call.size, _parsed, parse, body)
+            response = await handler(request, call)
             content: bytes | None = response.SerializeToString()
             status = call.status
         except Exception as raised:  # noqa: BLE001 - every one is answered and told apart here

@@ -8,10 +8,11 @@ import pydantic
 from bentoml.exceptions import BentoMLConfigException
 from google.protobuf.descriptor import FileDescriptor, MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
-from google.protobuf.message_factory import GetMessageClass
 
 from framework.adapters.bentoml import APIMethod, declared_type
+from serving.batching.computation import Chunk
 from serving.batching.prediction import Prediction, is_batchable_list
+from serving.beside import MANY_ROWS, write_beside
 from serving.codecs.protobuf import MessageCodec
 from serving.errors import ServingError
 from serving.grpc.calls import Call, Handler
@@ -35,7 +36,7 @@ class RpcService:
     """Tags of the models behind the methods, by name, where each has but one."""
 
     parsers: Mapping[str, Parser] = field(default_factory=dict)
-    """What makes the request messages of methods, by name, where there is a limit to keep first."""
+    """What makes of a message's bytes what its handler takes, by name; by default the message."""
 
 
 def typed_services(
@@ -47,21 +48,18 @@ def typed_services(
         protos: Descriptors of the files.
         predictions: What answers, by the route of its API.
     """
-    return [
-        RpcService(
-            service,
-            {
-                method.name: _handler(method, predictions[_route(method)])
-                for method in service.methods
-            },
-            {method.name: predictions[_route(method)].model_tag for method in service.methods},
-            {
-                method.name: _parser(method, predictions[_route(method)])
-                for method in service.methods
-            },
-        )
-        for service in _services(protos)
-    ]
+    return [_service(one, predictions) for one in _services(protos)]
+
+
+def _service(service: ServiceDescriptor, predictions: Mapping[str, Prediction]) -> RpcService:
+    asked = {method.name: predictions[_route(method)] for method in service.methods}
+    codecs = {method.name: MessageCodec(method, asked[method.name]) for method in service.methods}
+    return RpcService(
+        service,
+        {name: _handler(codecs[name], prediction) for name, prediction in asked.items()},
+        {name: prediction.model_tag for name, prediction in asked.items()},
+        {name: _parser(codecs[name], prediction) for name, prediction in asked.items()},
+    )
 
 
 def require_fitting(protos: Sequence[FileDescriptor], apis: Apis) -> None:
@@ -116,17 +114,17 @@ def _problems(method: MethodDescriptor, api: APIMethod[..., Any] | None) -> Iter
     yield from misfits(answers, schema, schema.get("$defs", {}), is_request=False)
 
 
-def _parser(method: MethodDescriptor, prediction: Prediction) -> Parser:
-    parse = GetMessageClass(method.input_type).FromString
+def _parser(codec: MessageCodec, prediction: Prediction) -> Parser:
     # Fields that only newer clients know are no rows.
     most = prediction.max_rows + _UNKNOWN_FIELDS
-    return counted(parse, most, lambda: ServingError.too_many_rows(prediction.max_rows), {})
+    return counted(codec.read, most, lambda: ServingError.too_many_rows(prediction.max_rows), {})
 
 
-def _handler(method: MethodDescriptor, prediction: Prediction) -> Handler:
-    codec = MessageCodec(method, prediction)
-
-    async def handle(request: Message, call: Call) -> Message:
-        return codec.write(await prediction.submit(codec.read(request)))
+def _handler(codec: MessageCodec, prediction: Prediction) -> Handler:
+    async def handle(rows: Chunk, call: Call) -> Message:
+        answers = await prediction.submit(rows)
+        if len(rows) < MANY_ROWS:
+            return codec.write(answers)
+        return await write_beside(codec.write, answers)
 
     return handle

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from serving.batching.computation import Chunk
 from serving.batching.prediction import Prediction
+from serving.beside import MANY_ROWS, read_beside, write_beside
 from serving.errors import ServingError
 from serving.http.asgi import (
     CLIENT_CLOSED_REQUEST,
@@ -35,6 +36,11 @@ class HttpCodec(Protocol):
     @property
     def content_types(self) -> tuple[bytes, ...]:
         """Those it reads; a request without any is taken for the first."""
+        ...
+
+    @property
+    def large_bytes(self) -> int:
+        """Size from which on bodies are read beside the event loop."""
         ...
 
     def read(self, body: bytes, headers: dict[bytes, bytes]) -> tuple[Chunk, Any]:
@@ -106,7 +112,12 @@ class Endpoint:
     async def _predict(
         self, body: bytes, headers: dict[bytes, bytes], receive: Receive
     ) -> tuple[Headers, bytes]:
-        require_time(body)
-        rows, asked = self._codec.read(body, headers)
+        if len(body) < self._codec.large_bytes:
+            require_time(body)
+            rows, asked = self._codec.read(body, headers)
+        else:
+            rows, asked = await read_beside(len(body), self._codec.read, body, headers)
         answers = await self._prediction.submit(rows, partial(client_leaves, receive))
-        return self._codec.write(answers, asked)
+        if len(rows) < MANY_ROWS:
+            return self._codec.write(answers, asked)
+        return await write_beside(self._codec.write, answers, asked)

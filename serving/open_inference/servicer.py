@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
+from serving.batching.computation import Chunk
+from serving.beside import LARGE_BYTES, read_beside
 from serving.errors import ServingError
 from serving.grpc.calls import Call
 from serving.grpc.typed import RpcService
@@ -131,7 +133,11 @@ class _Servicer:
             [(output.name, _given(output.parameters)) for output in request.outputs],
         )
         asked = model.outputs([one.name for one in request.outputs])
-        answers = await model.prediction.submit(model.read(_tensors(request)))
+        if call.size < LARGE_BYTES:
+            rows = _rows(model, request)
+        else:
+            rows = await read_beside(call.size, _rows, model, request)
+        answers = await model.prediction.submit(rows)
         return _response(model, request, model.write(answers, asked))
 
     async def model_stream_infer(
@@ -174,6 +180,10 @@ class _Servicer:
         model = find_model(self._models, name, version)
         call.model_tag = model.bundle.tag
         return model
+
+
+def _rows(model: InferenceModel, request: pb.ModelInferRequest) -> Chunk:
+    return model.read(_tensors(request))
 
 
 def _tensors(request: pb.ModelInferRequest) -> list[Tensor]:

@@ -1,10 +1,15 @@
 """Requests within the limits that took seconds and gigabytes to refuse, and bodies compressed."""
 
+import contextlib
 import gzip
 import json
 import socket
+import threading
+import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
 
 import grpc
 import pytest
@@ -14,6 +19,7 @@ from tests.server.fuzz.test_fuzz import INFER, JSON, PREDICT, ROWS, TENSORS
 from tests.server.fuzz.watch import SECONDS, Watch
 from tests.server.toy_models import gauges
 
+PROBE_SECONDS = 2
 ROW = json.dumps(gauges.MODEL.sample[0]).encode()
 TENSOR = b'{"name": "level", "shape": [3], "datatype": "FP64", "data": [1, 2, 3]}'
 KEYS = b",".join(b'"k%d":1' % number for number in range(1_200_000))
@@ -63,14 +69,41 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes], int]] = {
 }
 
 
+@contextlib.contextmanager
+def probed(url: str) -> Iterator[list[float]]:
+    """Asks for `/livez` all the time; the seconds that each answer took."""
+    waits: list[float] = []
+    ended = threading.Event()
+
+    def probe() -> None:
+        with contextlib.closing(HTTPConnection(url, timeout=SECONDS)) as connection:
+            while not ended.wait(0.01) or not waits:
+                started = time.monotonic()
+                connection.request("GET", "/livez")
+                assert connection.getresponse().read() is not None
+                waits.append(time.monotonic() - started)
+
+    with ThreadPoolExecutor(1) as pool:
+        probing = pool.submit(probe)
+        try:
+            yield waits
+        finally:
+            ended.set()
+        probing.result()
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_is_refused_is_refused_cheaply(watch: Watch, name: str) -> None:
     path, make, wanted = REFUSED[name]
+    body = make()
 
-    status, content = watch.post(path, make(), JSON)
+    with probed(watch.url) as waits:
+        status, content = watch.post(path, body, JSON)
 
     assert status == wanted, content
     assert len(content) < 16 * 1024
+    # Some milliseconds on a machine with nothing else to do.
+    assert max(waits) < PROBE_SECONDS
 
 
 def test_rows_that_are_all_wrong_in_every_tensor_are_refused_cheaply(watch: Watch) -> None:

@@ -1,13 +1,15 @@
-"""A refused call leaves nothing behind that only the garbage collector would find."""
+"""One call: where it is parsed, whom it waits for, and that a refused one leaves no garbage."""
 
 import asyncio
 import gc
+import threading
 from typing import Any
 
 import pytest
 from google.protobuf.empty_pb2 import Empty
 from google.rpc.status_pb2 import Status
 
+from serving.beside import LARGE_BYTES
 from serving.errors import MAX_DETAILS, Code, ServingError
 from serving.grpc import calls as calls_module
 from serving.grpc.calls import Call, Calls
@@ -152,3 +154,23 @@ def test_slow_calls_of_one_method_keep_those_of_another_from_waiting_for_ever(
         await asyncio.gather(*slow)
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize(("size", "on_loop"), [(LARGE_BYTES - 1, True), (LARGE_BYTES, False)])
+def test_a_large_message_is_parsed_beside_the_loop(size: int, on_loop: bool) -> None:
+    places = []
+
+    def parse(body: bytes) -> bytes:
+        places.append(threading.current_thread() is threading.main_thread())
+        return body
+
+    async def answer(request: bytes, call: Call) -> Empty:
+        assert len(request) == call.size == size
+        return Empty()
+
+    async def run() -> None:
+        calls: Any = Calls(NoMetrics())  # type: ignore[arg-type]
+        assert await calls.method("/toy", parse, answer).unary_unary(b" " * size, Context()) == b""
+
+    asyncio.run(run())
+    assert places == [on_loop]

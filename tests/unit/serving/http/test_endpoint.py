@@ -1,4 +1,4 @@
-"""The fast path leaves nothing behind that only the garbage collector would find."""
+"""The fast path: where it reads and writes, and that it leaves nothing to the collector."""
 
 import asyncio
 import gc
@@ -18,6 +18,7 @@ from serving.batching.computation import computation
 from serving.batching.prediction import Prediction
 from serving.batching.threads import Threads
 from serving.batching.ticket import Limits
+from serving.beside import MANY_ROWS, SLOW_BYTES
 from serving.codecs.json import JsonCodec
 from serving.codecs.tensors import TensorCodec
 from serving.http.asgi import Message
@@ -184,5 +185,54 @@ def test_refusing_under_load_leaves_no_cycles() -> None:
             gate.set()
             await asyncio.gather(*busy)
             return found
+
+    assert asyncio.run(run()) < REQUESTS
+
+
+class Watched(JsonCodec):
+    """A codec that records where it works."""
+
+    on_loop: list[bool]
+
+    def read(self, body: bytes, headers: dict[bytes, bytes]) -> Any:
+        """See `JsonCodec`."""
+        self.on_loop = [threading.current_thread() is threading.main_thread()]
+        return super().read(body, headers)
+
+    def write(self, answers: Any, asked: None) -> Any:
+        """See `JsonCodec`."""
+        self.on_loop.append(threading.current_thread() is threading.main_thread())
+        return super().write(answers, asked)
+
+
+@pytest.mark.parametrize(
+    ("body", "reads_on_loop", "writes_on_loop"),
+    [
+        (rows_body([ROW]), True, True),
+        (rows_body([ROW]).ljust(SLOW_BYTES - 1), True, True),
+        # Rows that are no model's are pydantic's alone to read.
+        (rows_body([ROW]).ljust(SLOW_BYTES), False, True),
+        (rows_body([ROW] * MANY_ROWS), False, False),
+    ],
+)
+def test_what_is_large_is_read_and_written_beside_the_loop(
+    body: bytes, reads_on_loop: bool, writes_on_loop: bool
+) -> None:
+    async def run() -> list[bool]:
+        api = TOY.apis["double"]
+        predict = partial(api.func, TOY.inner())
+        async with prediction_of(api, predict, max_queue_rows=MANY_ROWS) as prediction:
+            codec = Watched(prediction)
+            assert await ask(endpoint_of(prediction, codec), body) == 200
+            return codec.on_loop
+
+    assert asyncio.run(run()) == [reads_on_loop, writes_on_loop]
+
+
+@pytest.mark.usefixtures("no_collector")
+def test_refusing_large_bodies_leaves_no_cycles() -> None:
+    async def run() -> int:
+        async with endpoint("pick") as target:
+            return await garbage(target, rows_body([{"value": "x"}]).ljust(SLOW_BYTES), 400)
 
     assert asyncio.run(run()) < REQUESTS
