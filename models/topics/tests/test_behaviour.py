@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from framework import Bundle
+from framework.recipes.text_pipeline import TextClassifier
 from models.topics import Text, Topic
 from models.topics.tests.cases import TEXTS
 
@@ -50,3 +51,7 @@ def test_probabilities_add_up_to_one(topics: Bundle[Text, Topic]) -> None:
     for answer in topics.predict([Text.model_validate(record) for record in TEXTS]):
         assert abs(sum(answer.probabilities.values()) - 1) < TOLERANCE
         assert answer.probability == max(answer.probabilities.values())
+
+
+def test_it_scores_by_the_short_way(topics: Bundle[Text, Topic]) -> None:
+    assert type(topics.estimator) is TextClassifier

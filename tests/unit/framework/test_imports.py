@@ -28,7 +28,10 @@ def test_a_module_that_is_loaded_stays_visible() -> None:
 
 # What a service module needs, which is all that a server's master imports.
 MASTER = "import sys, serving, framework.recipes.lightgbm, framework.recipes.pipeline;"
-WORKER = MASTER + "import framework.recipes.scorer, framework.recipes.skops_archive;"
+WORKER = MASTER + (
+    "import framework.recipes.scorer, framework.recipes.skops_archive;"
+    "import framework.recipes.text_pipeline;"
+)
 COMPANIONS = {"matplotlib", "pandas", "pyarrow", "pytest"}
 
 
