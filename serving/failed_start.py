@@ -5,7 +5,6 @@ import logging
 import signal
 import sys
 import time
-from types import FrameType
 
 from bentoml import server_context
 from bentoml.exceptions import BentoMLException
@@ -36,13 +35,13 @@ class FailedStart:
     Attributes:
         refusing: Whether every request is to be refused.
         told: Whether the log says why.
+        stopped: Whether the worker is told to stop, so that there is nothing to wait for.
     """
 
     def __init__(self, siblings: Siblings) -> None:
         self._siblings = siblings
-        self._stopped = False
         leave_refusals_untold()
-        self.refusing = self.told = False
+        self.refusing = self.told = self.stopped = False
 
     async def end(self, message: Message, send: Send) -> None:
         """Takes the application's message that it could not start, and answers the web server.
@@ -58,26 +57,16 @@ class FailedStart:
             await self._wait(send)
         if not self.refusing:
             await send({"type": "lifespan.startup.failed", "message": ""})
-        elif not self._stopped:
+        elif not self.stopped:
             signal.raise_signal(signal.SIGTERM)
 
     async def _wait(self, send: Send) -> None:
-        handle = signal.getsignal(signal.SIGTERM)
-
-        def stop(number: int, frame: FrameType | None) -> None:
-            self._stopped = True
-            # A web server that serves is told, too, and awaits the end of what waits here.
-            if self.refusing and callable(handle):
-                handle(number, frame)
-
-        signal.signal(signal.SIGTERM, stop)
         end = time.monotonic() + AGAIN_SECONDS
-        while time.monotonic() < end and not self._stopped:
+        while time.monotonic() < end and not self.stopped:
             if not self.refusing and not self._siblings.serving():
                 self.refusing = True
                 await send({"type": "lifespan.startup.complete"})
             await asyncio.sleep(_LOOK_SECONDS)
-        signal.signal(signal.SIGTERM, handle)
 
     def _tell(self, message: Message) -> None:
         error = sys.exc_info()[1]

@@ -55,6 +55,10 @@ class Lifecycle:
         if not self.failed_start.refusing:
             self.siblings.begin_serving()
 
+    def told_to_stop(self) -> None:
+        """Hears of every signal to stop, at any time; called by a signal handler."""
+        self.failed_start.stopped = True
+
     def drain(self) -> None:
         """Lets readiness fail; to be called on the event loop."""
         self.draining = True

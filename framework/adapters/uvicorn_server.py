@@ -42,6 +42,9 @@ class Stopping(Protocol):
     def started(self) -> None:
         """Begins to serve; called on the event loop."""
 
+    def told_to_stop(self) -> None:
+        """Hears of every signal to stop, at any time; called by a signal handler."""
+
     def drain(self) -> None:
         """Tells those who ask that they should turn elsewhere; called on the event loop."""
 
@@ -103,6 +106,7 @@ class Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Handles SIGTERM and SIGINT."""
+        self._stopping.told_to_stop()
         if sig != signal.SIGTERM or self._loop is None or not self._stopping.drain_seconds:
             super().handle_exit(sig, frame)
         elif not self._leaving:

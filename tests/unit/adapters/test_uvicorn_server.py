@@ -26,11 +26,15 @@ class Recorder:
 
     def __init__(self) -> None:
         self.told: list[str] = []
+        self.signals = 0
         self.began, self.drained = asyncio.Event(), asyncio.Event()
 
     def started(self) -> None:
         self.told.append("started")
         self.began.set()
+
+    def told_to_stop(self) -> None:
+        self.signals += 1
 
     def drain(self) -> None:
         self.told.append("drain")
@@ -94,6 +98,21 @@ def test_all_that_connect_are_answered(recorder: Recorder, workers: int) -> None
         os.kill(os.getpid(), signal.SIGTERM)
 
     serve(recorder, visit, workers)
+
+
+def test_handle_exit_tells_of_a_signal_that_comes_before_the_application_has_started(
+    recorder: Recorder,
+) -> None:
+    async def starting(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        signal.raise_signal(signal.SIGTERM)
+        assert recorder.signals == 1
+        await send({"type": "lifespan.startup.failed", "message": ""})
+
+    server = Server(recorder, uvicorn.Config(starting, log_config=None))
+    with socket.create_server(("127.0.0.1", 0)) as listening, pytest.raises(SystemExit):
+        asyncio.run(server.serve(sockets=[listening]))
+
+    assert (recorder.signals, recorder.told) == (1, [])
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
