@@ -65,7 +65,7 @@ test-thorough: .venv/.dev ## Run the tests of generated input with ten times the
 .PHONY: fuzz
 fuzz: .venv/.dev ## Send made-up requests to a server over every protocol, 55,000 of them
 	@$(BIN)/python -m pytest -m fuzz tests/server/fuzz --hypothesis-profile fuzz \
-		-o faulthandler_timeout=0 $(ARGS)
+		--numprocesses auto --maxprocesses 4 -o faulthandler_timeout=0 $(ARGS)
 
 .PHONY: test-clients
 test-clients: .venv/.dev ## Run the clients of others that need an environment of their own
