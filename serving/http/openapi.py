@@ -6,6 +6,7 @@ FastAPI's generator describes the same declared types instead.
 
 import inspect
 from collections.abc import Callable, Sequence
+from copy import copy
 from functools import partial
 from typing import Any
 
@@ -104,25 +105,26 @@ def openapi_document(
             prefixed(path),
             lambda: None,
             name=path[1:],
-            # An API may have the same name.
-            operation_id=path[1:] if path[1:] not in service.apis else f"server_{path[1:]}",
+            operation_id=path[1:],
             description=description,
             tags=["Infrastructure"],
             response_class=PlainTextResponse,
             responses=error_responses(Code.UNAVAILABLE),
         )
+    taken: set[str] = set()
     version = service.bento.tag.version if service.bento else None
     document = get_openapi(
         title=service.name,
         version=version or "unversioned",
         description=inspect.getdoc(service.inner) or "",
-        routes=[*predictions.routes, *resources, *infrastructure.routes],
+        routes=_distinct([*predictions.routes, *resources, *infrastructure.routes], taken),
         servers=[{"url": "."}],
         tags=[{"name": name, "description": about} for name, about in TAGS.items()],
     )
     for app, path, _ in mounted:
         if isinstance(app, FastAPI):
-            own = get_openapi(title=app.title, version=app.version, routes=app.routes)
+            routes = _distinct(app.routes, taken)
+            own = get_openapi(title=app.title, version=app.version, routes=routes)
             document["paths"] |= {join_paths(path, at): one for at, one in own["paths"].items()}
             schemas |= own.get("components", {}).get("schemas", {})
     if schemas:
@@ -130,6 +132,24 @@ def openapi_document(
         document["components"]["schemas"] = schemas | known
     # Says that nothing is needed, where silence says nothing.
     return Document(document, security=[])
+
+
+def _distinct(routes: Sequence[BaseRoute], taken: set[str]) -> list[BaseRoute]:
+    """Returns routes whose operations have ids of their own; those that come first keep theirs.
+
+    An API may be called as a resource is, and clients are named by the ids.
+    """
+    found = []
+    for route in routes:
+        if isinstance(route, APIRoute) and route.include_in_schema:
+            own = route.operation_id or route.unique_id
+            while own in taken:
+                own = f"server_{own}"
+            taken.add(own)
+            route = copy(route)  # noqa: PLW2901 - the one that answers stays as it is
+            route.operation_id = own
+        found.append(route)
+    return found
 
 
 def error_responses(*codes: Code) -> dict[int | str, dict[str, Any]]:

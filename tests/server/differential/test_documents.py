@@ -8,6 +8,7 @@ from typing import Any
 import bentoml
 import pytest
 import yaml
+from fastapi import FastAPI
 from openapi_spec_validator import validate
 
 from deploy.processes import free_port
@@ -75,6 +76,42 @@ def test_a_task_is_described_with_the_paths_by_which_it_is_watched() -> None:
         "post /later/retry",
         "put /later/cancel",
     }
+
+
+def test_operations_have_ids_of_their_own_whatever_an_api_is_called() -> None:
+    other = FastAPI(generate_unique_id_function=lambda route: route.name)
+    other.add_api_route("/double", lambda: None, name="double")
+
+    @bentoml.service(service_class=ModelService)
+    @bentoml.asgi_app(other, path="/other")
+    @bentoml.asgi_app(resources_app(), path="/")
+    class Named:
+        @bentoml.api
+        def list_models(self) -> int:
+            return 1
+
+        @bentoml.api
+        def livez(self) -> int:
+            return 1
+
+        @bentoml.api
+        def double(self) -> int:
+            return 1
+
+    service: Any = Named
+    paths = service.openapi_spec["paths"]
+    validate(service.openapi_spec)
+
+    ids = {
+        f"{method} {path}": operation["operationId"]
+        for path, item in paths.items()
+        for method, operation in item.items()
+    }
+    assert len(set(ids.values())) == len(ids)
+    assert ids["post /list_models"] == "list_models"
+    assert ids["get /models"] == "server_list_models"
+    assert ids["get /livez"] == "server_livez"
+    assert ids["get /other/double"] == "server_double"
 
 
 @pytest.mark.parametrize("with_resources", [True, False])
