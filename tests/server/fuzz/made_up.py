@@ -20,6 +20,7 @@ TEXTS = [
     '"\x00"',
 ]
 
+_MOST_CHARACTERS = 300_000
 _leaves = st.sampled_from([*NUMBERS, *TEXTS, "null", "true", "false", "[]", "{}", "[" * 300])
 _names = st.sampled_from([*NAMES, *FIELDS])
 
@@ -27,10 +28,14 @@ _names = st.sampled_from([*NAMES, *FIELDS])
 def _listed(values: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     some = st.lists(values, max_size=4).map(lambda parts: f"[{','.join(parts)}]")
     # Many of one kind: what costs by number.
-    many = st.builds(
-        lambda one, times: f"[{','.join([one] * times)}]", values, st.integers(0, 3000)
-    )
+    many = st.builds(_repeated, values, st.integers(0, 3000))
     return some | many
+
+
+def _repeated(one: str, times: int) -> str:
+    # Lists of lists of lists would be thousands of millions.
+    times = min(times, _MOST_CHARACTERS // (len(one) + 1))
+    return f"[{','.join([one] * times)}]"
 
 
 def _objects(names: st.SearchStrategy[str], values: st.SearchStrategy[str]) -> Any:
