@@ -179,7 +179,7 @@ def _http_refusal(response: requests.Response) -> RefusedError:
 
 def _as_for_rows(refused: RefusedError, model: Model[Any, Any], records: list[Any]) -> RefusedError:
     """The same refusal with the places that it would name had the records come as rows."""
-    if not refused.detail:
+    if not any(one.loc for one in refused.detail):
         return refused
     message = str(refused)
     detail = []

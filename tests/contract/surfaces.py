@@ -175,7 +175,9 @@ def refused_call(error: grpc.RpcError) -> RefusedError:
         detail.Unpack(problems)
     details = [
         ErrorDetail(
-            loc=[int(part) if part.isdigit() else part for part in problem.field.split(".")],
+            loc=[
+                int(part) if part.isdigit() else part for part in problem.field.split(".") if part
+            ],
             msg=problem.description,
             type=problem.reason,
         )

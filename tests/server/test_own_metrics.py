@@ -9,6 +9,8 @@ from deploy.processes import wait_until
 from tests.processes import Server
 from tests.server.starting import PLANE, start_refused
 
+TOY = "tests.server.toy_service:Toy"
+
 
 @pytest.mark.parametrize("fast_path", ["true", "false"])
 @pytest.mark.usefixtures("toys_served")
@@ -34,6 +36,19 @@ def test_each_server_has_its_own_metrics(
         assert not _counts_models(other)
         assert _counts_models(server)
     assert not list(tmp_path.glob("model-server-metrics-*"))
+
+
+def test_a_service_of_bentomls_own_class_leaves_the_metrics_of_another_alone(
+    server: Server,
+) -> None:
+    _metrics_of_models(server)
+
+    with Server.start(TOY, environment={"MODEL_SERVER_FAST_PATH": "false"}) as stock:
+        body = {"rows": [{"value": 1}]}
+        httpx.post(f"{stock.url}/double", json=body, timeout=10).raise_for_status()
+        assert "bentoml_service_request_total" in httpx.get(f"{stock.url}/metrics").text
+        assert not _counts_models(stock)
+        assert _counts_models(server)
 
 
 def _metrics_of_models(server: Server) -> None:

@@ -13,6 +13,8 @@ from framework.discovery import find_models
 from tests.server.starting import PLANE, start_refused
 
 MODELS, TOYS = find_models(), find_models("tests.server.toy_models")
+# Services without models, and without a hook that looks at anything before the start.
+TOY, OUTER = "tests.server.toy_service:Toy", "tests.server.differential.composition:Outer"
 NO_OPENMP = "LightGBM needs the OpenMP runtime libgomp.so.1: apt-get install libgomp1"
 
 pytestmark = pytest.mark.usefixtures("toys_served")
@@ -60,6 +62,15 @@ def test_a_taken_port_stops_the_start() -> None:
     assert "--port" in by_option
     assert f"HTTP cannot listen on 0.0.0.0:{port}" in by_variable
     assert f"gRPC cannot listen on 0.0.0.0:{port}" in both
+
+
+@pytest.mark.parametrize("target", [TOY, OUTER])
+def test_a_taken_port_stops_the_start_of_any_service(target: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        told = start_refused({}, "--host", "127.0.0.1", "--port", port, target=target)
+
+    assert f"HTTP cannot listen on 127.0.0.1:{port} (Address already in use)" in told
 
 
 @pytest.fixture

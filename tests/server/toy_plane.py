@@ -5,6 +5,7 @@ import asyncio
 import bentoml
 
 from serving import BATCHED, ModelService, PlainService, ServedModels, load_settings, resources_app
+from tests.server.raised import raise_by_name
 from tests.server.toy_models import gauges, kinds, spans, windows
 from tests.server.toy_models.gauges import Estimate, Gauge
 from tests.server.toy_models.kinds import HELD, NONE, Kind, Thing
@@ -55,7 +56,8 @@ class Plane:
 
     @bentoml.api(route="/spans/predict", input_spec=spans.MODEL.request, **BATCHED)
     def predict_spans(self, spans: list[Span]) -> list[Width]:
-        """Answers for some spans by their names."""
+        """Answers for some spans by their names, or raises."""
+        raise_by_name([span.name for span in spans])
         answers = self.models["spans"].predict(spans)
         shut = Width(probability=0.0, wide=False)
         return [

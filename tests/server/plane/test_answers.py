@@ -7,6 +7,7 @@ import pytest
 
 from tests.contract.cases import edge_records
 from tests.contract.surfaces import RefusedError, Surface
+from tests.server.raised import BY_METHOD, BY_NUMBER, RAISED, SECRET
 from tests.server.toy_models import gauges, kinds, spans, windows
 from tests.server.toy_models.kinds import NONE
 
@@ -128,3 +129,24 @@ def test_an_answer_that_is_not_finite_is_an_error_of_the_server(
 
     assert refused.value.code == "internal"
     assert surface.call(api, [whole])
+
+
+@pytest.mark.parametrize("by_model", [False, True], ids=["method", "model"])
+@pytest.mark.parametrize("name", RAISED)
+def test_what_is_raised_is_told_alike_on_every_protocol(
+    surfaces: dict[str, Surface], name: str, by_model: bool
+) -> None:
+    code = RAISED[name][1]
+    span: dict[str, Any] = {"low": 0.0, "high": 1.0, "name": BY_METHOD + name}
+    if by_model:
+        span = {"low": BY_NUMBER[name], "high": 1.0}
+
+    told = set()
+    for surface in surfaces.values():
+        with pytest.raises(RefusedError) as refused:
+            surface.call("predict_spans", [span])
+        told.add((refused.value.code, str(refused.value)))
+
+    ((found, message),) = told
+    assert found == code.code
+    assert SECRET not in message

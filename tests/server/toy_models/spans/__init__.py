@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
 from framework import Binary, Bundle, Records
 from framework.bundle import explained
+from tests.server.raised import raise_by_number
 from tests.server.toy_formula import Computed
 
 
@@ -74,6 +75,7 @@ class _Spans(Computed[Span, Width]):
 
 
 def _probability(features: NDArray[Any]) -> NDArray[np.float64]:
+    raise_by_number(features[:, 0].tolist())
     width = features[:, 1] - features[:, 0]
     probability: NDArray[np.float64] = width / (1 + width)
     return probability
