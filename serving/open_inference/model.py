@@ -12,7 +12,8 @@ from serving.batching.computation import Chunk
 from serving.batching.prediction import Prediction
 from serving.codecs.finite import require_finite
 from serving.errors import Loc, ServingError
-from serving.open_inference.columns import listed, read_columns
+from serving.open_inference.column import listed
+from serving.open_inference.columns import read_columns
 from serving.open_inference.signature import OutputColumn, Signature
 from serving.open_inference.tensors import Tensor
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from framework.encoder import Encoder
 from serving.errors import ServingError
-from serving.open_inference.columns import listed, read_columns
+from serving.open_inference.column import listed
+from serving.open_inference.columns import read_columns
 from serving.open_inference.tensors import BYTES, DTYPES, encode
 from tests.unit.serving.open_inference.records import SIGNATURE, Reading, as_array, replaced
 
