@@ -9,6 +9,8 @@ import pytest
 from framework.discovery import find_models
 from tests.plugin import pinned
 from tests.processes import Server
+from tests.server.asked import MODELS
+from tests.server.talk import Talk
 from tests.server.toy_formula import Computed
 
 
@@ -31,3 +33,9 @@ def toys_served(toy_models: dict[str, bentoml.Model]) -> Iterator[dict[str, bent
     """The same, for a server of theirs that the test starts."""
     with pinned(toy_models):
         yield toy_models
+
+
+@pytest.fixture(scope="module", params=list(MODELS.values()), ids=list(MODELS))
+def talk(server: Server, request: pytest.FixtureRequest) -> Talk:
+    """Each model in turn."""
+    return Talk.of(server, request.param)
