@@ -4,11 +4,14 @@ import contextlib
 import ctypes
 import gc
 import logging
-from collections.abc import Callable
+import resource
+from collections.abc import Callable, Collection
 
 from serving.failed_start import FailedStart
 from serving.siblings import Siblings
 
+# Of files and connections a worker may have open; many systems give a process 1,024 unless it asks.
+_DESCRIPTORS = 65_536
 # New objects before a collection of the youngest; young ones before older ones; these before all.
 _COLLECT_AFTER = (50_000, 20, 100)
 
@@ -29,6 +32,8 @@ class Lifecycle:
         on_drain: Called on the event loop when readiness fails.
         on_stop: Called on the event loop when the web server's shutdown begins.
         hangs: Tells whether a model has been computing one batch for too long.
+        probes: Paths that are answered whatever else is asked.
+        on_refuse: Called on the event loop when a connection is refused unheard.
     """
 
     def __init__(
@@ -39,6 +44,8 @@ class Lifecycle:
         on_drain: Callable[[], object],
         on_stop: Callable[[], object],
         hangs: Callable[[], bool],
+        probes: Collection[str],
+        on_refuse: Callable[[], object],
     ) -> None:
         self.drain_seconds = drain_seconds
         self.timeout_seconds = timeout_seconds
@@ -48,10 +55,13 @@ class Lifecycle:
         self._on_drain = on_drain
         self._on_stop = on_stop
         self._hangs = hangs
+        self.probes = probes
+        self._on_refuse = on_refuse
         self.draining = False
 
     def started(self) -> None:
         """Tells the master and the other workers that this one accepts connections."""
+        allow_descriptors()
         if not self.failed_start.refusing:
             self.siblings.begin_serving()
 
@@ -69,6 +79,10 @@ class Lifecycle:
         """Begins to end; to be called on the event loop, when nothing new is taken."""
         self._on_stop()
 
+    def refused(self) -> None:
+        """Counts a connection that was refused because too many came."""
+        self._on_refuse()
+
     def ailment(self) -> str:
         """Why the worker, or all of them, should be started anew; empty if they are well."""
         if self._hangs():
@@ -76,6 +90,14 @@ class Lifecycle:
         if self.siblings.is_one_lost():
             return "A worker has ended and is not replaced."
         return ""
+
+
+def allow_descriptors() -> None:
+    """Lets this process have as many connections open as the system allows it to, within reason."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def settle_memory() -> None:

@@ -4,7 +4,15 @@ from typing import Any
 
 import bentoml
 
-from framework.adapters.bentoml import starting_server, use_metrics_folder, worker_count
+from framework.adapters.bentoml import (
+    LIVE_PATHS,
+    METRICS_PATH,
+    READY_PATH,
+    join_paths,
+    starting_server,
+    use_metrics_folder,
+    worker_count,
+)
 from serving.lifecycle import Lifecycle
 from serving.metrics_folder import make_metrics_folder
 from serving.ports import Listener, bind
@@ -67,6 +75,11 @@ class PlainService(bentoml.Service[Any]):
                 on_drain=lambda: None,
                 on_stop=lambda: None,
                 hangs=lambda: False,
+                probes=[
+                    join_paths(self.path_prefix or "", path)
+                    for path in (*LIVE_PATHS, READY_PATH, METRICS_PATH)
+                ],
+                on_refuse=lambda: None,
             )
         )
         return app

@@ -2,65 +2,123 @@
 
 import asyncio
 import time
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeVar
 from weakref import WeakKeyDictionary
 
 from serving.errors import Code, ServingError
 
-TURN_SECONDS = 0.1
-"""From then on, a turn reads no more bodies that take their time."""
+TURN_SECONDS = 0.01
+"""From then on, a turn of the loop reads no more of the large bodies: they wait for the next."""
 
-BUSY_SECONDS = 0.2
-"""For so long after such a turn, bodies that have yet to come are refused."""
+MOST_WAITING = 128
+"""Large bodies that may wait for a turn; further ones are refused."""
 
-LARGE_BYTES = 4_096
+TURN_BYTES = 4_096
 """Smaller bodies are read as fast as they are refused."""
 
-
-@dataclass
-class _Turn:
-    began: float | None = None
-    busy_until: float = 0.0
-
-    def end(self) -> None:
-        self.began = None
+T = TypeVar("T")
 
 
-_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, _Turn] = WeakKeyDictionary()
+class _Turns:
+    """The turns of one event loop, and who waits for one.
+
+    A turn answers all that has come before the loop looks at its sockets again. Once it has read
+    large bodies for `TURN_SECONDS`, the next ones wait, first come, first served: whoever comes
+    while others wait does, too.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._began: float | None = None
+        self._ticking = False
+        # Those who were woken in vain are before those who have come since.
+        self._sooner: list[asyncio.Future[None]] = []
+        self._later: list[asyncio.Future[None]] = []
+        self.waiting = 0
+
+    def has_time(self) -> bool:
+        """Whether this turn may read on."""
+        now = time.perf_counter()
+        if self._began is None:
+            self._began = now
+        if not self._ticking:
+            self._ticking = True
+            self._loop.call_soon(self._tick)
+        return now - self._began < TURN_SECONDS
+
+    def _tick(self) -> None:
+        self._began = None
+        self._ticking = self.waiting > 0
+        if self._ticking:
+            woken = self._sooner + self._later
+            self._sooner, self._later = [], []
+            for one in woken:
+                if not one.done():
+                    one.set_result(None)
+            # After all of them.
+            self._loop.call_soon(self._tick)
+
+    async def wait(self) -> None:
+        """Waits until a turn may read on."""
+        if not self.waiting and self.has_time():
+            return
+        self.waiting += 1
+        try:
+            await self._place_in(self._later)
+            while not self.has_time():
+                await self._place_in(self._sooner)
+        finally:
+            self.waiting -= 1
+
+    def _place_in(self, line: "list[asyncio.Future[None]]") -> "asyncio.Future[None]":
+        place = self._loop.create_future()
+        line.append(place)
+        return place
 
 
-def _turn() -> _Turn:
-    return _turns.setdefault(asyncio.get_running_loop(), _Turn())
+_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, _Turns] = WeakKeyDictionary()
 
 
-def require_time(body: bytes) -> None:
-    """Refuses a large body that came in the same turn of the loop as too many before it.
+def _of_this_loop() -> _Turns:
+    loop = asyncio.get_running_loop()
+    turns = _turns.get(loop)
+    if turns is None:
+        turns = _turns[loop] = _Turns(loop)
+    return turns
 
-    A turn answers all that has come before it looks at the sockets again; in an overload that
-    would be seconds.
+
+async def take_time() -> None:
+    """Waits for a turn of the loop that has time for a large body, or for a piece of one."""
+    await _of_this_loop().wait()
+
+
+def require_place() -> None:
+    """Refuses a large body if too many wait to be read.
 
     Raises:
         ServingError: `overloaded`.
     """
-    if len(body) < LARGE_BYTES:
-        return
-    turn, now = _turn(), time.perf_counter()
-    if turn.began is None:
-        turn.began = now
-        asyncio.get_running_loop().call_soon(turn.end)
-    elif now - turn.began > TURN_SECONDS:
-        turn.busy_until = now + BUSY_SECONDS
+    if _of_this_loop().waiting >= MOST_WAITING:
         raise overloaded()
 
 
-def require_quiet() -> None:
-    """Refuses a request of which more has yet to come, if there was too much just now.
+def may_be_large(headers: Mapping[bytes, bytes]) -> bool:
+    """Whether the body of a request whose head has come may be a large one."""
+    return int(headers.get(b"content-length", TURN_BYTES)) >= TURN_BYTES
 
-    Raises:
-        ServingError: `overloaded`.
+
+def paced(receive: Callable[[], Awaitable[T]]) -> Callable[[], Awaitable[T]]:
+    """Returns a `receive` that takes each piece of a large body when a turn has time for it.
+
+    What is not taken stays in the kernel, and the client waits.
     """
-    if time.perf_counter() < _turn().busy_until:
-        raise overloaded()
+
+    async def in_turn() -> T:
+        await take_time()
+        return await receive()
+
+    return in_turn
 
 
 def overloaded() -> ServingError:

@@ -12,6 +12,9 @@ from google.protobuf.descriptor import FileDescriptor
 
 from framework import Bundle, FieldError
 from framework.adapters.bentoml import (
+    LIVE_PATHS,
+    METRICS_PATH,
+    READY_PATH,
     APIMethod,
     join_paths,
     service_configuration,
@@ -26,12 +29,13 @@ from serving.batching.threads import Threads
 from serving.batching.ticket import Limits
 from serving.codecs.json import JsonCodec
 from serving.codecs.tensors import TensorCodec
+from serving.errors import Code
 from serving.grpc.server import RpcServer
 from serving.grpc.typed import typed_services
 from serving.http.application import AppFactory
 from serving.http.asgi import App
 from serving.http.endpoint import Endpoint, HttpCodec
-from serving.http.gateway import Gateway, Paths
+from serving.http.gateway import UNMATCHED, Gateway, Paths
 from serving.http.resources import ResourcesApp
 from serving.lifecycle import Lifecycle, settle_memory
 from serving.metrics import Metrics, RouteMetrics
@@ -79,6 +83,8 @@ class Worker:
 
     def gateway(self) -> Gateway:
         """Makes the ASGI application: the gateway in front of BentoML's own."""
+        paths = self._paths()
+        unheard = self.metrics.route(UNMATCHED)
         lifecycle = Lifecycle(
             self.settings.drain_seconds,
             self._config["traffic"]["timeout"],
@@ -86,11 +92,13 @@ class Worker:
             on_drain=lambda: asyncio.ensure_future(self.drain()),
             on_stop=lambda: asyncio.ensure_future(self.end_calls()),
             hangs=lambda: any(one.hangs for one in self.predictions.values()),
+            probes={*paths.live, *paths.ready, *paths.metrics},
+            on_refuse=lambda: unheard.answered(Code.OVERLOADED.status, 0),
         )
         serve_by(lifecycle)
         return Gateway(
             self._factory(),
-            paths=self._paths(),
+            paths=paths,
             model_tags=self.model_tags,
             start=self.start,
             end_calls=self.end_calls,
@@ -126,10 +134,10 @@ class Worker:
             for ending in (["", "/submit"] if api.is_task else [""])
         }
         return Paths(
-            live={*own_live, *(_prefixed(service, path) for path in ("/livez", "/healthz"))},
-            ready={*own_ready, _prefixed(service, "/readyz")},
+            live={*own_live, *(_prefixed(service, path) for path in LIVE_PATHS)},
+            ready={*own_ready, _prefixed(service, READY_PATH)},
             own_ready=own_ready,
-            metrics={*statistics, _prefixed(service, "/metrics")},
+            metrics={*statistics, _prefixed(service, METRICS_PATH)},
             # Services of one Bento trust each other.
             limited=limited if self._factory.is_main else frozenset(),
         )

@@ -15,6 +15,9 @@ from bentoml._internal.resource import system_resources
 from bentoml._internal.utils.uri import join_paths
 
 __all__ = [
+    "LIVE_PATHS",
+    "METRICS_PATH",
+    "READY_PATH",
     "WORKER_MODULE",
     "APIMethod",
     "IOMixin",
@@ -34,6 +37,9 @@ __all__ = [
 
 WORKER_MODULE = "_bentoml_impl.worker.service"
 """What the command line of a BentoML worker contains."""
+
+LIVE_PATHS, READY_PATH, METRICS_PATH = ("/livez", "/healthz"), "/readyz", "/metrics"
+"""Where BentoML answers probes, and those who read metrics."""
 
 
 def declared_type(spec: type[IOMixin]) -> Any:

@@ -3,7 +3,6 @@
 import asyncio
 import signal
 import socket
-import struct
 import sys
 from functools import partial
 from types import FrameType
@@ -13,6 +12,7 @@ import uvicorn
 from uvicorn.protocols.http.flow_control import CLOSE_HEADER
 
 from framework.adapters.bentoml import WORKER_MODULE
+from framework.adapters.uvicorn_acceptor import Acceptor, Sharing
 from framework.adapters.uvicorn_connection import Connection
 
 GRACE_SECONDS = 0.5
@@ -20,24 +20,15 @@ GRACE_SECONDS = 0.5
 one may be on its way."""
 
 _CHECK_SECONDS = 1.0
-_ACCEPTED_AT_ONCE = 64
-# Without descriptors, accepting fails at once, and would again.
-_ACCEPT_AGAIN_SECONDS = 0.1
-# Where struct tcp_info of a listening socket has the length of its queue.
-_QUEUE_LENGTH, _TCP_INFO_BYTES = 24, 104
+# What it takes until those who waited in line are among the connections.
+_OPEN_SECONDS = 0.05
 
 
-class Stopping(Protocol):
+class Stopping(Sharing, Protocol):
     """What a worker does when it is told to stop."""
 
     drain_seconds: float
     """Time from the first sign to the closing of the socket."""
-
-    timeout_seconds: float
-    """How long a request may take."""
-
-    workers: int
-    """Workers that share the socket."""
 
     def started(self) -> None:
         """Begins to serve; called on the event loop."""
@@ -81,7 +72,7 @@ class Server(uvicorn.Server):
         self._stopping = stopping
         self._leaving = self._retired = False
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._acceptors: list[_Acceptor] = []
+        self._acceptors: list[Acceptor] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Starts the application, then listens."""
@@ -93,7 +84,7 @@ class Server(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
         signal.signal(signal.SIGHUP, self._retire)
         for one in sockets:
-            self._acceptors.append(_Acceptor(one, self, self._stopping))
+            self._acceptors.append(Acceptor(one, self.config.ssl, self._connection, self._stopping))
         self._check(self._loop)
         self._stopping.started()
 
@@ -138,73 +129,15 @@ class Server(uvicorn.Server):
         self._stopping.stop()
         if not self.force_exit:
             await asyncio.sleep(min(GRACE_SECONDS, self._stopping.drain_seconds))
-        for acceptor in self._acceptors:
-            acceptor.close()
+        waiting = sum(acceptor.end() for acceptor in self._acceptors)
+        if waiting:
+            await asyncio.sleep(_OPEN_SECONDS)
         await super().shutdown(sockets)
 
-
-class _Acceptor:
-    """Accepts what waits at a socket, many connections in one turn of the loop."""
-
-    def __init__(self, listening: socket.socket, server: Server, stopping: Stopping) -> None:
-        self._listening = listening
-        self._server = server
-        self._workers = stopping.workers
-        self._tls = server.config.ssl
-        # A client has no longer for its handshake than for its request.
-        self._handshake_seconds = stopping.timeout_seconds if self._tls else None
-        self._loop = asyncio.get_running_loop()
-        self._closed = False
-        listening.setblocking(False)
-        self._open()
-
-    def _open(self) -> None:
-        if not self._closed:
-            self._loop.add_reader(self._listening, self._accept)
-
-    def close(self) -> None:
-        """Leaves what comes to others."""
-        self._closed = True
-        self._loop.remove_reader(self._listening)
-
-    def _accept(self) -> None:
-        for _ in range(self._share()):
-            try:
-                connected, _address = self._listening.accept()
-            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-                return
-            except OSError:
-                self._loop.remove_reader(self._listening)
-                self._loop.call_later(_ACCEPT_AGAIN_SECONDS, self._open)
-                return
-            connected.setblocking(False)
-            opening = self._loop.connect_accepted_socket(
-                self._connection,
-                connected,
-                ssl=self._tls,
-                ssl_handshake_timeout=self._handshake_seconds,
-            )
-            self._loop.create_task(opening).add_done_callback(_end)
-
-    def _share(self) -> int:
-        """How many to accept: as many as there are, but leaving the other workers theirs."""
-        if self._workers == 1 or self._listening.family == socket.AF_UNIX:
-            return _ACCEPTED_AT_ONCE
-        info = self._listening.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
-        (waiting,) = struct.unpack_from("I", info, _QUEUE_LENGTH)
-        return min(_ACCEPTED_AT_ONCE, -(-waiting // self._workers) or 1)
-
     def _connection(self) -> asyncio.Protocol:
-        config = self._server.config
-        return config.http_protocol_class(  # type: ignore[call-arg]
-            config=config,
-            server_state=self._server.server_state,
-            app_state=self._server.lifespan.state,
+        return Connection(
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
             _loop=self._loop,
         )
-
-
-def _end(opening: "asyncio.Task[object]") -> None:
-    # A failed TLS handshake is its client's affair.
-    if not opening.cancelled():
-        opening.exception()

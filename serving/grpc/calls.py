@@ -14,7 +14,7 @@ from serving.errors import Code, ServingError
 from serving.grpc.status import status_bytes
 from serving.http.asgi import CLIENT_CLOSED_REQUEST, request_id
 from serving.metrics import GRPC, Metrics
-from serving.turn import require_time
+from serving.turn import TURN_BYTES, require_place, take_time
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Trailers = list[tuple[str, str | bytes]]
@@ -176,7 +176,9 @@ class Calls:
             if self._refusing:
                 raise ServingError(Code.UNAVAILABLE)
             if call.size < LARGE_BYTES:
-                require_time(body)
+                if len(body) >= TURN_BYTES:
+                    require_place()
+                    await take_time()
                 await self._let_others_join()
                 request = _parsed(parse, body)
             else:

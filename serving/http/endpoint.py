@@ -25,7 +25,7 @@ from serving.http.asgi import (
 from serving.http.response import answer, answer_error
 from serving.metrics import RouteMetrics
 from serving.settings import Settings
-from serving.turn import require_quiet, require_time
+from serving.turn import TURN_BYTES, may_be_large, paced, require_place, take_time
 
 logger = logging.getLogger("bentoml.serving")
 
@@ -92,9 +92,12 @@ class Endpoint:
             try:
                 require_content_type(headers, *self._codec.content_types)
                 timed = in_time(receive, self._settings.timeout_seconds)
-                if timed is not receive:
-                    require_quiet()
+                if timed is not receive and may_be_large(headers):
+                    require_place()
+                    timed = paced(timed)
                 body = await read_decoded_body(headers, timed, self._settings.max_body_bytes)
+                if timed is receive and len(body) >= TURN_BYTES:
+                    require_place()
                 response_headers, content = await self._predict(body, headers, receive)
                 await answer(send, 200, [*response_headers, *identity], content)
                 status = 200
@@ -113,7 +116,8 @@ class Endpoint:
         self, body: bytes, headers: dict[bytes, bytes], receive: Receive
     ) -> tuple[Headers, bytes]:
         if len(body) < self._codec.large_bytes:
-            require_time(body)
+            if len(body) >= TURN_BYTES:
+                await take_time()
             rows, asked = self._codec.read(body, headers)
         else:
             rows, asked = await read_beside(len(body), self._codec.read, body, headers)

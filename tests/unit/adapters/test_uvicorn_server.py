@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Collection, Iterator, MutableMapping
 from typing import Any
 
 import pytest
@@ -23,6 +23,7 @@ class Recorder:
     drain_seconds = 0.3
     timeout_seconds = 5.0
     workers = 1
+    probes: Collection[str] = ("/",)
 
     def __init__(self) -> None:
         self.told: list[str] = []
@@ -42,6 +43,9 @@ class Recorder:
 
     def stop(self) -> None:
         self.told.append("stop")
+
+    def refused(self) -> None:
+        self.told.append("refused")
 
 
 async def app(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:

@@ -1,85 +1,163 @@
-"""A turn of the event loop is bounded by refusing the large bodies that come too late in it."""
+"""A turn of the event loop is bounded: large bodies wait for the next one, in their order."""
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 
 from serving import turn
 from serving.errors import Code, ServingError
-from serving.turn import LARGE_BYTES, require_quiet, require_time
+from serving.turn import TURN_BYTES, may_be_large, paced, require_place, take_time
 
-SMALL, LARGE = b" " * (LARGE_BYTES - 1), b" " * LARGE_BYTES
-
-
-@pytest.fixture(autouse=True)
-def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Turns that one can wait for."""
-    monkeypatch.setattr(turn, "TURN_SECONDS", 0.01)
-    monkeypatch.setattr(turn, "BUSY_SECONDS", 0.05)
+PARTIES = 5
 
 
 def spend() -> None:
-    """Reads a large body for too long."""
-    require_time(LARGE)
-    time.sleep(0.02)
+    """Takes longer than a turn should."""
+    time.sleep(0.006)
 
 
-def refusal(require: Callable[[], None]) -> ServingError:
-    with pytest.raises(ServingError) as refused:
-        require()
-    return refused.value
+@pytest.fixture(autouse=True)
+def short(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Turns that hold one body, and a line that is soon full."""
+    monkeypatch.setattr(turn, "TURN_SECONDS", 0.005)
+    monkeypatch.setattr(turn, "MOST_WAITING", PARTIES - 1)
+    yield
+    assert all(one.waiting == 0 for one in turn._turns.values())
 
 
 def run(check: Callable[[], Awaitable[None]]) -> None:
-    """Runs a check in a loop of its own."""
+    """Runs a check in a loop of its own; one that hangs fails."""
 
     async def checked() -> None:
-        await check()
+        async with asyncio.timeout(20):
+            await check()
 
     asyncio.run(checked())
 
 
-def test_large_bodies_are_read_until_the_turn_has_lasted() -> None:
-    async def check() -> None:
-        require_time(LARGE)
-        require_time(LARGE)
+class Reader:
+    """Reads large bodies for too long, and remembers in which turn of the loop it read each."""
+
+    def __init__(self) -> None:
+        self.read: list[int] = []
+        self.turns: list[int] = []
+        self.turn = 0
+
+    def count(self) -> None:
+        """Counts the turns of the loop, from now on."""
+        self.turn += 1
+        asyncio.get_running_loop().call_soon(self.count)
+
+    async def __call__(self, number: int) -> None:
+        await take_time()
+        self.read.append(number)
+        self.turns.append(self.turn)
         spend()
-        refused = refusal(lambda: require_time(LARGE))
-        assert refused.code is Code.OVERLOADED
-        assert dict(refused.headers) == {"retry-after": "1"}
-        require_time(SMALL)
+
+
+def test_a_turn_reads_no_more_once_it_has_lasted() -> None:
+    async def check() -> None:
+        reader = Reader()
+        reader.count()
+        await asyncio.gather(*map(reader, range(PARTIES)))
+
+        assert reader.read == list(range(PARTIES))
+        assert len(set(reader.turns)) == PARTIES
 
     run(check)
 
 
-def test_the_next_turn_reads_again() -> None:
+def test_a_turn_reads_many_that_take_no_time() -> None:
     async def check() -> None:
-        spend()
-        refusal(lambda: require_time(LARGE))
+        reader = Reader()
+        reader.count()
+        for _ in range(100):
+            await take_time()
+        assert reader.turn <= 1
+
+    run(check)
+
+
+def test_who_comes_later_does_not_come_first() -> None:
+    async def check() -> None:
+        reader = Reader()
+        first = [asyncio.create_task(reader(number)) for number in range(PARTIES)]
+        late: list[asyncio.Task[None]] = []
+        while not first[-1].done():
+            await asyncio.sleep(0)
+            if len(late) < 50:
+                late.append(asyncio.create_task(reader(PARTIES + len(late))))
+        await asyncio.gather(*first, *late)
+
+        assert reader.read == sorted(reader.read)
+
+    run(check)
+
+
+def test_who_gives_up_holds_nobody_up() -> None:
+    async def check() -> None:
+        reader = Reader()
+        tasks = [asyncio.create_task(reader(number)) for number in range(PARTIES)]
         await asyncio.sleep(0)
-        require_time(LARGE)
+        for task in tasks[1:-1]:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert reader.read == [0, PARTIES - 1]
 
     run(check)
 
 
-def test_what_has_yet_to_come_is_refused_for_a_moment() -> None:
+def test_a_full_line_is_refused() -> None:
     async def check() -> None:
-        require_quiet()
-        spend()
-        require_quiet()
-        refusal(lambda: require_time(LARGE))
-        assert refusal(require_quiet).code is Code.OVERLOADED
-        await asyncio.sleep(0.06)
-        require_quiet()
+        require_place()
+        tasks = [asyncio.create_task(Reader()(number)) for number in range(PARTIES)]
+        await asyncio.sleep(0)
+        with pytest.raises(ServingError) as refused:
+            require_place()
+        await asyncio.gather(*tasks)
+        require_place()
+
+        assert refused.value.code is Code.OVERLOADED
+        assert dict(refused.value.headers) == {"retry-after": "1"}
 
     run(check)
+
+
+def test_pieces_are_taken_in_turn() -> None:
+    async def check() -> None:
+        read: list[str] = []
+
+        def reading(name: str) -> Callable[[], Awaitable[None]]:
+            async def receive() -> None:
+                read.append(name)
+                spend()
+
+            return paced(receive)
+
+        async def body(receive: Callable[[], Awaitable[None]]) -> None:
+            for _ in range(3):
+                await receive()
+
+        await asyncio.gather(body(reading("a")), body(reading("b")))
+        # Each waits behind the other's piece, whoever came first.
+        assert "".join(read) == "aababb"
+
+    run(check)
+
+
+@pytest.mark.parametrize(
+    ("length", "large"), [(None, True), (TURN_BYTES - 1, False), (TURN_BYTES, True)]
+)
+def test_what_says_nothing_may_be_large(length: int | None, large: bool) -> None:
+    headers = {} if length is None else {b"content-length": b"%d" % length}
+    assert may_be_large(headers) is large
 
 
 def test_each_loop_has_turns_of_its_own() -> None:
     async def check() -> None:
-        spend()
+        await asyncio.gather(*map(Reader(), range(PARTIES)))
 
     run(check)
     run(check)
