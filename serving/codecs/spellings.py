@@ -1,7 +1,7 @@
 """Rows whose fields go by any of their names, or are left out: made into those of all fields."""
 
 from collections.abc import Sequence
-from itertools import repeat
+from itertools import accumulate
 from typing import Any
 
 import msgspec
@@ -11,8 +11,6 @@ from pydantic import BaseModel
 from framework import FieldError
 from framework.fields import FieldSpec, fields_of
 from serving.codecs.field_types import field_type
-
-_Columns = list[Sequence[Any]]
 
 
 class Spellings:
@@ -35,6 +33,12 @@ class Spellings:
         every = [name for names in self._names for name in names]
         if len(set(every)) < len(every):
             raise FieldError(f"{record.__name__} has two fields of one name.")
+        # Of each field: where its names stand in a row, and what stands for it where it is missing.
+        ends = list(accumulate(map(len, self._names)))
+        self._places = [
+            (end - len(names), end, spec.required, spec.default)
+            for end, names, spec in zip(ends, self._names, self._specs, strict=True)
+        ]
         self._every = len(every)
         self.struct = msgspec.defstruct(
             record.__name__,
@@ -61,22 +65,28 @@ class Spellings:
         Args:
             rows: Instances of `struct`.
         """
-        if not rows:
-            return [], 0
-        spelt: _Columns = list(zip(*map(msgspec.structs.astuple, rows), strict=True))
-        given = sum(len(column) - column.count(UNSET) for column in spelt)
-        columns: _Columns = []
-        kept = start = 0
-        for spec, names in zip(self._specs, self._names, strict=True):
-            stop = start + len(names)
-            column = _merged(spelt[start:stop])
-            missing = column.count(UNSET)
-            if missing and spec.required:
-                return None
-            kept += len(column) - missing
-            columns.append(_filled(column, spec.default) if missing else column)
-            start = stop
-        return (list(zip(*columns, strict=True)), given) if kept == given else None
+        found: list[Sequence[Any]] = []
+        given = 0
+        for row in rows:
+            spelt = msgspec.structs.astuple(row)
+            values: list[Any] = []
+            for start, stop, required, default in self._places:
+                value = spelt[start]
+                for at in range(start + 1, stop):
+                    if spelt[at] is not UNSET:
+                        if value is not UNSET:
+                            return None
+                        value = spelt[at]
+                if value is not UNSET:
+                    given += 1
+                elif required:
+                    return None
+                else:
+                    # Whoever changes a list of one row changes no other's.
+                    value = default[:] if type(default) is list else default
+                values.append(value)
+            found.append(values)
+        return found, given
 
 
 def _optional(attribute: str, name: str, spec: FieldSpec) -> tuple[str, Any, Any]:
@@ -85,17 +95,3 @@ def _optional(attribute: str, name: str, spec: FieldSpec) -> tuple[str, Any, Any
         field_type(spec) | msgspec.UnsetType,
         msgspec.field(name=name, default=UNSET),
     )
-
-
-def _merged(columns: _Columns) -> Sequence[Any]:
-    first, *others = columns
-    for other in others:
-        if other.count(UNSET) < len(other):
-            first = [b if a is UNSET else a for a, b in zip(first, other, strict=True)]
-    return first
-
-
-def _filled(column: Sequence[Any], default: Any) -> Sequence[Any]:
-    # Whoever changes a list of one row changes no other's.
-    made = map(list, repeat(default)) if isinstance(default, list) else repeat(default)
-    return [next(made) if value is UNSET else value for value in column]
