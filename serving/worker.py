@@ -46,8 +46,8 @@ from serving.settings import load_settings
 
 logger = logging.getLogger("bentoml.serving")
 
-# How old the service's own account of its readiness may be when gRPC's health service tells it.
-READINESS_SECONDS = 1.0
+# How old what gRPC's health service tells may be.
+HEALTH_SECONDS = 1.0
 
 
 class Worker:
@@ -91,7 +91,7 @@ class Worker:
             worker_count(self._service.name),
             on_drain=lambda: asyncio.ensure_future(self.drain()),
             on_stop=lambda: asyncio.ensure_future(self.end_calls()),
-            hangs=lambda: any(one.hangs for one in self.predictions.values()),
+            hangs=self.hangs,
             probes={*paths.live, *paths.ready, *paths.metrics},
             on_refuse=lambda: unheard.answered(Code.OVERLOADED.status, 0),
         )
@@ -152,6 +152,10 @@ class Worker:
             logger.exception("The service cannot tell whether it is ready")
             return False
 
+    def hangs(self) -> bool:
+        """Whether a model has been computing one batch for too long."""
+        return any(one.hangs for one in self.predictions.values())
+
     def model_tag(self, api: APIMethod[..., Any]) -> str:
         """Tag of the model behind an API; empty if none is stored under its route's first part."""
         return self._tags.get(_model_name(api), "")
@@ -174,11 +178,14 @@ class Worker:
         settle_memory()
         if self.settings.grpc_port and self._factory.is_main and (self._protos or models):
             services = typed_services(self._protos, self.predictions)
-            services.append(inference_service(models, self.is_ready, self.metrics.gather))
+            services.append(
+                inference_service(
+                    models, self.is_ready, lambda: not self.hangs(), self.metrics.gather
+                )
+            )
             self._rpc = RpcServer(services, self.metrics, self.settings)
             await self._rpc.start()
-            if self._factory.reports_readiness:
-                self._watching = asyncio.create_task(self._watch_readiness(self._rpc))
+            self._watching = asyncio.create_task(self._watch_health(self._rpc))
         self._factory.endpoints.update(self._endpoints(models))
         return {} if self._factory.is_wrapped else self._factory.endpoints
 
@@ -208,11 +215,14 @@ class Worker:
         if self._rpc:
             await self._rpc.stop()
 
-    async def _watch_readiness(self, rpc: RpcServer) -> None:
-        """Has gRPC's health service, whose clients wait for news, tell what HTTP is asked."""
+    async def _watch_health(self, rpc: RpcServer) -> None:
+        """Has gRPC's health service, whose clients wait for news, tell what HTTP is asked.
+
+        It has but one answer to those who ask whether the worker lives, and whether it is ready.
+        """
         while True:
-            await rpc.report(ready=await self.is_ready())
-            await asyncio.sleep(READINESS_SECONDS)
+            await rpc.report(healthy=not self.hangs() and await self.is_ready())
+            await asyncio.sleep(HEALTH_SECONDS)
 
     def _prediction(self, api: APIMethod[..., Any]) -> Prediction:
         path, tag = _path(self._service, api), self.model_tag(api)

@@ -48,11 +48,6 @@ class BentoAppFactory(ServiceAppFactory):
         """The instance whose methods answer the APIs; None until the application has started."""
         return self._service_instance
 
-    @property
-    def reports_readiness(self) -> bool:
-        """Whether the service, or one it depends on, may say that it is not ready."""
-        return hasattr(self.service.inner, "__is_ready__") or bool(self.service.dependencies)
-
     async def is_ready(self) -> bool:
         """Whether the service and those it depends on say that they are ready, as `/readyz` asks.
 

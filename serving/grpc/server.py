@@ -86,14 +86,14 @@ class RpcServer:
             self._server.add_secure_port(listening, grpc.ssl_server_credentials([pair]))
         else:
             self._server.add_insecure_port(listening)
-        await self.report(ready=True)
+        await self.report(healthy=True)
         await self._server.start()
 
-    async def report(self, *, ready: bool) -> None:
+    async def report(self, *, healthy: bool) -> None:
         """Reports every service, and the server as a whole, healthy or not."""
         status = health_pb2.HealthCheckResponse
         for name in ("", *self._names):
-            await self._health.set(name, status.SERVING if ready else status.NOT_SERVING)
+            await self._health.set(name, status.SERVING if healthy else status.NOT_SERVING)
 
     async def drain(self) -> None:
         """Reports every service unhealthy, while calls are still answered."""

@@ -38,6 +38,7 @@ _LAST_OF_REQUEST = "triton_final_response"
 def inference_service(
     models: Mapping[str, InferenceModel],
     is_ready: Callable[[], Awaitable[bool]],
+    is_live: Callable[[], bool],
     gather: Callable[[], None],
 ) -> RpcService:
     """Makes the service.
@@ -45,9 +46,10 @@ def inference_service(
     Args:
         models: The served models, by name.
         is_ready: Whether the worker takes new calls, and the service, too.
+        is_live: Whether the worker need not be started anew.
         gather: Brings the metrics up to date, as far as this worker can.
     """
-    servicer = _Servicer(models, is_ready, gather)
+    servicer = _Servicer(models, is_ready, is_live, gather)
     descriptor = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"]
     return RpcService(
         descriptor,
@@ -85,14 +87,16 @@ class _Servicer:
         self,
         models: Mapping[str, InferenceModel],
         is_ready: Callable[[], Awaitable[bool]],
+        is_live: Callable[[], bool],
         gather: Callable[[], None],
     ) -> None:
         self._models = models
         self._is_ready = is_ready
+        self._is_live = is_live
         self._gather = gather
 
     async def server_live(self, _: pb.ServerLiveRequest, __: Call) -> pb.ServerLiveResponse:
-        return pb.ServerLiveResponse(live=True)
+        return pb.ServerLiveResponse(live=self._is_live())
 
     async def server_ready(self, _: pb.ServerReadyRequest, __: Call) -> pb.ServerReadyResponse:
         return pb.ServerReadyResponse(ready=await self._is_ready())

@@ -33,6 +33,15 @@ class RpcToy:
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
+        self.ready = True
+
+    def __is_ready__(self) -> bool:
+        return self.ready
+
+    @bentoml.api(route="/toy/mood")
+    def mood(self, ready: bool) -> None:
+        """Says from now on whether it is ready."""
+        self.ready = ready
 
     @bentoml.api(route="/toy/sleep", batchable=True, max_batch_size=8, max_latency_ms=20_000)
     async def sleep(self, rows: list[Row]) -> list[str]:

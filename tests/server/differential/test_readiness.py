@@ -47,3 +47,14 @@ def test_draining_fails_readiness_alone() -> None:
         assert client.post("/oven/ready").text == "nearly"
 
     assert codes == {"/readyz": 503, "/v2/health/ready": 503, "/models": 200}
+
+
+def test_a_batch_that_hangs_fails_liveness_alone() -> None:
+    app: ASGIApp = moody(ready=True).to_asgi()
+    with serving_app(app) as client:
+        app._lifecycle._hangs = lambda: True  # type: ignore[attr-defined]
+        paths = ["/livez", "/healthz", "/v2/health/live", "/readyz", "/v2/health/ready"]
+        codes = {path: client.get(path).status_code for path in paths}
+
+    failed = {path for path, code in codes.items() if code == 503}
+    assert failed == {"/livez", "/healthz", "/v2/health/live"}

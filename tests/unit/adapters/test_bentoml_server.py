@@ -112,7 +112,6 @@ def test_app_factory_asks_the_service_whether_it_is_ready(answer: bool) -> None:
             assert await moody.is_ready() is answer
 
     asyncio.run(run())
-    assert moody.reports_readiness
 
 
 def test_app_factory_of_a_service_that_does_not_say_so_is_ready_once_started(
@@ -124,7 +123,6 @@ def test_app_factory_of_a_service_that_does_not_say_so_is_ready_once_started(
             assert await factory.is_ready()
 
     asyncio.run(run())
-    assert not factory.reports_readiness
 
 
 def test_batch_size_series_are_shared_by_the_services_of_a_process() -> None:
