@@ -10,7 +10,7 @@ import pytest
 from framework.adapters import uvicorn_acceptor
 from framework.adapters.uvicorn_acceptor import OPENED_AT_ONCE, Acceptor
 
-CROWD = 100
+CLIENTS = 100
 TURNS = 5
 DEADLINE_SECONDS = 20
 
@@ -31,7 +31,7 @@ class Sharing:
 
 @pytest.fixture
 def listening() -> Iterator[socket.socket]:
-    with socket.create_server(("127.0.0.1", 0), backlog=2 * CROWD) as bound:
+    with socket.create_server(("127.0.0.1", 0), backlog=2 * CLIENTS) as bound:
         yield bound
 
 
@@ -123,39 +123,39 @@ def accept(
 @pytest.mark.parametrize(
     "probe", ["GET /probe HTTP/1.1\r\n", "HEAD /probe HTTP/1.1\r\n", "GET /probe?now HTTP/1.1\r\n"]
 )
-def test_a_probe_does_not_wait_for_a_crowd(
+def test_a_probe_does_not_wait_for_all_that_came_before(
     listening: socket.socket, clients: Callable[[str], socket.socket], probe: str
 ) -> None:
-    for number in range(CROWD):
+    for number in range(CLIENTS):
         clients(f"POST /{number} HTTP/1.1\r\n")
     clients(probe)
 
-    asked = accept(listening, CROWD + 1).asked
+    asked = accept(listening, CLIENTS + 1).asked
 
     position = next(place for place, path in enumerate(asked) if path.startswith("/probe"))
     assert position <= TURNS * OPENED_AT_ONCE
-    assert [path for path in asked if "probe" not in path] == [f"/{one}" for one in range(CROWD)]
+    assert [path for path in asked if "probe" not in path] == [f"/{one}" for one in range(CLIENTS)]
 
 
 @pytest.mark.parametrize("other", ["POST /probe HTTP/1.1\r\n", "GET /probe/x HTTP/1.1\r\n", "\0"])
 def test_whoever_is_like_a_probe_waits(
     listening: socket.socket, clients: Callable[[str], socket.socket], other: str
 ) -> None:
-    for number in range(CROWD):
+    for number in range(CLIENTS):
         clients(f"POST /{number} HTTP/1.1\r\n")
     clients(f"{other} last")
 
-    assert accept(listening, CROWD + 1).asked[-1] in other + " last"
+    assert accept(listening, CLIENTS + 1).asked[-1] in other + " last"
 
 
 def test_silence_does_not_wait(
     listening: socket.socket, clients: Callable[[str], socket.socket]
 ) -> None:
-    for number in range(CROWD):
+    for number in range(CLIENTS):
         clients(f"POST /{number} HTTP/1.1\r\n")
     silent = clients("")
 
-    opened = accept(listening, CROWD).ports
+    opened = accept(listening, CLIENTS).ports
 
     assert opened.index(silent.getsockname()[1]) <= TURNS * OPENED_AT_ONCE
 
@@ -165,22 +165,22 @@ def test_a_full_line_is_refused_at_once(
     clients: Callable[[str], socket.socket],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(uvicorn_acceptor, "MOST_WAITING", CROWD // 2)
-    crowd = [clients(f"POST /{number} HTTP/1.1\r\n") for number in range(CROWD)]
+    monkeypatch.setattr(uvicorn_acceptor, "MOST_WAITING", CLIENTS // 2)
+    crowd = [clients(f"POST /{number} HTTP/1.1\r\n") for number in range(CLIENTS)]
     sharing = Sharing()
 
-    accept(listening, CROWD // 2, sharing)
+    accept(listening, CLIENTS // 2, sharing)
 
-    answers = [one.recv(1_000) for one in crowd[CROWD // 2 :]]
+    answers = [one.recv(1_000) for one in crowd[CLIENTS // 2 :]]
     assert {answer.split(b"\r\n")[0] for answer in answers} == {b"HTTP/1.1 503 Service Unavailable"}
     assert all(b"\r\nretry-after: 1\r\n" in answer for answer in answers)
-    assert sharing.count == CROWD // 2
+    assert sharing.count == CLIENTS // 2
 
 
 def test_whoever_waits_at_the_end_is_heard(
     listening: socket.socket, clients: Callable[[str], socket.socket]
 ) -> None:
-    for number in range(CROWD):
+    for number in range(CLIENTS):
         clients(f"POST /{number} HTTP/1.1\r\n")
 
-    assert len(accept(listening, CROWD, ends=True).asked) == CROWD
+    assert len(accept(listening, CLIENTS, ends=True).asked) == CLIENTS
