@@ -64,8 +64,8 @@ def hasty() -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def proxy(name: str, server: str, folder: Path) -> Iterator[str]:
-    """Runs a proxy before a server; yields its own URL."""
+def proxy(name: str, server: str, folder: Path) -> Iterator[tuple[str, Child]]:
+    """Runs a proxy before a server; yields its own URL, and the process."""
     port = free_port()
     configuration = folder / f"{name}.conf"
     text = {"haproxy": HAPROXY, "nginx": NGINX}[name]
@@ -73,10 +73,10 @@ def proxy(name: str, server: str, folder: Path) -> Iterator[str]:
         text.format(port=port, server=server.removeprefix("http://"), folder=folder)
     )
     command = {"haproxy": ["-db", "-f"], "nginx": ["-e", "stderr", "-p", str(folder), "-c"]}[name]
-    with Child([require_tool(name), *command, str(configuration)]):
+    with Child([require_tool(name), *command, str(configuration)]) as running:
         url = f"http://127.0.0.1:{port}"
         wait_until_ready(url, name)
-        yield url
+        yield url, running
 
 
 @pytest.fixture(scope="package", params=["direct", "haproxy", "nginx"])
@@ -87,5 +87,5 @@ def way(
     if request.param == "direct":
         yield hasty.url
         return
-    with proxy(request.param, hasty.url, tmp_path_factory.mktemp(request.param)) as url:
+    with proxy(request.param, hasty.url, tmp_path_factory.mktemp(request.param)) as (url, _):
         yield url
