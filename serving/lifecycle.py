@@ -14,6 +14,9 @@ from serving.siblings import Siblings
 _DESCRIPTORS = 65_536
 # New objects before a collection of the youngest; young ones before older ones; these before all.
 _COLLECT_AFTER = (50_000, 20, 100)
+# glibc's mallopt: what it keeps at a heap's end, from which size on blocks go back once they are
+# freed, and how many heaps the threads share (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX).
+_MALLOC = {-1: 8 * 2**20, -3: 2**20, -8: 2}
 
 logger = logging.getLogger("bentoml.serving")
 
@@ -107,9 +110,15 @@ def settle_memory() -> None:
     come and go by the thousand and form no cycles: by Python's thresholds, the collector would
     walk through the waiting ones again and again. And glibc keeps what loading has freed until it
     is asked to return it (6 MB here).
+
+    Large requests come and go, too. glibc would learn from the first ones to keep tens of megabytes
+    of what is freed, for each of the many threads that gRPC has; here large blocks go back at once.
     """
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_COLLECT_AFTER)
     with contextlib.suppress(OSError, AttributeError):  # another C library
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
+        libc = ctypes.CDLL("libc.so.6")
+        libc.malloc_trim(0)
+        for setting in _MALLOC.items():
+            libc.mallopt(*setting)

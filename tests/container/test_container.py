@@ -10,7 +10,6 @@ from deploy.processes import wait_until
 from deploy.running import HTTP_PORT, Container
 from tests.container.conftest import Measured
 
-READY_SECONDS = 10
 HEALTH_SECONDS = 60
 DRAIN_SECONDS = 1
 
@@ -20,14 +19,16 @@ def execute(container: Container, code: str) -> str:
     return container.engine.run("exec", container.id, "python", "-c", code)
 
 
-def test_it_is_ready_in_time(engine: Engine, image: str, measured: Measured) -> None:
+def test_it_is_ready_before_anybody_gives_it_up(
+    engine: Engine, image: str, measured: Measured
+) -> None:
     started = time.monotonic()
     with Container.start(engine, image) as container:
         container.wait_until_ready()
         seconds = time.monotonic() - started
 
-    measured("ready after", f"{seconds:.1f} s (limit {READY_SECONDS} s)")
-    assert seconds <= READY_SECONDS
+    measured("ready after", f"{seconds:.1f} s")
+    assert seconds <= HEALTH_SECONDS
 
 
 def test_no_process_is_root_or_has_a_right_left(container: Container) -> None:
