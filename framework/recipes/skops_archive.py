@@ -39,7 +39,8 @@ def loads(content: bytes, what: str) -> Any:
         what: The model or file that an error names.
 
     Raises:
-        ModelRefusedError: It holds others, whose loading could run code.
+        ModelRefusedError: It holds others, whose loading could run code; or it takes texts for
+            names of files, which it would open.
     """
     untrusted = skops.io.get_untrusted_types(data=content)
     if unknown := [name for name in untrusted if name not in TRUSTED]:
@@ -47,7 +48,23 @@ def loads(content: bytes, what: str) -> Any:
             f"{what}: the pipeline holds types that are not scikit-learn's own: "
             f"{', '.join(unknown)}; they are not loaded, because loading them could run code."
         )
-    return skops.io.loads(content, trusted=TRUSTED)
+    loaded = skops.io.loads(content, trusted=TRUSTED)
+    if _opens_files(loaded):
+        raise ModelRefusedError(
+            f"{what}: the pipeline takes texts for names of files, and would open what a request "
+            "names: fit it with a vectorizer of input='content'."
+        )
+    return loaded
+
+
+def _opens_files(estimator: Any) -> bool:
+    """Whether a vectorizer, at any depth, reads files or open ones instead of texts."""
+    settings = estimator.get_params() if hasattr(estimator, "get_params") else {}
+    return any(
+        name.rpartition("__")[2] == "input" and value in ("filename", "file")
+        for name, value in settings.items()
+        if isinstance(value, str)
+    )
 
 
 def is_archive(content: bytes) -> bool:

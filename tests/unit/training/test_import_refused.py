@@ -126,6 +126,15 @@ REFUSED: dict[str, tuple[str, Make, str]] = {
         ),
         "not scikit-learn's own: .*_noise",
     ),
+    "texts that name files": (
+        "notes",
+        _skops(
+            lambda texts, subjects: _pipeline(LogisticRegression())(texts, subjects).set_params(
+                tfidfvectorizer__input="filename"
+            )
+        ),
+        "takes texts for names of files",
+    ),
     "other classes": (
         "notes",
         _skops(
