@@ -177,7 +177,7 @@ def test_a_bug_is_logged_in_full_and_told_in_one_sentence(slow: Toy) -> None:
 def test_calls_are_counted_by_method_protocol_and_status(
     server: Server, channel: grpc.Channel, model: Model[Any, Any]
 ) -> None:
-    # The other tests call `Predict`, and may not have been counted yet.
+    # Not what the other tests call, if there is anything else.
     if EXPLAINED_MODEL is not None and EXPLAINED_MODEL.name in SERVICES:
         model = EXPLAINED_MODEL
     (*_, last) = SERVICES[model.name].methods
@@ -192,8 +192,9 @@ def test_calls_are_counted_by_method_protocol_and_status(
         method(message_of(model))
     refused(lambda: method(message_of(model, [])))
 
+    # Calls of the other tests may have been counted since.
     wait(
-        lambda: (counted("200"), counted("400")) == (before[0] + 3, before[1] + 1),
+        lambda: counted("200") >= before[0] + 3 and counted("400") >= before[1] + 1,
         "the calls were not counted",
     )
     assert Scrape(server).total("bentoml_service_request_total", endpoint=labels["route"]) == 0
