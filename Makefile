@@ -23,6 +23,8 @@ CODE := $(wildcard framework models training serving service.py load_tests deplo
 # Whose contracts are generated: the served models, and those of the tests.
 PACKAGES := $(foreach package,models tests.models tests.server.toy_models,--package $(package))
 
+ON_ALL_CORES := --numprocesses auto --maxprocesses 4
+
 export BENTOML_HOME ?= $(HOME)/bentoml
 # BentoML reports its usage to its makers unless told not to.
 export BENTOML_DO_NOT_TRACK := True
@@ -56,7 +58,7 @@ train: .venv/.train ## Train every model anew (ARGS, for example ARGS="--seed 1"
 .PHONY: test
 test: .venv/.dev ## Run every test that needs no container and no copy (ARGS, for example ARGS="-k schema")
 	@$(BIN)/python -m pytest -m "not container and not copy and not clients and not peers" \
-		--numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
+		$(ON_ALL_CORES) --dist loadfile $(ARGS)
 
 .PHONY: test-thorough
 test-thorough: .venv/.dev ## Run the tests of generated input with ten times the examples, new ones each time
@@ -65,7 +67,7 @@ test-thorough: .venv/.dev ## Run the tests of generated input with ten times the
 .PHONY: fuzz
 fuzz: .venv/.dev ## Send made-up requests to a server over every protocol, 55,000 of them
 	@$(BIN)/python -m pytest -m fuzz tests/server/fuzz --hypothesis-profile fuzz \
-		--numprocesses auto --maxprocesses 4 -o faulthandler_timeout=0 $(ARGS)
+		$(ON_ALL_CORES) -o faulthandler_timeout=0 $(ARGS)
 
 .PHONY: test-clients
 test-clients: .venv/.dev ## Run the clients of others that need an environment of their own

@@ -5,16 +5,15 @@ takes, and Python's own code hands it over every 5 ms. There is one such thread,
 waits for one of these calls at most, however many large requests have come.
 """
 
-import asyncio
 import time
 from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
-from weakref import WeakKeyDictionary
 
 import anyio
 import anyio.to_thread
 
+from serving.each_loop import EachLoop
 from serving.turn import overloaded
 
 T = TypeVar("T")
@@ -27,6 +26,9 @@ SLOW_BYTES = 16 * 1024
 
 MANY_ROWS = 2_000
 """Answers to fewer rows are written within some milliseconds."""
+
+SLICE_ROWS = 1_000
+"""Answers that one call writes: one for all would hold Python's lock for long."""
 
 WAIT_SECONDS = 1.0
 """A body that would wait for longer until it is read is refused."""
@@ -80,11 +82,7 @@ def _tried(function: Callable[[], T]) -> tuple[T | None, Exception | None]:
         return None, error
 
 
-_threads: WeakKeyDictionary[asyncio.AbstractEventLoop, _Thread] = WeakKeyDictionary()
-
-
-def _thread() -> _Thread:
-    return _threads.setdefault(asyncio.get_running_loop(), _Thread())
+_thread = EachLoop(lambda _: _Thread())
 
 
 async def read_beside(size: int, read: Callable[..., T], *arguments: object) -> T:

@@ -8,7 +8,7 @@ from framework.adapters.bentoml import (
     LIVE_PATHS,
     METRICS_PATH,
     READY_PATH,
-    join_paths,
+    prefixed_path,
     starting_server,
     use_metrics_folder,
     worker_count,
@@ -76,8 +76,7 @@ class PlainService(bentoml.Service[Any]):
                 on_stop=lambda: None,
                 hangs=lambda: False,
                 probes=[
-                    join_paths(self.path_prefix or "", path)
-                    for path in (*LIVE_PATHS, READY_PATH, METRICS_PATH)
+                    prefixed_path(self, path) for path in (*LIVE_PATHS, READY_PATH, METRICS_PATH)
                 ],
                 on_refuse=lambda: None,
             )

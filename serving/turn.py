@@ -4,8 +4,8 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
-from weakref import WeakKeyDictionary
 
+from serving.each_loop import EachLoop
 from serving.errors import Code, ServingError
 
 TURN_SECONDS = 0.01
@@ -77,20 +77,12 @@ class _Turns:
         return place
 
 
-_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, _Turns] = WeakKeyDictionary()
-
-
-def _of_this_loop() -> _Turns:
-    loop = asyncio.get_running_loop()
-    turns = _turns.get(loop)
-    if turns is None:
-        turns = _turns[loop] = _Turns(loop)
-    return turns
+_turns = EachLoop(_Turns)
 
 
 async def take_time() -> None:
     """Waits for a turn of the loop that has time for a large body, or for a piece of one."""
-    await _of_this_loop().wait()
+    await _turns().wait()
 
 
 def require_place() -> None:
@@ -99,7 +91,7 @@ def require_place() -> None:
     Raises:
         ServingError: `overloaded`.
     """
-    if _of_this_loop().waiting >= MOST_WAITING:
+    if _turns().waiting >= MOST_WAITING:
         raise overloaded()
 
 

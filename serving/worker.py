@@ -17,6 +17,7 @@ from framework.adapters.bentoml import (
     READY_PATH,
     APIMethod,
     join_paths,
+    prefixed_path,
     service_configuration,
     worker_count,
 )
@@ -66,7 +67,7 @@ class Worker:
         self._resources = next(
             (path for app, path, _ in service.mount_apps if isinstance(app, ResourcesApp)), None
         )
-        self._factory.owns_root = self._resources == _prefixed(service, "/")
+        self._factory.owns_root = self._resources == prefixed_path(service, "/")
         self.settings = load_settings()
         self.metrics = Metrics(self._factory)
         self._service = service
@@ -114,7 +115,7 @@ class Worker:
         apis = self._service.apis.values()
         tags = {_path(self._service, api): self.model_tag(api) for api in apis}
         return tags | {
-            _prefixed(self._service, path): tag
+            prefixed_path(self._service, path): tag
             for tag in self._tags.values()
             for path in infer_paths(tag)
         }
@@ -134,10 +135,10 @@ class Worker:
             for ending in (["", "/submit"] if api.is_task else [""])
         }
         return Paths(
-            live={*own_live, *(_prefixed(service, path) for path in LIVE_PATHS)},
-            ready={*own_ready, _prefixed(service, READY_PATH)},
+            live={*own_live, *(prefixed_path(service, path) for path in LIVE_PATHS)},
+            ready={*own_ready, prefixed_path(service, READY_PATH)},
             own_ready=own_ready,
-            metrics={*statistics, _prefixed(service, METRICS_PATH)},
+            metrics={*statistics, prefixed_path(service, METRICS_PATH)},
             # Services of one Bento trust each other.
             limited=limited if self._factory.is_main else frozenset(),
         )
@@ -197,8 +198,8 @@ class Worker:
                 endpoints[path] = self._endpoint(prediction, JsonCodec(prediction), path)
         for model in models.values():
             for path, template in infer_paths(model.bundle.tag).items():
-                endpoints[_prefixed(self._service, path)] = self._endpoint(
-                    model.prediction, TensorCodec(model), _prefixed(self._service, template)
+                endpoints[prefixed_path(self._service, path)] = self._endpoint(
+                    model.prediction, TensorCodec(model), prefixed_path(self._service, template)
                 )
         return endpoints
 
@@ -272,12 +273,7 @@ class Worker:
 
 
 def _path(service: bentoml.Service[Any], api: APIMethod[..., Any]) -> str:
-    return _prefixed(service, api.route)
-
-
-def _prefixed(service: bentoml.Service[Any], path: str) -> str:
-    prefixed: str = join_paths(service.path_prefix or "", path)
-    return prefixed
+    return prefixed_path(service, api.route)
 
 
 def _model_name(api: APIMethod[..., Any]) -> str:

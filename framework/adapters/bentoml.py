@@ -28,6 +28,7 @@ __all__ = [
     "docker_base_image",
     "join_paths",
     "model_store_folder",
+    "prefixed_path",
     "service_configuration",
     "starting_server",
     "tracing_is_exported",
@@ -40,6 +41,12 @@ WORKER_MODULE = "_bentoml_impl.worker.service"
 
 LIVE_PATHS, READY_PATH, METRICS_PATH = ("/livez", "/healthz"), "/readyz", "/metrics"
 """Where BentoML answers probes, and those who read metrics."""
+
+
+def prefixed_path(service: bentoml.Service[Any], path: str) -> str:
+    """Returns a path of a service's as clients ask for it: below the prefix of all its paths."""
+    prefixed: str = join_paths(service.path_prefix or "", path)
+    return prefixed
 
 
 def declared_type(spec: type[IOMixin]) -> Any:

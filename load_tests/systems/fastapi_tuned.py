@@ -38,17 +38,17 @@ def make_app() -> "FastAPI":
 
 def load(model: "AnyModel", stored: "bentoml.Model") -> "Bundle[Any, Any]":
     """Loads a model; one of scikit-learn's with the pipeline that skops reads, as it is."""
-    import skops.io
+    from pathlib import Path
 
     from framework import Bundle
+    from framework.recipes import skops_archive
     from framework.recipes.pipeline import MODEL_FILE, Pipeline
-    from framework.recipes.skops_archive import TRUSTED
 
     bundle = Bundle.load(model, stored)
     if not isinstance(model, Pipeline):
         return bundle
-    pipeline = skops.io.load(stored.path_of(MODEL_FILE), trusted=TRUSTED)
-    return dataclasses.replace(bundle, estimator=pipeline)
+    content = Path(stored.path_of(MODEL_FILE)).read_bytes()
+    return dataclasses.replace(bundle, estimator=skops_archive.loads(content, model.name))
 
 
 def add(app: "FastAPI", path: str, bundle: "Bundle[Any, Any]") -> None:

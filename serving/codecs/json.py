@@ -9,13 +9,10 @@ from framework import Answers, FieldError
 from framework.answers import answer_fields
 from serving.batching.computation import Chunk
 from serving.batching.prediction import Prediction
-from serving.beside import LARGE_BYTES, SLOW_BYTES
+from serving.beside import LARGE_BYTES, SLICE_ROWS, SLOW_BYTES
 from serving.codecs.finite import require_finite
 from serving.codecs.struct_types import FastDecoder, answer_struct
 from serving.http.asgi import JSON, Headers
-
-# Answers that are written at a time.
-_SLICE = 1_000
 
 
 class JsonCodec:
@@ -66,11 +63,10 @@ class JsonCodec:
         Raises:
             ValueError: A number is not finite, for which JSON has no form.
         """
-        if len(answers) <= _SLICE:
+        if len(answers) <= SLICE_ROWS:
             return [(b"content-type", JSON)], self._content(answers)
-        # One call for all would hold Python's lock for long.
-        starts = range(0, len(answers), _SLICE)
-        parts = [self._content(answers[at : at + _SLICE], at)[1:-1] for at in starts]
+        starts = range(0, len(answers), SLICE_ROWS)
+        parts = [self._content(answers[at : at + SLICE_ROWS], at)[1:-1] for at in starts]
         return [(b"content-type", JSON)], b"[" + b",".join(parts) + b"]"
 
     def _content(self, answers: Sequence[Any], first: int = 0) -> bytes:

@@ -10,12 +10,10 @@ from google.protobuf.message_factory import GetMessageClass
 from framework import Answers
 from serving.batching.computation import Chunk
 from serving.batching.prediction import Prediction
+from serving.beside import SLICE_ROWS
 from serving.codecs.finite import require_finite
 from serving.codecs.json import fast_decoder
 from serving.grpc.conversion import reader, writer
-
-# Answers that are written at a time.
-_SLICE = 1_000
 
 
 class MessageCodec:
@@ -61,12 +59,11 @@ class MessageCodec:
             ValueError: A number is not finite, which no protocol here sends.
         """
         require_finite(answers)
-        if len(answers) <= _SLICE:
+        if len(answers) <= SLICE_ROWS:
             return self._written(answers)
-        # One call for all would hold Python's lock for long.
         response = self._response_type()
-        for at in range(0, len(answers), _SLICE):
-            response.MergeFrom(self._written(answers[at : at + _SLICE]))
+        for at in range(0, len(answers), SLICE_ROWS):
+            response.MergeFrom(self._written(answers[at : at + SLICE_ROWS]))
         return response
 
     def _written(self, answers: Sequence[Any]) -> Message:

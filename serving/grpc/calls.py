@@ -176,7 +176,7 @@ class Calls:
             if self._refusing:
                 raise ServingError(Code.UNAVAILABLE)
             if call.size < LARGE_BYTES:
-                if len(body) >= TURN_BYTES:
+                if call.size >= TURN_BYTES:
                     require_place()
                     await take_time()
                 await self._let_others_join()

@@ -18,7 +18,7 @@ from fastapi.responses import PlainTextResponse
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
-from framework.adapters.bentoml import APIMethod, declared_type, join_paths
+from framework.adapters.bentoml import APIMethod, declared_type, join_paths, prefixed_path
 from serving.batching.prediction import is_batchable_list
 from serving.errors import Code, ErrorBody
 from serving.http.content import Content, is_plain
@@ -95,7 +95,7 @@ def openapi_document(
         mounted: Those of the service's mounted applications (application, path, name) that are to
             be described below their path, if they are FastAPI's.
     """
-    prefixed = partial(join_paths, service.path_prefix or "")
+    prefixed = partial(prefixed_path, service)
     predictions, infrastructure = Described(), Described()
     schemas: dict[str, Any] = {}
     for api in service.apis.values():

@@ -14,6 +14,9 @@ from _bentoml_impl.server import serving as bentoml_serving
 from bentoml._internal.configuration.containers import BentoMLContainer
 
 from framework.adapters.bentoml import (
+    LIVE_PATHS,
+    METRICS_PATH,
+    READY_PATH,
     WORKER_MODULE,
     APIMethod,
     IOMixin,
@@ -23,6 +26,7 @@ from framework.adapters.bentoml import (
     docker_base_image,
     join_paths,
     model_store_folder,
+    prefixed_path,
     service_configuration,
     tracing_is_exported,
 )
@@ -85,6 +89,17 @@ def test_join_paths_makes_the_path_at_which_an_api_answers(
     parts: tuple[str, str], path: str
 ) -> None:
     assert join_paths(*parts) == path
+
+
+@pytest.mark.parametrize(("prefix", "path"), [(None, "/a"), ("/p", "/p/a")])
+def test_prefixed_path_is_below_the_prefix_of_a_service(prefix: str | None, path: str) -> None:
+    service: bentoml.Service[Any] = bentoml.service(path_prefix=prefix)(SERVICE.inner)
+    assert prefixed_path(service, "/a") == path
+
+
+def test_live_paths_ready_path_and_metrics_path_are_bentomls_own() -> None:
+    routes = {getattr(route, "path", "") for route in SERVICE.to_asgi().routes}
+    assert {*LIVE_PATHS, READY_PATH, METRICS_PATH} <= routes
 
 
 def test_service_configuration_holds_what_the_decorator_says() -> None:

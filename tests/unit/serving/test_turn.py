@@ -24,7 +24,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(turn, "TURN_SECONDS", 0.005)
     monkeypatch.setattr(turn, "MOST_WAITING", PARTIES - 1)
     yield
-    assert all(one.waiting == 0 for one in turn._turns.values())
+    assert all(one.waiting == 0 for one in turn._turns.made.values())
 
 
 def run(check: Callable[[], Awaitable[None]]) -> None:
