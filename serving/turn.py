@@ -2,8 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TypeVar
+from collections.abc import Mapping
 
 from serving.each_loop import EachLoop
 from serving.errors import Code, ServingError
@@ -16,8 +15,6 @@ MOST_WAITING = 128
 
 TURN_BYTES = 4_096
 """Smaller bodies are read as fast as they are refused."""
-
-T = TypeVar("T")
 
 
 class _Turns:
@@ -98,19 +95,6 @@ def require_place() -> None:
 def may_be_large(headers: Mapping[bytes, bytes]) -> bool:
     """Whether the body of a request whose head has come may be a large one."""
     return int(headers.get(b"content-length", TURN_BYTES)) >= TURN_BYTES
-
-
-def paced(receive: Callable[[], Awaitable[T]]) -> Callable[[], Awaitable[T]]:
-    """Returns a `receive` that takes each piece of a large body when a turn has time for it.
-
-    What is not taken stays in the kernel, and the client waits.
-    """
-
-    async def in_turn() -> T:
-        await take_time()
-        return await receive()
-
-    return in_turn
 
 
 def overloaded() -> ServingError:

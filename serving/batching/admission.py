@@ -58,11 +58,22 @@ class Admission:
         """
         limits, queued = self._limits, self._queue.rows
         if queued + len(ticket.rows) > limits.max_queue_rows:
-            raise self.refusal("queue_full", ticket)
-        if (waits or queued > limits.max_batch_rows) and (
-            self.expected_seconds(ticket.weight) > ADMITTED_SHARE * limits.max_latency
-        ):
-            raise self.refusal("too_late", ticket)
+            raise self.refusal("queue_full", ticket.weight)
+        if waits or queued > limits.max_batch_rows:
+            self._require_time(ticket.weight)
+
+    def require_room(self) -> None:
+        """Lets a large request, of unknown weight, be read: all that waits may be before it.
+
+        Raises:
+            ServingError: `overloaded`.
+        """
+        if self._queue.rows:
+            self._require_time(self._queue.weight)
+
+    def _require_time(self, weight: int) -> None:
+        if self.expected_seconds(weight) > ADMITTED_SHARE * self._limits.max_latency:
+            raise self.refusal("too_late", weight)
 
     def expected_seconds(self, weight: int) -> float:
         """Expected time that a new request of a weight would wait for others.
@@ -80,8 +91,8 @@ class Admission:
             waiting += self._cost.expected(rest) or 0.0
         return waiting
 
-    def refusal(self, reason: str, ticket: Ticket) -> ServingError:
+    def refusal(self, reason: str, weight: int) -> ServingError:
         """Counts a refusal, and returns the error that says when to come back."""
         self._metrics.refused(reason)
-        seconds = max(1, math.ceil(self.expected_seconds(ticket.weight)))
+        seconds = max(1, math.ceil(self.expected_seconds(weight)))
         return ServingError(Code.OVERLOADED, headers=[("retry-after", str(seconds))])

@@ -46,6 +46,9 @@ class Batcher:
         threads: Where batches run that would hold the event loop up.
         metrics: Told of every batch, wait and refusal.
         inline: Whether short batches may run on the event loop's own thread.
+
+    Attributes:
+        require_room: Refuses a large request before it is read; see `Admission.require_room`.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class Batcher:
         self._admission = Admission(
             limits, INLINE_SECONDS, self._cost, self._queue, self._suspects, metrics
         )
+        self.require_room = self._admission.require_room
         self._timeouts = Timeouts(limits.timeout, self._queue, self._taken)
         metrics.watch_queue(lambda: self.queued_rows)
 
@@ -188,7 +192,7 @@ class Batcher:
         waited = now - ticket.arrived
         self._metrics.queue_wait.observe(waited)
         if waited > self._limits.max_latency:
-            ticket.reject(self._admission.refusal("too_late", ticket))
+            ticket.reject(self._admission.refusal("too_late", ticket.weight))
             return True
         return False
 

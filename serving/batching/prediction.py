@@ -53,6 +53,7 @@ class Prediction:
         field: Name of the list of rows in a request.
         request_type: Type of a request; None if it is the list alone.
         encoder: Encoder of the rows, if they travel as `Records`.
+        require_room: See `Batcher`.
         labels: Field of an answer that is a mapping → its keys, where the model knows them.
     """
 
@@ -66,6 +67,7 @@ class Prediction:
     ) -> None:
         self.model_tag = model_tag
         self._batcher = batcher
+        self.require_room = batcher.require_room
         declared = declared_type(api.input_spec)
         is_list = get_origin(declared) is list
         self.request_type: type[pydantic.BaseModel] | None = None if is_list else declared

@@ -22,10 +22,11 @@ from serving.http.asgi import (
     request_id,
     require_content_type,
 )
+from serving.http.intake import Intake
 from serving.http.response import answer, answer_error
 from serving.metrics import RouteMetrics
 from serving.settings import Settings
-from serving.turn import TURN_BYTES, may_be_large, paced, require_place, take_time
+from serving.turn import TURN_BYTES, may_be_large, require_place, take_time
 
 logger = logging.getLogger("bentoml.serving")
 
@@ -93,8 +94,7 @@ class Endpoint:
                 require_content_type(headers, *self._codec.content_types)
                 timed = in_time(receive, self._settings.timeout_seconds)
                 if timed is not receive and may_be_large(headers):
-                    require_place()
-                    timed = paced(timed)
+                    timed = Intake(timed, self._prediction.require_room)
                 body = await read_decoded_body(headers, timed, self._settings.max_body_bytes)
                 if timed is receive and len(body) >= TURN_BYTES:
                     require_place()

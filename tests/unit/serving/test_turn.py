@@ -8,7 +8,7 @@ import pytest
 
 from serving import turn
 from serving.errors import Code, ServingError
-from serving.turn import TURN_BYTES, may_be_large, paced, require_place, take_time
+from serving.turn import TURN_BYTES, may_be_large, require_place, take_time
 
 PARTIES = 5
 
@@ -121,28 +121,6 @@ def test_a_full_line_is_refused() -> None:
 
         assert refused.value.code is Code.OVERLOADED
         assert dict(refused.value.headers) == {"retry-after": "1"}
-
-    run(check)
-
-
-def test_pieces_are_taken_in_turn() -> None:
-    async def check() -> None:
-        read: list[str] = []
-
-        def reading(name: str) -> Callable[[], Awaitable[None]]:
-            async def receive() -> None:
-                read.append(name)
-                spend()
-
-            return paced(receive)
-
-        async def body(receive: Callable[[], Awaitable[None]]) -> None:
-            for _ in range(3):
-                await receive()
-
-        await asyncio.gather(body(reading("a")), body(reading("b")))
-        # Each waits behind the other's piece, whoever came first.
-        assert "".join(read) == "aababb"
 
     run(check)
 

@@ -3,6 +3,8 @@
 import asyncio
 import time
 
+import pytest
+
 from serving.batching.ticket import Limits
 from serving.errors import Code, ServingError
 from tests.unit.serving.batching.bench import bench, is_error, outcome, run, until
@@ -59,6 +61,26 @@ def test_a_large_request_behind_a_small_one_is_not_refused_for_its_own_size() ->
             b.model.gate.set()
             assert (await small, await behind) == ([0], [2])
             assert await large == [2 * row for row in range(20)]
+
+    run(test)
+
+
+def test_a_large_request_is_refused_unread_once_all_that_waits_takes_too_long() -> None:
+    async def test() -> None:
+        async with bench(Limits(10, 100, max_latency=8, timeout=60)) as b:
+            for _ in range(8):
+                b.batcher._cost.observe(1, 1.0, contended=True)
+            b.model.gate.clear()
+            small, large = await b.submit(0), await b.submit(*range(5))
+            b.batcher.require_room()
+            larger = await b.submit(*range(3))
+            with pytest.raises(ServingError) as refused:
+                b.batcher.require_room()
+            assert refused.value.code is Code.OVERLOADED
+            assert b.metrics.refusals == {"too_late": 1}
+            b.model.gate.set()
+            await asyncio.gather(small, large, larger)
+            b.batcher.require_room()
 
     run(test)
 
