@@ -190,15 +190,21 @@ class ServingError(Exception):
 
     @classmethod
     def from_validation(
-        cls, error: ValidationError, place: Callable[[Loc], Loc] = lambda loc: loc
+        cls,
+        error: ValidationError,
+        place: Callable[[Loc], Loc] = lambda loc: loc,
+        *,
+        complete: bool = True,
     ) -> "ServingError":
         """Makes the error for an input that pydantic refused; the input is not echoed.
 
         Args:
             error: The refusal.
             place: Turns a place in what pydantic saw into one in the request.
+            complete: See `from_details`.
         """
-        return cls.from_details([{**one, "loc": place(one["loc"])} for one in problems_of(error)])
+        details = [{**one, "loc": place(one["loc"])} for one in problems_of(error)]
+        return cls.from_details(details, complete=complete)
 
     @classmethod
     def from_bentoml(cls, raised: BentoMLException) -> "ServingError":

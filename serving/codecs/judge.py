@@ -69,6 +69,7 @@ class Judge:
         self._slice = max(1, _FIELDS // self._width)
         self._most_problems = _FIELDS
         self._rules = RequestRules.of(declared, row_type, field, max_rows)
+        self._many: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(self._rules.whole)
         self._frame: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(self._rules.frame)
 
     @property
@@ -86,7 +87,7 @@ class Judge:
             return self._of_whole(content)
         if not self._rules.by_rows:
             self._require_few(content)
-            return self._of_whole(content)
+            return self._of_whole(content, self._many)
         try:
             return self._of_parts(Json(content))
         except (_NotJsonError, msgspec.DecodeError, UnicodeError) as error:
@@ -127,12 +128,14 @@ class Judge:
         ):
             raise ServingError.too_many_rows(self.max_rows)
 
-    def _of_whole(self, content: bytes) -> Sequence[Any]:
+    def _of_whole(
+        self, content: bytes, by: "pydantic.TypeAdapter[Any] | None" = None
+    ) -> Sequence[Any]:
         try:
-            found = self._whole.validator.validate_json(content)
+            found = (by or self._whole).validator.validate_json(content)
             require_unique(content)
         except pydantic.ValidationError as error:
-            raise ServingError.from_validation(error) from None
+            raise ServingError.from_validation(error, complete=by is None) from None
         except DuplicateError as error:
             raise ServingError.from_details([twice(error.loc)]) from None
         return self._listed(found)
@@ -140,10 +143,11 @@ class Judge:
     def _of_rows(self, rows: Sequence[Any], others: Iterable[str], place: Place) -> Sequence[Any]:
         """Returns the rows of a request of these, as plain Python or judged already."""
         content = self._content(rows, others)
+        by = self._whole if len(rows) <= self._slice else self._many
         try:
-            return self._listed(self._whole.validator.validate_python(content))
+            return self._listed(by.validator.validate_python(content))
         except pydantic.ValidationError as error:
-            raise ServingError.from_validation(error, place) from None
+            raise ServingError.from_validation(error, place, complete=by is self._whole) from None
 
     def _listed(self, request: Any) -> Sequence[Any]:
         rows: Sequence[Any] = request if self._field is None else getattr(request, self._field)

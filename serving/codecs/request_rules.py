@@ -1,11 +1,12 @@
 """In which order a request's own rules and those of its rows may be judged."""
 
+import copy
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, Self
 
 import annotated_types
-from pydantic import AfterValidator, BaseModel, create_model
+from pydantic import AfterValidator, BaseModel, FailFast, create_model
 
 from framework import FieldError
 from serving.codecs.struct_types import HARMLESS, require_plain, row_limits
@@ -24,6 +25,8 @@ class RequestRules:
         fewest: Fewest rows, where these are all its rules.
         most: Most rows.
         frame: The request's type, less what it has to say of rows that have been judged.
+        whole: The request's type, for requests of many rows that are judged at once: of these it
+            tells the problems of the first wrong one alone.
     """
 
     by_rows: bool
@@ -31,6 +34,7 @@ class RequestRules:
     fewest: int
     most: int
     frame: Any
+    whole: Any
 
     @classmethod
     def of(cls, declared: Any, row_type: Any, field: str | None, most: int) -> Self:
@@ -43,7 +47,7 @@ class RequestRules:
             most: Most rows, if the type allows for more.
         """
         if field is None:
-            return cls(by_rows=True, has_own=False, fewest=0, most=most, frame=declared)
+            return cls(True, False, fewest=0, most=most, frame=declared, whole=declared)
         # A function may make the list shorter for the rules that follow.
         early = takewhile(
             lambda rule: not isinstance(rule, AfterValidator), declared.model_fields[field].metadata
@@ -54,13 +58,26 @@ class RequestRules:
             limits = row_limits(declared, field)
         except FieldError:
             if not (_comes_after(declared, field) and _stays_as_it_is(row_type)):
-                return cls(by_rows=False, has_own=True, fewest=0, most=most, frame=declared)
+                whole = _failing_fast(declared, field)
+                return cls(False, True, fewest=0, most=most, frame=declared, whole=whole)
             fields: dict[str, Any] = {field: (list[row_type], ...)}
             frame = create_model("Frame", __config__=declared.model_config, **fields)
             most = min([most, *lengths])
-            return cls(by_rows=True, has_own=True, fewest=0, most=most, frame=frame)
+            return cls(True, True, fewest=0, most=most, frame=frame, whole=declared)
         fewest, most = limits.get("min_length", 0), min([most, *lengths])
-        return cls(by_rows=True, has_own=False, fewest=fewest, most=most, frame=declared)
+        return cls(True, False, fewest=fewest, most=most, frame=declared, whole=declared)
+
+
+def _failing_fast(declared: type[BaseModel], field: str) -> type[BaseModel]:
+    """Returns a request's type that stops at the first row that is wrong.
+
+    Pydantic holds Python's lock for all of a request: for 10,000 rows of which each is wrong, six
+    times as long as for as many that are right.
+    """
+    info = copy.copy(declared.model_fields[field])
+    info.metadata = [FailFast(), *info.metadata]
+    fields: dict[str, Any] = {field: (info.annotation, info)}
+    return create_model(declared.__name__, __base__=declared, **fields)
 
 
 def _comes_after(request: type[BaseModel], field: str) -> bool:

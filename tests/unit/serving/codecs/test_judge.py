@@ -273,3 +273,14 @@ def test_what_a_request_looks_at_first_has_no_more_values_than_the_most_rows() -
     for name in ("keys of a row", "a list for a number"):
         assert refused(LARGE[name][0], Prepared).code is Code.PAYLOAD_TOO_LARGE
     assert refused(body_of(*[b"{}"] * 10 * MOST), Prepared).code is Code.PAYLOAD_TOO_LARGE
+
+
+def test_of_many_rows_that_a_request_looks_at_first_the_first_wrong_one_is_told() -> None:
+    refusal = refused(body_of(*[ROW] * 20, *[b"{}"] * (MOST - 20)), Prepared)
+
+    assert [one.loc for one in refusal.detail] == [["rows", 20, "level"], ["rows", 20, "text"]]
+    assert str(refusal).endswith("(and at least 1 more error)")
+    # Few of them are judged to the end.
+    with pytest.raises(ServingError) as few:
+        Judge(Prepared, Usual, "rows", MOST).of_json(body_of(ROW, b"{}", b"{}"))
+    assert [one.loc[1] for one in few.value.detail] == [1, 1, 2, 2]
