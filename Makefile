@@ -37,8 +37,16 @@ help: ## List the targets
 serve: .models ## Train the models the store lacks, then serve (PORT, 3000; WORKERS, 1)
 	@exec $(BIN)/bentoml serve --port "$${PORT:-3000}"
 
+# BentoML makes these itself, and ends in a traceback where it cannot.
+FOLDERS := $(foreach name,bentos models envs tmp,"$(BENTOML_HOME)/$(name)")
+
+.PHONY: .home
+.home:
+	@mkdir -p $(FOLDERS) || { echo "BentoML cannot keep its files in $(BENTOML_HOME):" \
+		"name a folder that can be written, BENTOML_HOME=FOLDER" >&2; exit 1; }
+
 .PHONY: .models
-.models: .venv/.train
+.models: .venv/.train .home
 	@for model in $(SERVED); do \
 		test -f "$(BENTOML_HOME)/models/$$model/latest" || $(BIN)/python -m training "$$model"; \
 	done
