@@ -190,21 +190,15 @@ class ServingError(Exception):
 
     @classmethod
     def from_validation(
-        cls,
-        error: ValidationError,
-        place: Callable[[Loc], Loc] = lambda loc: loc,
-        *,
-        complete: bool = True,
+        cls, error: ValidationError, place: Callable[[Loc], Loc] = lambda loc: loc
     ) -> "ServingError":
         """Makes the error for an input that pydantic refused; the input is not echoed.
 
         Args:
             error: The refusal.
             place: Turns a place in what pydantic saw into one in the request.
-            complete: See `from_details`.
         """
-        details = [{**one, "loc": place(one["loc"])} for one in problems_of(error)]
-        return cls.from_details(details, complete=complete)
+        return cls.from_details([{**one, "loc": place(one["loc"])} for one in problems_of(error)])
 
     @classmethod
     def from_bentoml(cls, raised: BentoMLException) -> "ServingError":

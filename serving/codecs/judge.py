@@ -135,7 +135,7 @@ class Judge:
             found = (by or self._whole).validator.validate_json(content)
             require_unique(content)
         except pydantic.ValidationError as error:
-            raise ServingError.from_validation(error, complete=by is None) from None
+            raise self._refusal(error, complete=by is None) from None
         except DuplicateError as error:
             raise ServingError.from_details([twice(error.loc)]) from None
         return self._listed(found)
@@ -147,7 +147,16 @@ class Judge:
         try:
             return self._listed(by.validator.validate_python(content))
         except pydantic.ValidationError as error:
-            raise ServingError.from_validation(error, place, complete=by is self._whole) from None
+            raise self._refusal(error, place, complete=by is self._whole) from None
+
+    def _refusal(
+        self, error: pydantic.ValidationError, place: Place = lambda loc: loc, *, complete: bool
+    ) -> ServingError:
+        """Makes the error; unless it is complete, other rows may be wrong, too, if one is."""
+        details = problems_of(error)
+        has_row = any(len(one["loc"]) > len(self._at) for one in details)
+        placed = [{**one, "loc": place(one["loc"])} for one in details]
+        return ServingError.from_details(placed, complete=complete or not has_row)
 
     def _listed(self, request: Any) -> Sequence[Any]:
         rows: Sequence[Any] = request if self._field is None else getattr(request, self._field)
