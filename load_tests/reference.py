@@ -1,29 +1,24 @@
 """The right answers: what the libraries themselves say about the same rows."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import bentoml
-import lightgbm
 import numpy as np
-import skops.io
 from bentoml.exceptions import NotFound
 from numpy.typing import NDArray
 
-from framework import Answers, Binary, ModelCard, Multiclass, Records
+from framework import Answers, ModelCard, Records
 from framework.fields import FieldSpec
-from framework.recipes.lightgbm import LightGBM
-from framework.recipes.pipeline import MODEL_FILE, Pipeline
 from load_tests.data import Data
+from load_tests.library import library, model_files
 from load_tests.roles import MODELS, PRIMARY, AnyModel
 
 TOLERANCE = 1e-9
 
 Rows = Sequence[dict[str, Any]]
-Library = Callable[[NDArray[Any]], NDArray[Any]]
 
 
 class WrongAnswerError(Exception):
@@ -42,8 +37,8 @@ class Expected:
         self.model = model
         self.tag = str(stored.tag)
         self.card = ModelCard.read(stored)
-        self.files = _model_files(stored)
-        self._library = _library(model, stored, self)
+        self.files = model_files(stored)
+        self._library = library(model, stored)
 
     def features(self, rows: Rows) -> NDArray[Any]:
         """The feature matrix of the rows, each value put in its place one by one."""
@@ -136,37 +131,6 @@ def _stored(name: str) -> bentoml.Model:
             f"The BentoML store (BENTOML_HOME names it) has no model {name}: run "
             f"`python -m training {name}` first, or `make train` for all models."
         ) from None
-
-
-def _model_files(stored: bentoml.Model) -> list[str]:
-    """LightGBM's files in the order of the outputs: `model.txt`, `model-1.txt` and so on."""
-    found = map(str, Path(stored.path).glob("model*.txt"))
-    return sorted(found, key=lambda path: (len(path), path))
-
-
-def _library(model: AnyModel, stored: bentoml.Model, expected: Expected) -> Library:
-    """Returns what computes the scores of a feature matrix without any code of the framework.
-
-    A model that overrides the recipe is asked itself: nobody else knows what it should say.
-    """
-    if type(model) is LightGBM:
-        boosters = [lightgbm.Booster(model_file=path) for path in expected.files]
-        return lambda features: _alone(
-            [np.asarray(one.predict(features, num_threads=1)) for one in boosters]
-        )
-    if type(model) is Pipeline:
-        pipeline = skops.io.load(stored.path_of(MODEL_FILE))
-        if isinstance(model.task, Binary):
-            return lambda features: np.asarray(pipeline.predict_proba(features)[:, 1])
-        if isinstance(model.task, Multiclass):
-            return lambda features: np.asarray(pipeline.predict_proba(features))
-        return lambda features: np.asarray(pipeline.predict(features))
-    estimator = model.load(stored.path_of, expected.card)
-    return lambda features: model.scores(estimator, features)
-
-
-def _alone(outputs: list[NDArray[Any]]) -> NDArray[Any]:
-    return outputs[0] if len(outputs) == 1 else np.column_stack(outputs)
 
 
 def _numbers(spec: FieldSpec, row: Mapping[str, Any]) -> list[float]:

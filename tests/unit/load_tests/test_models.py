@@ -18,7 +18,6 @@ from pydantic import ValidationError
 from framework import Bundle, Model
 from framework.discovery import find_models
 from framework.recipes.lightgbm import LightGBM
-from framework.recipes.text_pipeline import TextClassifier
 from load_tests import data
 from load_tests.peers.schema import Schema
 from load_tests.reference import Expected, WrongAnswerError
@@ -197,9 +196,7 @@ def test_the_tuned_baseline_gives_the_same_answers(
             return (await client.post("/predict", json={model.rows: rows})).json()
 
     app = FastAPI()
-    bundle = fastapi_tuned.load(model, stored)
-    assert not isinstance(bundle.estimator, TextClassifier)
-    fastapi_tuned.add(app, "/predict", bundle)
+    fastapi_tuned.add(app, "/predict", model, stored)
     Expected(model, stored).check(rows, asyncio.run(ask(app)))
 
 
