@@ -12,7 +12,10 @@ import json
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 # Read when BentoML and the service are imported.
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
@@ -20,16 +23,57 @@ os.environ.setdefault("MODEL_SERVER_GRPC_PORT", "0")
 
 from framework import Model
 from framework.discovery import find_models
-from serving.http.asgi import App, Message, Receive
-from serving.open_inference.tensors import BYTES
+from serving.http.asgi import App, Headers, Message, Receive
+from serving.open_inference.tensors import BYTES, DTYPES
 
 ROWS, TRIES = 10_000, 3
 _DATATYPES = {bool: "BOOL", int: "INT64", float: "FP64", str: BYTES}
 Body = Callable[[], bytes]
+JSON: Headers = [(b"content-type", b"application/json")]
 
 
-def requests(model: Model[Any, Any]) -> Iterator[tuple[str, str, Body]]:
-    """Yields what is asked of a model, as name, path and body: right, and wrong in every way."""
+@dataclass(frozen=True)
+class Asked:
+    """One request."""
+
+    name: str
+    path: str
+    body: Body
+    headers: Headers = field(default_factory=lambda: JSON)
+
+
+def requests(model: Model[Any, Any]) -> Iterator[Asked]:
+    """Yields what is asked of a model: right, and wrong in every way."""
+    for name, path, body in _in_json(model):
+        yield Asked(name, path, body)
+    path = f"/v2/models/{model.name}/infer"
+    columns, length = _binary(model)
+    headers = [
+        (b"content-type", b"application/octet-stream"),
+        (b"inference-header-content-length", b"%d" % length),
+    ]
+    yield Asked("the most rows as binary columns", path, lambda: columns, headers)
+    yield Asked("binary columns that end early", path, lambda: columns[:-1], headers)
+
+
+def _binary(model: Model[Any, Any]) -> tuple[bytes, int]:
+    """The most rows as binary columns, and the length of the JSON before them."""
+    inputs, parts = [], []
+    for name, one in model.sample[0].items():
+        datatype = _DATATYPES[type(one)]
+        if isinstance(one, str):
+            part = (len(one.encode()).to_bytes(4, "little") + one.encode()) * ROWS
+        else:
+            part = np.full(ROWS, one, DTYPES[datatype]).tobytes()
+        size = {"binary_data_size": len(part)}
+        inputs.append({"name": name, "shape": [ROWS], "datatype": datatype, "parameters": size})
+        parts.append(part)
+    outputs = {"binary_data_output": True}
+    head = json.dumps({"inputs": inputs, "parameters": outputs}).encode()
+    return head + b"".join(parts), len(head)
+
+
+def _in_json(model: Model[Any, Any]) -> Iterator[tuple[str, str, Body]]:
     predict, infer = f"/{model.name}/predict", f"/v2/models/{model.name}/infer"
     row = json.dumps(model.sample[0]).encode()
     keys = b",".join(b'"k%d":1' % number for number in range(1_200_000))
@@ -68,7 +112,9 @@ def requests(model: Model[Any, Any]) -> Iterator[tuple[str, str, Body]]:
     yield "inputs", infer, lambda: b'{"inputs": [{}%s]}' % (b",{}" * 3_000_000)
 
 
-async def longest_turn(app: App, path: str, body: bytes) -> tuple[int, float]:
+async def longest_turn(
+    app: App, path: str, body: bytes, headers: Headers = JSON
+) -> tuple[int, float]:
     """Returns the status of an answer, and the CPU seconds of the longest turn until it came."""
     longest = 0.0
     answered: list[int] = []
@@ -84,7 +130,7 @@ async def longest_turn(app: App, path: str, body: bytes) -> tuple[int, float]:
         if message["type"] == "http.response.start":
             answered.append(message["status"])
 
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    headers = [*headers, (b"content-length", b"%d" % len(body))]
     scope = {"type": "http", "http_version": "1.1", "method": "POST", "path": path}
     request = {"type": "http.request", "body": body, "more_body": False}
     await asyncio.gather(go_round(), app({**scope, "headers": headers}, _giving(request), send))
@@ -126,11 +172,13 @@ async def _main() -> None:
     app: App = ModelServer.to_asgi()  # type: ignore[attr-defined]
     async with _started(app):
         for model in find_models().values():
-            for name, path, make in requests(model):
-                body = make()
-                found = [await longest_turn(app, path, body) for _ in range(TRIES)]
+            for one in requests(model):
+                body = one.body()
+                tries = range(TRIES)
+                found = [await longest_turn(app, one.path, body, one.headers) for _ in tries]
                 turn, size = min(seconds for _, seconds in found) * 1e3, len(body) / 1e6
-                print(f"{path:30} {name:28} {size:5.1f} MB  {found[0][0]}  {turn:6.1f} ms")
+                shown = f"{one.path:30} {one.name:32} {size:5.1f} MB"
+                print(f"{shown}  {found[0][0]}  {turn:6.1f} ms")
 
 
 if __name__ == "__main__":
