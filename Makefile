@@ -130,7 +130,7 @@ bench: .venv/.dev ## Measure all systems side by side, write docs/benchmarks.md 
 	@$(BIN)/python -m load_tests $(ARGS)
 
 .PHONY: bench-quick
-bench-quick: .venv/.dev ## The same in two minutes, to the terminal
+bench-quick: .venv/.dev ## The same in about two minutes, to the terminal
 	@$(BIN)/python -m load_tests --quick $(ARGS)
 
 .PHONY: bench-peers

@@ -13,7 +13,7 @@ from pathlib import Path
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 
 from deploy.processes import ROOT
-from load_tests import cells, data, environment, further, matrix, overload, protocols, terminal
+from load_tests import cells, data, environment, further, matrix, overload, terminal
 from load_tests.reference import Reference
 from load_tests.results import Results
 from load_tests.running import Workload, folder
@@ -23,9 +23,8 @@ from load_tests.targets import targets
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 RESULTS = ROOT / "load_tests" / "results"
-# Progress reports of the measurements that follow the matrix.
-# Starting, memory, batch sizes; the three parts of the overload.
-FURTHER_STEPS = 5
+DEFAULT = [*OWN, "mlserver"]
+"""With the one peer that answers over gRPC, too."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,23 +42,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     reference = Reference(rows)
     results = Results()
     effort = _effort(options)
+    names = options.systems or list(OWN if options.quick else DEFAULT)
     plan = cells.chosen(
         cells.planned(cells.QUICK if options.quick else cells.FULL),
-        {name: SYSTEMS[name].dialects for name in options.systems},
+        {name: SYSTEMS[name].dialects for name in names},
         options.scenarios,
     )
     stated = environment.describe(reference, rows)
-    total = matrix.steps(plan, effort) + FURTHER_STEPS + effort.steady_rounds + 4 * effort.rounds
-    with folder() as files, terminal.progress(total) as progress:
+    steps = matrix.steps(plan, effort)
+    more = "server" in names and not options.matrix_only
+    if more:
+        steps += further.steps(names, effort) + overload.STEPS
+    with folder() as files, terminal.progress(steps) as progress:
         workload = Workload(rows, reference, files)
         matrix.measure(plan, workload, effort, results, progress)
-        if "server" in options.systems and not options.matrix_only:
-            further.measure(workload, effort, results, progress)
+        if more:
+            further.measure(names, workload, effort, results, progress)
             results.extras["overload"] = overload.measure(
                 files, effort.overload_seconds, progress, closed=2 if options.quick else 0
             )
-        if not options.matrix_only:
-            protocols.measure(options.systems, workload, effort, results, progress)
     terminal.show(results, targets(results))
     _write(options, results, stated, effort)
     return 1 if results.failures() else 0
@@ -72,15 +73,18 @@ def _write(
     if page is None:
         return
     from load_tests.plots import draw
-    from load_tests.report import render
+    from load_tests.report import internals, internals_of, users
 
     RESULTS.mkdir(exist_ok=True)
+    page.parent.mkdir(parents=True, exist_ok=True)
     raw = RESULTS / f"{page.stem}-{datetime.now(UTC):%Y-%m-%d}.json"
     content = {"environment": stated, "effort": vars(effort), **results.json()}
     raw.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    details = internals_of(page)
     pictures = draw(results, page)
-    page.write_text(render(results, stated, effort, pictures), encoding="utf-8")
-    print(f"{page} and {raw} written", file=sys.stderr)
+    page.write_text(users.render(results, stated, effort, pictures, details), encoding="utf-8")
+    details.write_text(internals.render(results, effort, page), encoding="utf-8")
+    print(f"{page}, {details} and {raw} written", file=sys.stderr)
 
 
 def _effort(options: argparse.Namespace) -> matrix.Effort:
@@ -102,9 +106,12 @@ def _parser() -> argparse.ArgumentParser:
         f"model servers, each installed on first use: {', '.join(cells.PEERS)}.",
     )
     data.add_option(parser, "rows to send")
-    parser.add_argument("--quick", action="store_true", help="under two minutes, to the terminal")
+    parser.add_argument("--quick", action="store_true", help="about two minutes, to the terminal")
     parser.add_argument(
-        "--systems", type=_names(SYSTEMS), default=list(OWN), metavar="A,B", help="default: own"
+        "--systems",
+        type=_names(SYSTEMS),
+        metavar="A,B",
+        help=f"of {', '.join(SYSTEMS)}; by default {', '.join(DEFAULT)} (--quick: without peers)",
     )
     parser.add_argument(
         "--scenarios",

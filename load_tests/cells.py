@@ -7,7 +7,6 @@ from load_tests.roles import ASSIGNED
 from load_tests.scenarios import named
 
 _ALL = ("empty", "fastapi-guide", "fastapi-tuned", "bentoml-stock", "bentoml-lean", "server")
-_CONTRACT = ("fastapi-tuned", "bentoml-stock", "bentoml-lean", "server")
 _PAIR = ("fastapi-tuned", "server")
 PEERS = ("mlserver", "litserve", "rayserve")
 
@@ -27,20 +26,19 @@ class Cell:
 
 Plan = Mapping[Cell, tuple[str, ...]]
 FULL: Plan = {
-    Cell("table-1", 1, 1): ("empty", *_CONTRACT, *PEERS),
+    Cell("table-1", 1, 1): ("empty", "fastapi-tuned", "bentoml-stock", "server", *PEERS),
     Cell("table-1", 32, 1): (*_ALL, *PEERS),
-    Cell("table-1", 128, 1): ("empty", *_CONTRACT, *PEERS),
+    Cell("table-1", 128, 1): ("empty", "fastapi-tuned", "bentoml-stock", "server", *PEERS),
     Cell("text-1", 1, 1): _PAIR,
-    Cell("text-1", 32, 1): _CONTRACT,
+    Cell("text-1", 32, 1): ("fastapi-tuned", "bentoml-stock", "server"),
     Cell("text-1", 128, 1): _PAIR,
     Cell("table-100", 1, 1): _PAIR,
-    Cell("table-100", 32, 1): (*_CONTRACT, *PEERS),
+    Cell("table-100", 32, 1): (*_PAIR, *PEERS),
     Cell("table-1000", 1, 1): _PAIR,
-    Cell("table-1000", 32, 1): (*_CONTRACT, *PEERS),
+    Cell("table-1000", 32, 1): (*_PAIR, "bentoml-stock", *PEERS),
     Cell("other-1", 32, 1): _PAIR,
-    Cell("table-1", 32, 2): _ALL,
-    Cell("table-1", 128, 2): _CONTRACT,
-    Cell("text-1", 32, 2): ("fastapi-tuned", "bentoml-lean", "server"),
+    Cell("table-1", 32, 2): ("empty", "fastapi-tuned", "bentoml-stock", "server"),
+    Cell("text-1", 32, 2): _PAIR,
     Cell("table-100", 32, 2): _PAIR,
     Cell("table-1000", 32, 2): _PAIR,
 }
@@ -49,7 +47,9 @@ QUICK: Plan = {
     # No target is about `bentoml-lean`, and each system takes its time to start.
     Cell("table-1", 32, 1): tuple(name for name in _ALL if name != "bentoml-lean"),
     Cell("table-1", 128, 1): ("server",),
+    Cell("text-1", 1, 1): _PAIR,
     Cell("text-1", 32, 1): _PAIR,
+    Cell("table-100", 32, 1): _PAIR,
     Cell("table-1000", 32, 1): _PAIR,
     Cell("table-1", 32, 2): _PAIR,
 }

@@ -1,39 +1,54 @@
-"""Measurements of `server` alone, one worker: steady load, batch sizes, memory."""
+"""Measurements beside the matrix, one worker: memory, batches, bulk, other protocols, tails."""
 
-from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
-import numpy as np
-
 from framework.adapters.bentoml import WORKER_MODULE
-from load_tests import open_loop, pace, wrk
+from load_tests import bulk, calls, company, steady, wrk
 from load_tests.matrix import Effort, Progress
-from load_tests.open_loop import Opened
-from load_tests.results import Results
+from load_tests.results import MIB, Results
+from load_tests.roles import ASSIGNED
 from load_tests.running import Running, Workload, started
 from load_tests.scenarios import ONE
-from load_tests.systems import OWN
-from load_tests.watch import buckets, metrics, watching
+from load_tests.systems import SYSTEMS
+from load_tests.watch import buckets, metrics
 
 CONNECTIONS = 32
-SHARE = 0.6
-# A look at `/metrics` holds the worker up for some 10 ms; Prometheus takes one every 15 to 60 s.
-WATCH_SECONDS = 5.0
-MIB = 2**20
-# What may wait at any moment: the arrivals of this time.
-QUEUE_SECONDS = 0.01
+BESIDE = "empty"
+"""The other system, which the tails are compared with."""
 
 
-def measure(workload: Workload, effort: Effort, results: Results, progress: Progress) -> None:
-    """Measures a fresh `server`, and adds what was found to `results.extras`."""
-    with started([OWN["server"]], 1, workload) as running:
+def measure(
+    names: list[str], workload: Workload, effort: Effort, results: Results, progress: Progress
+) -> None:
+    """Measures a fresh `server` and what is beside it, and adds to `results.extras`.
+
+    Args:
+        names: Systems that were asked for, `server` among them.
+        workload: The requests.
+        effort: How long and how often.
+        results: What was found so far.
+        progress: Told what goes on.
+    """
+    wanted = {"server", BESIDE, *(name for name in names if calls.is_called(SYSTEMS[name]))}
+    systems = [SYSTEMS[name] for name in names if name in wanted]
+    with started(systems, 1, workload) as running:
         server = running["server"]
         progress(f"memory: at rest, and after {effort.memory_requests:,} requests")
         results.extras["memory"] = memory(server, effort.memory_requests)
         progress("batch sizes under load")
         results.extras["batches"] = batches(server, effort.batch_seconds)
-        results.extras["steady"] = steady(server, effort, progress)
+        if ASSIGNED["table"]:
+            progress("bulk: columns, records, and the library alone")
+            results.extras["bulk"] = bulk.measure(server, workload, effort.bulk_repeats)
+            results.extras["company"] = company.measure(server, workload, effort, progress)
+        results.extras["calls"] = calls.measure(running.values(), effort, progress)
+        beside = running.get(BESIDE)
+        results.extras["steady"] = steady.measure(server, beside, effort, progress)
+
+
+def steps(names: list[str], effort: Effort) -> int:
+    """How often `measure` reports progress, at most."""
+    return 3 + 2 * effort.steady_rounds + effort.rounds * (len(names) + 1)
 
 
 def memory(server: Running, requests: int) -> dict[str, Any]:
@@ -70,73 +85,3 @@ def batches(server: Running, seconds: int) -> dict[str, Any]:
             before, metrics(server.port), "model_server_batch_rows", server.dialect(ONE).path
         )
     return {"connections": found}
-
-
-def steady(server: Running, effort: Effort, progress: Progress) -> dict[str, Any]:
-    """Latency at a fixed share of the maximum, and whether the queue keeps growing.
-
-    Several rounds, each after a look at what the maximum is at that time; the one with the median
-    99th percentile stands for all.
-    """
-    bodies = server.bodies(ONE).read_bytes().splitlines()
-    rounds = []
-    for number in range(effort.steady_rounds):
-        maximum = wrk.run(server.url(ONE), server.bodies(ONE), CONNECTIONS, effort.seconds).rate
-        offered = SHARE * maximum
-        progress(f"open loop, round {number + 1}: {offered:,.0f}/s, {SHARE:.0%} of the maximum")
-        before = pace.milliseconds()
-        found = _offered(server, bodies, offered, effort.steady_seconds)
-        rounds.append({"maximum": maximum, "pace_ms": [before, pace.milliseconds()], **found})
-    ranked = sorted(rounds, key=lambda found: found["latency_ms"]["p99"])
-    return {
-        **ranked[len(ranked) // 2],
-        "p99_ms_of_rounds": [found["latency_ms"]["p99"] for found in ranked],
-        "pace_ms_of_rounds": [found["pace_ms"] for found in ranked],
-        "queue_grows": any(found["queue_grows"] for found in rounds),
-        "problems": [problem for found in rounds for problem in found["problems"]],
-    }
-
-
-def _offered(
-    server: Running, bodies: Sequence[bytes], offered: float, seconds: int
-) -> dict[str, Any]:
-    """What a server makes of requests at a fixed rate."""
-    interval = min(WATCH_SECONDS, seconds / 4)
-    with (
-        server.sampling(ONE, 0) as samples,
-        watching(server.process, server.port, server.dialect(ONE).path, interval) as watched,
-    ):
-        seen = open_loop.run(server.url(ONE), bodies, offered, seconds, CONNECTIONS)
-    half = len(watched.queue_rows) // 2
-    first, second = watched.queue_rows[:half] or [0.0], watched.queue_rows[half:] or [0.0]
-    wrong = [problem for sample in samples if (problem := server.problem(sample))]
-    bad = {name: count for name, count in seen.statuses().items() if name != "200"}
-    return {
-        **asdict(watched),
-        "offered": offered,
-        "answered": seen.count(200) / seconds,
-        "latency_ms": quantiles(seen.latencies(200)),
-        "most_waiting_for_a_connection": seen.most_waiting,
-        "queue_first_half": float(np.mean(first)),
-        "queue_second_half": float(np.mean(second)),
-        "queue_grows": bool(np.mean(second) > np.mean(first) + QUEUE_SECONDS * offered),
-        "checked": len(samples),
-        "problems": [f"answers other than 200: {bad}"] * bool(bad) + wrong[:3],
-    }
-
-
-def quantiles(seconds: list[float]) -> dict[str, float]:
-    """Percentile → milliseconds."""
-    if not seconds:
-        return {}
-    shares = {"p50": 50, "p90": 90, "p99": 99, "p99.9": 99.9, "max": 100}
-    return {
-        name: 1000 * float(value)
-        for name, value in zip(shares, np.percentile(seconds, list(shares.values())), strict=True)
-    }
-
-
-def by_second(seen: Opened, status: int) -> list[int]:
-    """Number of answers with a status that arrived in each second of a run."""
-    arrivals = [int(one.due + one.seconds) for one in seen.answers if one.status == status]
-    return np.bincount(arrivals, minlength=int(seen.seconds)).tolist() if arrivals else []

@@ -11,10 +11,10 @@ import numpy as np
 
 from deploy.processes import free_port
 from load_tests import open_loop, wrk
-from load_tests.further import MIB, by_second, quantiles
 from load_tests.matrix import Progress
 from load_tests.open_loop import LOST, Opened
 from load_tests.processes import Process
+from load_tests.results import MIB, quantiles
 from load_tests.watch import Watched, watching
 
 PATH = "/slowed/predict"
@@ -25,6 +25,8 @@ MOST_CONNECTIONS = 1_500
 CLOSED_SECONDS = 5
 RECOVERY_SECONDS = 2.0
 BODIES = 500
+STEPS = 3
+"""How often `measure` reports progress."""
 
 
 def measure(folder: Path, seconds: int, progress: Progress, closed: int = 0) -> dict[str, Any]:
@@ -115,7 +117,7 @@ def _found(before: wrk.Closed, seen: Opened, watched: Watched, after: wrk.Closed
         "lost": seen.count(LOST),
         "refusal_ms": quantiles([one.seconds for one in refused]),
         "answer_ms": quantiles(seen.latencies(200)),
-        "good_by_second": by_second(seen, 200),
+        "good_by_second": _by_second(seen, 200),
         "resident_first_half_mib": early / MIB,
         "resident_second_half_mib": late / MIB,
         "resident_growth": late / early - 1 if early else float("nan"),
@@ -124,3 +126,9 @@ def _found(before: wrk.Closed, seen: Opened, watched: Watched, after: wrk.Closed
         "recovered_share": after.rate / before.rate,
         "problems": problems,
     }
+
+
+def _by_second(seen: Opened, status: int) -> list[int]:
+    """Number of answers with a status that arrived in each second of a run."""
+    arrivals = [int(one.due + one.seconds) for one in seen.answers if one.status == status]
+    return np.bincount(arrivals, minlength=int(seen.seconds)).tolist() if arrivals else []

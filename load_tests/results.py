@@ -5,7 +5,11 @@ from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any
 
+import numpy as np
+
 from load_tests.cells import Cell
+
+MIB = 2**20
 
 
 @dataclass(frozen=True)
@@ -116,3 +120,14 @@ def rate(one: Measurement) -> float:
 def percentile(name: str) -> Callable[[Measurement], float]:
     """Returns the function that takes a percentile, in milliseconds."""
     return lambda one: one.latency[name]
+
+
+def quantiles(seconds: list[float]) -> dict[str, float]:
+    """Percentile → milliseconds."""
+    if not seconds:
+        return {}
+    shares = {"p50": 50, "p90": 90, "p99": 99, "p99.9": 99.9, "max": 100}
+    return {
+        name: 1000 * float(value)
+        for name, value in zip(shares, np.percentile(seconds, list(shares.values())), strict=True)
+    }

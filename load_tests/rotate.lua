@@ -1,13 +1,19 @@
 -- wrk: sends the prepared bodies of a file in turn, and prints what it saw as one line of JSON.
 --
--- Arguments: path of the file (one JSON body a line), position of the first body to send.
+-- Arguments: path of the file (one body a line, in hexadecimal if it is not JSON), position of the
+-- first body to send, content type.
 -- All requests are rendered before the run, so that a request costs the generator one lookup.
 
 local requests, position = {}, 0
 
+local function bytes(line)
+   return (line:gsub("%x%x", function(pair) return string.char(tonumber(pair, 16)) end))
+end
+
 function init(args)
-   local headers = { ["Content-Type"] = "application/json" }
-   for body in io.lines(args[1]) do
+   local headers = { ["Content-Type"] = args[3] }
+   for line in io.lines(args[1]) do
+      local body = args[3] == "application/json" and line or bytes(line)
       requests[#requests + 1] = wrk.format("POST", wrk.path, headers, body)
    end
    position = tonumber(args[2]) % #requests

@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import json
+import socket
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
@@ -90,14 +91,23 @@ class Running:
         )
 
     def wait_ready(self) -> None:
-        """Waits until every model it serves has answered."""
+        """Waits until every model it serves has answered, and gRPC listens if it is spoken."""
         served = [one for one in SCENARIOS.values() if one.model in self.system.dialects]
         smallest = {one.model: one for one in reversed(served)}.values()
-        self.process.wait_ready(lambda: all(self._answers(one) for one in smallest))
+        self.process.wait_ready(
+            lambda: all(self._answers(one) for one in smallest) and self._listens()
+        )
 
     def _answers(self, scenario: Scenario) -> bool:
         with contextlib.suppress(OSError, http.client.HTTPException):
             return self.ask(scenario, 0, timeout=5).status == 200
+        return False
+
+    def _listens(self) -> bool:
+        if self.system.grpc is None:
+            return True
+        with contextlib.suppress(OSError), socket.create_connection((HOST, self.grpc_port), 1):
+            return True
         return False
 
     def dialect(self, scenario: Scenario) -> Dialect:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+JSON = "application/json"
 SCRIPT = Path(__file__).with_name("rotate.lua")
 # Longer than any answer may take: what comes later than the server's own time-out is lost.
 TIMEOUT_SECONDS = 30
@@ -37,22 +38,30 @@ class Closed:
         return (self.requests - self.errors["status"]) / self.seconds
 
 
-def run(url: str, bodies: Path, connections: int, seconds: float, start: int = 0) -> Closed:
+def run(
+    url: str,
+    bodies: Path,
+    connections: int,
+    seconds: float,
+    start: int = 0,
+    content_type: str = JSON,
+) -> Closed:
     """Sends the bodies of a file in turn over `connections` connections.
 
     Args:
         url: Where to.
-        bodies: File with one body a line.
+        bodies: File with one body a line, in hexadecimal if it is not JSON.
         connections: How many requests are under way at any time.
         seconds: How long; `wrk` counts in whole seconds.
         start: Which body comes first.
+        content_type: Of the bodies.
 
     Raises:
         RuntimeError: `wrk` failed.
     """
     whole = max(1, math.ceil(seconds))
     command = ["wrk", "-t1", f"-c{connections}", f"-d{whole}s", f"--timeout={TIMEOUT_SECONDS}s"]
-    command += [f"--script={SCRIPT}", url, "--", str(bodies), str(start)]
+    command += [f"--script={SCRIPT}", url, "--", str(bodies), str(start), content_type]
     done = subprocess.run(  # noqa: S603 - our own command
         command, capture_output=True, text=True, check=False, timeout=whole + 2 * TIMEOUT_SECONDS
     )

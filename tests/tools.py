@@ -20,6 +20,7 @@ INSTALL: Mapping[str, str] = {
     "openssl": "apt-get install openssl",
     "podman": "apt-get install podman",
     "unshare": "apt-get install util-linux",
+    "wrk": "apt-get install wrk",
 }
 """Program → the command that installs it."""
 

@@ -47,7 +47,7 @@ class Dialect:
 
 @dataclass(frozen=True)
 class GrpcDialect:
-    """How the primary model is called over gRPC."""
+    """How the primary model is called over gRPC, and with the same messages over Connect."""
 
     path: str
     encode: "Callable[[Rows], bytes]"

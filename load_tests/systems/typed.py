@@ -20,7 +20,7 @@ def typed(model: AnyModel) -> GrpcDialect | None:
     if (descriptor := model.descriptor) is None:
         return None
     request = GetMessageClass(descriptor.message_types_by_name[model.request.__name__])
-    response: Any = GetMessageClass(descriptor.message_types_by_name["PredictResponse"])
+    response = response_type(model)
     answer_type: type[BaseModel] = model.answer
     fields = answer_fields(answer_type)
     (service,) = descriptor.services_by_name.values()
@@ -34,6 +34,12 @@ def typed(model: AnyModel) -> GrpcDialect | None:
         reference[model.name].check(rows, answers)
 
     return GrpcDialect(f"/{service.full_name}/Predict", encode, check)
+
+
+def response_type(model: AnyModel) -> Any:
+    """Returns the class of a model's typed answers, whose stubs were generated."""
+    assert model.descriptor is not None
+    return GetMessageClass(model.descriptor.message_types_by_name["PredictResponse"])
 
 
 def _plain(field: AnswerField, message: Any) -> Any:

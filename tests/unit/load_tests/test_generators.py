@@ -2,7 +2,10 @@
 
 import asyncio
 import re
+import threading
+from collections import Counter
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -10,11 +13,12 @@ import pytest
 from load_tests import compare, h2load, matrix, open_loop, wrk
 from load_tests.cells import FULL, QUICK, Cell, Plan, cell, chosen, planned
 from load_tests.plots import draw
-from load_tests.report import render
+from load_tests.report import internals, internals_of, users
 from load_tests.results import Measurement, Results, rate
 from load_tests.scenarios import ONE, title
 from load_tests.targets import targets
 from load_tests.watch import buckets
+from tests.tools import require_tool
 
 CELL = cell("table-1", 32)
 
@@ -84,12 +88,13 @@ def test_a_page_and_its_plots_have_one_name(tmp_path: Path) -> None:
         found = replace(measured("server", 1, 100.0), cell=Cell(ONE.name, connections, 1))
         results.measurements.append(found)
     page = tmp_path / "another.md"
-    page.write_text(
-        render(results, {"date": "today"}, matrix.QUICK, draw(results, page)), encoding="utf-8"
-    )
+    drawn = draw(results, page)
+    details = internals_of(page)
+    page.write_text(users.render(results, {"date": "today"}, matrix.QUICK, drawn, details), "utf-8")
+    details.write_text(internals.render(results, matrix.QUICK, page), "utf-8")
     pictures = re.findall(r"\]\((.*\.svg)\)", page.read_text(encoding="utf-8"))
     assert pictures == ["another-throughput.svg", "another-latency.svg"]
-    assert {path.name for path in tmp_path.iterdir()} == {"another.md", *pictures}
+    assert {path.name for path in tmp_path.iterdir()} == {page.name, details.name, *pictures}
 
 
 @pytest.mark.parametrize("plan", [FULL, QUICK])
@@ -158,3 +163,70 @@ def test_the_open_loop_charges_a_stall_to_every_request_that_was_due() -> None:
     # One connection, stalled for 0.3 s: the 60 requests due meanwhile all waited.
     assert seen.most_waiting >= 30
     assert sum(one.seconds > 0.1 for one in seen.answers) >= 30
+
+
+@pytest.mark.parametrize(
+    ("content_type", "lines", "bodies"),
+    [
+        ("application/json", ['{"a": 1}', '{"a": 2}'], {b'{"a": 1}', b'{"a": 2}'}),
+        ("application/proto", ["0a0d00ff", "0A"], {b"\n\r\x00\xff", b"\n"}),
+    ],
+)
+def test_wrk_sends_the_bodies_of_a_file_in_turn(
+    content_type: str, lines: list[str], bodies: set[bytes], tmp_path: Path
+) -> None:
+    require_tool("wrk")
+    path = tmp_path / "bodies"
+    path.write_text("\n".join(lines) + "\n", encoding="ascii")
+    told = Counter[tuple[str, bytes]]()
+
+    class Listening(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            told[self.headers["Content-Type"], body] += 1
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Listening) as server:
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        url = f"http://127.0.0.1:{server.server_port}/x"
+        seen = wrk.run(url, path, connections=2, seconds=1, content_type=content_type)
+        server.shutdown()
+        serving.join()
+    assert seen.failed == 0
+    assert told.keys() == {(content_type, body) for body in bodies}
+
+
+def test_an_uneven_round_is_measured_again_and_the_evener_one_counts() -> None:
+    def kept(*unevenness: float, again: bool = True) -> matrix.Round:
+        rounds = [
+            matrix.Round([measured("server", 1, rps)], one)
+            for rps, one in enumerate(unevenness, start=1)
+        ]
+        return matrix.evened(lambda _: rounds.pop(0), lambda _: None, again=again)
+
+    assert kept(1.2).measurements[0].rate == 1
+    assert not kept(1.2).repeated
+    assert not kept(1.4, again=False).repeated
+    for first, second, rps in ((1.4, 1.1, 2), (1.4, 1.6, 1)):
+        found = kept(first, second)
+        assert (found.repeated, found.unevenness) == (True, min(first, second))
+        assert found.measurements[0].rate == rps
+
+
+def test_other_protocols_are_compared_within_each_round() -> None:
+    results = Results()
+    rates = {"server over gRPC": [6.0, 1.0, 8.0], "empty-grpc over gRPC": [10.0, 10.0, 10.0]}
+    results.extras["calls"] = {"rates": rates, "problems": []}
+    verdicts = {one.measure: (one.measured, one.verdict) for one in targets(results)}
+    empty = "one row: answers/s, server over gRPC / empty-grpc over gRPC"
+    peer = "one row: answers/s, server over gRPC / mlserver over gRPC"
+    assert verdicts[empty] == ("0.60 (0.10 to 0.80)", "reached")
+    assert verdicts[peer] == ("-", "not measured")
