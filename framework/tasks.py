@@ -1,8 +1,7 @@
 """The kinds of question a model answers, as far as serving goes.
 
-A task turns what an estimator computes (its *scores*) into the fields of an answer. What belongs
-to training (splits, metrics, plots) is the other half of the task, in `training.evaluation`: a
-worker must not load it.
+A task turns what an estimator computes (its *scores*) into the fields of an answer. The other half
+of the task, its metrics and plots, is in `framework.evaluation`: a worker must not load it.
 """
 
 from abc import ABC, abstractmethod

@@ -7,6 +7,7 @@ import bentoml
 import numpy as np
 
 from framework.card import DataSummary
+from framework.evaluation import best_threshold
 from framework.fitting import Examples
 from framework.model import Model
 from framework.refusal import ModelRefusedError
@@ -15,7 +16,6 @@ from training import data as tables
 from training import rows, store
 from training.data import Table
 from training.errors import TrainingError
-from training.evaluation import best_threshold
 from training.progress import bar
 from training.report import staged_report
 from training.result import measured

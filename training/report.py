@@ -10,7 +10,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from training import plots
+from framework.evaluation import plots
 from training.errors import TrainingError
 from training.result import Trained
 

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from framework.bundle import Bundle
 from framework.card import DataSummary, GoldenExample, ModelCard
+from framework.evaluation import Evaluation, evaluate
 from framework.fitting import Examples, Fitted
 from framework.model import Model
 from training import profile
-from training.evaluation import Evaluation, evaluate
 from training.rows import plain
 
 # Golden examples with a missing value, at least, where there are such rows.

@@ -6,8 +6,8 @@ from pathlib import Path
 import bentoml
 
 from framework.card import DataSummary, ModelCard
-from training.evaluation.classification import Classification
-from training.evaluation.regression import HEADINGS
+from framework.evaluation.classification import Classification
+from framework.evaluation.regression import HEADINGS
 from training.report import metric
 from training.store import REPORT_FILE
 

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from training.evaluation.base import Flags, Metrics
-from training.evaluation.classification import Classification
+from framework.evaluation.base import Flags, Metrics
+from framework.evaluation.classification import Classification
 
 
 @dataclass(frozen=True)

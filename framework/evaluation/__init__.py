@@ -1,4 +1,4 @@
-"""The training half of the tasks: what the answers to held-out rows are worth.
+"""The other half of the tasks: what a model's answers are worth, once the truth is known.
 
 `evaluate` has a fitted model answer rows whose truth is known. The evaluation it returns gives
 the metrics, overall and by part, and what a report shows of them.
@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framework.card import ModelCard
+from framework.evaluation.base import Evaluation, Metrics, Plot
+from framework.evaluation.binary import BinaryEvaluation, best_threshold
+from framework.evaluation.multi_output import MultiOutputEvaluation
+from framework.evaluation.multiclass import MulticlassEvaluation
+from framework.evaluation.regression import RegressionEvaluation
 from framework.fitting import Examples
 from framework.model import Model
 from framework.tasks import Binary, Multiclass, MultiOutput
-from training.evaluation.base import Evaluation, Metrics, Plot
-from training.evaluation.binary import BinaryEvaluation, best_threshold
-from training.evaluation.multi_output import MultiOutputEvaluation
-from training.evaluation.multiclass import MulticlassEvaluation
-from training.evaluation.regression import RegressionEvaluation
 
 __all__ = ["Evaluation", "Metrics", "Plot", "best_threshold", "evaluate"]
 

@@ -20,9 +20,9 @@ from sklearn.metrics import (
     roc_curve,
 )
 
+from framework.evaluation.base import Flags
+from framework.evaluation.classification import OneAgainstRest
 from framework.fitting import Ranking
-from training.evaluation.base import Flags
-from training.evaluation.classification import OneAgainstRest
 
 INK, MUTED, LINE, ACCENT = "#1f2937", "#6b7280", "#e5e7eb", "#2563eb"
 COLORS = [ACCENT, "#d97706", "#059669", "#dc2626", "#7c3aed", "#0891b2", "#be185d", "#4d7c0f"]

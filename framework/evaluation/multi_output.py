@@ -7,8 +7,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from training.evaluation.base import GOLDEN, Evaluation, Flags, Metrics, Plot, spread
-from training.evaluation.regression import HEADINGS, errors_reading, number_metrics, ranged
+from framework.evaluation.base import GOLDEN, Evaluation, Flags, Metrics, Plot, spread
+from framework.evaluation.regression import HEADINGS, errors_reading, number_metrics, ranged
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class MultiOutputEvaluation(Evaluation):
 
     def plots(self) -> list[Plot]:
         """See `Evaluation`."""
-        from training import plots
+        from framework.evaluation import plots
 
         found: list[Plot] = []
         for at, name in enumerate(self.names):

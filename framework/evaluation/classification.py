@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
-from training.evaluation.base import GOLDEN, Evaluation, Flags, Metrics, Plot, spread
+from framework.evaluation.base import GOLDEN, Evaluation, Flags, Metrics, Plot, spread
 
 # Of more classes than this not each has a golden example.
 MOST_GOLDEN = 32
@@ -92,7 +92,7 @@ class Classification(Evaluation):
 
     def plots(self) -> list[Plot]:
         """See `Evaluation`."""
-        from training import plots
+        from framework.evaluation import plots
 
         curves = [
             (self.classes[index], self.labels == index, self.by_class[:, index])

@@ -6,10 +6,10 @@ import math
 import numpy as np
 import pytest
 
-from training.evaluation.binary import BinaryEvaluation, best_threshold
-from training.evaluation.multi_output import MultiOutputEvaluation
-from training.evaluation.multiclass import MulticlassEvaluation
-from training.evaluation.regression import RegressionEvaluation
+from framework.evaluation.binary import BinaryEvaluation, best_threshold
+from framework.evaluation.multi_output import MultiOutputEvaluation
+from framework.evaluation.multiclass import MulticlassEvaluation
+from framework.evaluation.regression import RegressionEvaluation
 
 
 def binary(labels: list[int], yes: list[float], **slices: list[bool]) -> BinaryEvaluation:

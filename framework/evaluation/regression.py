@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from training.evaluation.base import GOLDEN, Evaluation, Flags, Metrics, Plot, spread
+from framework.evaluation.base import GOLDEN, Evaluation, Flags, Metrics, Plot, spread
 
 Values = NDArray[np.float64]
 HEADINGS: Mapping[str, str] = {
@@ -54,7 +54,7 @@ class RegressionEvaluation(Evaluation):
 
     def plots(self) -> list[Plot]:
         """See `Evaluation`."""
-        from training import plots
+        from framework.evaluation import plots
 
         unit = f" ({self.unit})" if self.unit else ""
         return [
