@@ -55,8 +55,8 @@ class Code(Enum):
     UNSUPPORTED_MEDIA_TYPE = (
         "unsupported_media_type",
         415,
-        # Never answered over gRPC, whose own library refuses other content types.
-        StatusCode.UNKNOWN,
+        # Over Connect; gRPC's own library refuses other content types.
+        StatusCode.UNIMPLEMENTED,
         "The content type is not one that is understood here.",
     )
     RATE_LIMITED = (

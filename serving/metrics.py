@@ -24,7 +24,7 @@ from framework.adapters.prometheus import add_observations, forget_dead_processe
 
 FLUSH_SECONDS = 0.5
 NAMESPACE = "model_server"
-HTTP, GRPC = "http", "grpc"
+HTTP, GRPC, CONNECT = "http", "grpc", "connect"
 SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60)
 ROWS = tuple(2**power for power in range(15))
 
@@ -111,12 +111,12 @@ class _Series:
     def __init__(self) -> None:
         client = metrics_client()
         labels = ["route", "model"]
-        # One status for both protocols, so that one rule watches both.
+        # One status for all protocols, so that one rule watches all.
         request_labels = [*labels, "protocol", "status"]
         self.requests = client.Counter(
             f"{NAMESPACE}_requests",
-            "Requests answered. Over gRPC the route is the method, and the status the one that "
-            "HTTP has for the same outcome; 499: the client had left.",
+            "Requests answered. Over gRPC and Connect the route is the method, and the status the "
+            "one that plain HTTP has for the same outcome; 499: the client had left.",
             request_labels,
         )
         self.seconds = client.Histogram(
@@ -201,7 +201,7 @@ class Metrics:
             return
         for (template, model, protocol), route in self._routes.items():
             labels = {"route": template, "model": model, "protocol": protocol}
-            if protocol == HTTP:
+            if protocol != GRPC:
                 self._flush_bentoml(template, route)
             self._flush_route(labels, route)
         for (template, model, method), batcher in self._batchers.items():

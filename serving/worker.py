@@ -28,18 +28,22 @@ from serving.batching.computation import computation
 from serving.batching.prediction import Prediction, is_batchable_list
 from serving.batching.threads import Threads
 from serving.batching.ticket import Limits
-from serving.codecs.json import JsonCodec
-from serving.codecs.tensors import TensorCodec
+from serving.endpoints import Endpoints
 from serving.errors import Code
 from serving.grpc.server import RpcServer
-from serving.grpc.typed import typed_services
+from serving.grpc.typed import (
+    api_route,
+    method_path,
+    methods_of,
+    typed_methods,
+    typed_services,
+)
 from serving.http.application import AppFactory
 from serving.http.asgi import App
-from serving.http.endpoint import Endpoint, HttpCodec
 from serving.http.gateway import UNMATCHED, Gateway, Paths
 from serving.http.resources import ResourcesApp
 from serving.lifecycle import Lifecycle, settle_memory
-from serving.metrics import Metrics, RouteMetrics
+from serving.metrics import Metrics
 from serving.open_inference.model import InferenceModel
 from serving.open_inference.routes import infer_paths, model_paths
 from serving.open_inference.servicer import inference_service
@@ -72,6 +76,11 @@ class Worker:
         self.metrics = Metrics(self._factory)
         self._service = service
         self._protos = protos
+        self._methods = {
+            prefixed_path(service, method_path(method)): api_route(method)
+            for method in methods_of(protos)
+        }
+        self._factory.own_paths = self._methods.keys()
         self._config = service_configuration(service.name)
         self._threads = Threads(self._config.get("threads") or 1)
         self._rpc: RpcServer | None = None
@@ -112,8 +121,9 @@ class Worker:
     @property
     def model_tags(self) -> dict[str, str]:
         """Path → tag of the model behind it, of the APIs and of Open Inference."""
-        apis = self._service.apis.values()
-        tags = {_path(self._service, api): self.model_tag(api) for api in apis}
+        routes = {_path(self._service, api): api.route for api in self._service.apis.values()}
+        routes |= self._methods
+        tags = {path: self._model_tag(route) for path, route in routes.items()}
         return tags | {
             prefixed_path(self._service, path): tag
             for tag in self._tags.values()
@@ -157,9 +167,9 @@ class Worker:
         """Whether a model has been computing one batch for too long."""
         return any(one.hangs for one in self.predictions.values())
 
-    def model_tag(self, api: APIMethod[..., Any]) -> str:
+    def _model_tag(self, route: str) -> str:
         """Tag of the model behind an API; empty if none is stored under its route's first part."""
-        return self._tags.get(_model_name(api), "")
+        return self._tags.get(_model_name(route), "")
 
     async def start(self) -> dict[str, App]:
         """Opens the gRPC port, and makes the endpoints that need no application, by path.
@@ -177,8 +187,9 @@ class Worker:
         }
         models = self._inference_models()
         settle_memory()
-        if self.settings.grpc_port and self._factory.is_main and (self._protos or models):
-            services = typed_services(self._protos, self.predictions)
+        methods = typed_methods(self._protos, self.predictions)
+        if self.settings.grpc_port and self._factory.is_main and (methods or models):
+            services = typed_services(methods)
             services.append(
                 inference_service(
                     models, self.is_ready, lambda: not self.hangs(), self.metrics.gather
@@ -187,21 +198,10 @@ class Worker:
             self._rpc = RpcServer(services, self.metrics, self.settings)
             await self._rpc.start()
             self._watching = asyncio.create_task(self._watch_health(self._rpc))
-        self._factory.endpoints.update(self._endpoints(models))
-        return {} if self._factory.is_wrapped else self._factory.endpoints
-
-    def _endpoints(self, models: Mapping[str, InferenceModel]) -> dict[str, App]:
-        endpoints: dict[str, App] = {}
-        for api in self._service.apis.values():
-            if prediction := self.predictions.get(api.route):
-                path = _path(self._service, api)
-                endpoints[path] = self._endpoint(prediction, JsonCodec(prediction), path)
-        for model in models.values():
-            for path, template in infer_paths(model.bundle.tag).items():
-                endpoints[prefixed_path(self._service, path)] = self._endpoint(
-                    model.prediction, TensorCodec(model), prefixed_path(self._service, template)
-                )
-        return endpoints
+        is_wrapped = self._factory.is_wrapped
+        made = Endpoints(self._service, self.settings, self.metrics, is_counted=not is_wrapped)
+        self._factory.endpoints.update(made.make(self.predictions, models.values(), methods))
+        return {} if is_wrapped else self._factory.endpoints
 
     async def drain(self) -> None:
         """Tells gRPC's clients to turn elsewhere."""
@@ -226,8 +226,8 @@ class Worker:
             await asyncio.sleep(HEALTH_SECONDS)
 
     def _prediction(self, api: APIMethod[..., Any]) -> Prediction:
-        path, tag = _path(self._service, api), self.model_tag(api)
-        bundle = self._bundles.get(_model_name(api))
+        path, tag = _path(self._service, api), self._model_tag(api.route)
+        bundle = self._bundles.get(_model_name(api.route))
         batcher = Batcher(
             computation(partial(api.func, self._factory.service_instance)),
             Limits(
@@ -264,19 +264,11 @@ class Worker:
                 logger.warning("Model %s is not served over Open Inference: %s", name, error)
         return models
 
-    def _endpoint(self, prediction: Prediction, codec: HttpCodec, route: str) -> App:
-        metrics = self.metrics.route(route, prediction.model_tag)
-        if self._factory.is_wrapped:
-            # The gateway counts what it passes on: not twice.
-            metrics = RouteMetrics((), changed=lambda: None)
-        return Endpoint(prediction, codec, self.settings, metrics)
-
 
 def _path(service: bentoml.Service[Any], api: APIMethod[..., Any]) -> str:
     return prefixed_path(service, api.route)
 
 
-def _model_name(api: APIMethod[..., Any]) -> str:
+def _model_name(route: str) -> str:
     """The first part of an API's route: the name of the model behind it, if there is one."""
-    name: str = api.route.split("/")[1]
-    return name
+    return route.split("/")[1]

@@ -13,7 +13,12 @@ from serving.batching.prediction import Prediction
 from serving.beside import SLICE_ROWS
 from serving.codecs.finite import require_finite
 from serving.codecs.json import fast_decoder
+from serving.errors import ServingError
 from serving.grpc.conversion import reader, writer
+from serving.grpc.wire import counted, parsed
+
+# Fields of a request message that the server may not know.
+_UNKNOWN_FIELDS = 100
 
 
 class MessageCodec:
@@ -28,7 +33,13 @@ class MessageCodec:
         (rows,), (answers,) = method.input_type.fields, method.output_type.fields
         self._rows, self._answers = rows.name, answers.name
         self._read, self._prepare = reader(rows), writer(answers)
-        self._parse = GetMessageClass(method.input_type).FromString
+        # Fields that only newer clients know are no rows.
+        self._parse = counted(
+            GetMessageClass(method.input_type).FromString,
+            prediction.max_rows + _UNKNOWN_FIELDS,
+            lambda: ServingError.too_many_rows(prediction.max_rows),
+            {},
+        )
         self._response_type = GetMessageClass(method.output_type)
         self._prediction = prediction
         self._decoder = fast_decoder(prediction)
@@ -40,12 +51,21 @@ class MessageCodec:
         """Returns the rows of a request message.
 
         Raises:
-            DecodeError: It is none of the method's type.
             ServingError: `invalid_input` or `payload_too_large`.
         """
-        rows = self._read(getattr(self._parse(body), self._rows))
+        return self.rows(self._read(getattr(parsed(self._parse, body), self._rows)))
+
+    def rows(self, rows: list[Any]) -> Chunk:
+        """Returns the rows that a request message holds, each as a dictionary of its fields.
+
+        Raises:
+            ServingError: `invalid_input` or `payload_too_large`.
+        """
         if self._missing:
-            rows = [{**self._missing, **row} for row in rows]
+            rows = [
+                {**self._missing, **row} if isinstance(row, dict) else row  # JSON's may be none
+                for row in rows
+            ]
         if self._decoder is not None and rows:
             records = self._decoder.from_list(rows)
             if records is not None:
@@ -66,11 +86,15 @@ class MessageCodec:
             response.MergeFrom(self._written(answers[at : at + SLICE_ROWS]))
         return response
 
-    def _written(self, answers: Sequence[Any]) -> Message:
+    def plain(self, answers: Sequence[Any]) -> list[dict[str, Any]]:
+        """Returns answers as dictionaries."""
         if type(answers) is Answers:
-            made = answers.dicts()
-        else:
-            made = self._prediction.answers.serializer.to_python(list(answers))
+            return answers.dicts()
+        made: list[dict[str, Any]] = self._prediction.answers.serializer.to_python(list(answers))
+        return made
+
+    def _written(self, answers: Sequence[Any]) -> Message:
+        made = self.plain(answers)
         return self._response_type(
             **{self._answers: self._prepare(made) if self._prepare else made}
         )

@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeAlias
 
 import grpc
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import Message
 
 from serving.beside import LARGE_BYTES, read_beside
 from serving.errors import Code, ServingError
 from serving.grpc.status import status_bytes
+from serving.grpc.wire import parsed
 from serving.http.asgi import CLIENT_CLOSED_REQUEST, request_id
 from serving.metrics import GRPC, Metrics
 from serving.turn import TURN_BYTES, require_place, take_time
@@ -180,9 +181,9 @@ class Calls:
                     require_place()
                     await take_time()
                 await self._let_others_join()
-                request = _parsed(parse, body)
+                request = parsed(parse, body)
             else:
-                request = await read_beside(call.size, _parsed, parse, body)
+                request = await read_beside(call.size, parsed, parse, body)
             response = await handler(request, call)
             content: bytes | None = response.SerializeToString()
             status = call.status
@@ -215,15 +216,6 @@ def _request_id(context: Context) -> str:
         if name == "x-request-id":
             return request_id(value.encode() if isinstance(value, str) else value)
     return request_id(None)
-
-
-def _parsed(parse: Callable[[bytes], Any], body: bytes) -> Any:
-    try:
-        return parse(body)
-    except DecodeError:
-        raise ServingError(
-            Code.INVALID_INPUT, "The request is not a message of the method's type."
-        ) from None
 
 
 def _refuse(context: Context, error: ServingError) -> tuple[int, Trailers]:

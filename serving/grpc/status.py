@@ -11,12 +11,12 @@ ERROR_DOMAIN = "model-server"
 MAX_VIOLATION_BYTES = 4096
 
 
-def status_bytes(error: ServingError) -> bytes:
-    """Returns the serialized `google.rpc.Status` of an error.
+def details_of(error: ServingError) -> list[Message]:
+    """Returns what programs are told of an error.
 
-    Its details are an `ErrorInfo` (reason: the table's code), a `BadRequest` if single problems
-    are known (their field's path, what is wrong there, and its kind as reason), and a `RetryInfo`
-    if the error says when to try again.
+    That is an `ErrorInfo` (reason: the table's code), a `BadRequest` if single problems are known
+    (their field's path, what is wrong there, and its kind as reason), and a `RetryInfo` if the
+    error says when to try again.
     """
     details: list[Message] = [
         error_details_pb2.ErrorInfo(reason=error.code.code, domain=ERROR_DOMAIN)
@@ -26,8 +26,13 @@ def status_bytes(error: ServingError) -> bytes:
     for name, value in error.headers:
         if name == "retry-after":
             details.append(error_details_pb2.RetryInfo(retry_delay={"seconds": int(value)}))
+    return details
+
+
+def status_bytes(error: ServingError) -> bytes:
+    """Returns the serialized `google.rpc.Status` of an error, with its details."""
     status = status_pb2.Status(code=error.code.grpc_status.value[0], message=str(error))
-    for detail in details:
+    for detail in details_of(error):
         packed = AnyMessage()
         packed.Pack(detail)
         status.details.append(packed)

@@ -1,5 +1,6 @@
 """Typed services: a service's APIs under the messages of its `.proto` files."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,13 +15,10 @@ from serving.batching.computation import Chunk
 from serving.batching.prediction import Prediction, is_batchable_list
 from serving.beside import MANY_ROWS, write_beside
 from serving.codecs.protobuf import MessageCodec
-from serving.errors import ServingError
 from serving.grpc.calls import Call, Handler
 from serving.grpc.conversion import misfits
-from serving.grpc.wire import Parser, counted
+from serving.grpc.wire import Parser
 
-# Fields of a request message that the server may not know.
-_UNKNOWN_FIELDS = 100
 Apis = Mapping[str, APIMethod[..., Any]]
 
 
@@ -39,27 +37,62 @@ class RpcService:
     """What makes of a message's bytes what its handler takes, by name; by default the message."""
 
 
-def typed_services(
+@dataclass(frozen=True)
+class TypedMethod:
+    """A method of a typed service, and the API that answers it."""
+
+    descriptor: MethodDescriptor
+    prediction: Prediction
+    codec: MessageCodec
+
+    @property
+    def route(self) -> str:
+        """Route of the API."""
+        return api_route(self.descriptor)
+
+    @property
+    def path(self) -> str:
+        """Where it is asked: `/wine.v1.WineService/Predict`."""
+        return method_path(self.descriptor)
+
+    async def answer(self, rows: Chunk, _: Call) -> Message:
+        """Answers a gRPC call."""
+        answers = await self.prediction.submit(rows)
+        if len(rows) < MANY_ROWS:
+            return self.codec.write(answers)
+        return await write_beside(self.codec.write, answers)
+
+
+def typed_methods(
     protos: Sequence[FileDescriptor], predictions: Mapping[str, Prediction]
-) -> list[RpcService]:
-    """Makes the services of `.proto` files that `require_fitting` has found to fit.
+) -> list[TypedMethod]:
+    """Makes the methods of `.proto` files that `require_fitting` has found to fit.
 
     Args:
         protos: Descriptors of the files.
         predictions: What answers, by the route of its API.
     """
-    return [_service(one, predictions) for one in _services(protos)]
+    return [
+        TypedMethod(method, prediction, MessageCodec(method, prediction))
+        for method in methods_of(protos)
+        for prediction in [predictions[api_route(method)]]
+    ]
 
 
-def _service(service: ServiceDescriptor, predictions: Mapping[str, Prediction]) -> RpcService:
-    asked = {method.name: predictions[_route(method)] for method in service.methods}
-    codecs = {method.name: MessageCodec(method, asked[method.name]) for method in service.methods}
-    return RpcService(
-        service,
-        {name: _handler(codecs[name], prediction) for name, prediction in asked.items()},
-        {name: prediction.model_tag for name, prediction in asked.items()},
-        {name: _parser(codecs[name], prediction) for name, prediction in asked.items()},
-    )
+def typed_services(methods: Sequence[TypedMethod]) -> list[RpcService]:
+    """Makes gRPC services of their methods."""
+    by_service: dict[ServiceDescriptor, list[TypedMethod]] = defaultdict(list)
+    for method in methods:
+        by_service[method.descriptor.containing_service].append(method)
+    return [
+        RpcService(
+            service,
+            {one.descriptor.name: one.answer for one in own},
+            {one.descriptor.name: one.prediction.model_tag for one in own},
+            {one.descriptor.name: one.codec.read for one in own},
+        )
+        for service, own in by_service.items()
+    ]
 
 
 def require_fitting(protos: Sequence[FileDescriptor], apis: Apis) -> None:
@@ -75,9 +108,8 @@ def require_fitting(protos: Sequence[FileDescriptor], apis: Apis) -> None:
     by_route = {api.route: api for api in apis.values()}
     problems = [
         problem
-        for service in _services(protos)
-        for method in service.methods
-        for problem in _problems(method, by_route.get(_route(method)))
+        for method in methods_of(protos)
+        for problem in _problems(method, by_route.get(api_route(method)))
     ]
     if problems:
         raise BentoMLConfigException(
@@ -85,18 +117,26 @@ def require_fitting(protos: Sequence[FileDescriptor], apis: Apis) -> None:
         )
 
 
-def _services(protos: Sequence[FileDescriptor]) -> Iterator[ServiceDescriptor]:
+def methods_of(protos: Sequence[FileDescriptor]) -> Iterator[MethodDescriptor]:
+    """Yields the methods of the services of `.proto` files."""
     for proto in protos:
-        yield from proto.services_by_name.values()
+        for service in proto.services_by_name.values():
+            yield from service.methods
 
 
-def _route(method: MethodDescriptor) -> str:
+def method_path(method: MethodDescriptor) -> str:
+    """Returns where a method is asked: `/wine.v1.WineService/Predict`."""
+    return f"/{method.containing_service.full_name}/{method.name}"
+
+
+def api_route(method: MethodDescriptor) -> str:
+    """Returns the route of the API that answers a method: `/wine/predict`."""
     return f"/{method.containing_service.file.package.split('.')[0]}/{method.name.lower()}"
 
 
 def _problems(method: MethodDescriptor, api: APIMethod[..., Any] | None) -> Iterator[str]:
     if api is None or not is_batchable_list(api):
-        yield f"{method.full_name} has no batchable API at {_route(method)}"
+        yield f"{method.full_name} has no batchable API at {api_route(method)}"
         return
     messages = (method.input_type, method.output_type)
     for message in messages:
@@ -112,19 +152,3 @@ def _problems(method: MethodDescriptor, api: APIMethod[..., Any] | None) -> Iter
     yield from misfits(rows, schema, declared.get("$defs", {}), is_request=True)
     schema = pydantic.TypeAdapter(declared_type(api.output_spec)).json_schema(mode="serialization")
     yield from misfits(answers, schema, schema.get("$defs", {}), is_request=False)
-
-
-def _parser(codec: MessageCodec, prediction: Prediction) -> Parser:
-    # Fields that only newer clients know are no rows.
-    most = prediction.max_rows + _UNKNOWN_FIELDS
-    return counted(codec.read, most, lambda: ServingError.too_many_rows(prediction.max_rows), {})
-
-
-def _handler(codec: MessageCodec, prediction: Prediction) -> Handler:
-    async def handle(rows: Chunk, call: Call) -> Message:
-        answers = await prediction.submit(rows)
-        if len(rows) < MANY_ROWS:
-            return codec.write(answers)
-        return await write_beside(codec.write, answers)
-
-    return handle

@@ -7,6 +7,8 @@ may be millions of them.
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from google.protobuf.message import DecodeError
+
 from serving.errors import Code, ServingError
 
 Inside = Mapping[int, "Inside"]
@@ -39,6 +41,20 @@ def counted(
         return parse(body)
 
     return checked
+
+
+def parsed(parse: Parser, body: bytes) -> Any:
+    """Returns what a parser makes of a message's bytes.
+
+    Raises:
+        ServingError: `invalid_input`: they are no such message.
+    """
+    try:
+        return parse(body)
+    except DecodeError:
+        raise ServingError(
+            Code.INVALID_INPUT, "The request is not a message of the method's type."
+        ) from None
 
 
 def too_many_fields(most: int) -> ServingError:

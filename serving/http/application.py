@@ -1,6 +1,6 @@
 """BentoML's application of a service, with what this server puts into it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, cast
 
 from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
 
 from framework.adapters.bentoml import tracing_is_exported
 from framework.adapters.bentoml_server import (
@@ -31,16 +32,22 @@ class AppFactory(BentoAppFactory):
 
     Attributes:
         endpoints: What this server answers of the application's paths; empty until it has started.
+        own_paths: Those of them that are none of BentoML's.
         owns_root: Whether paths without any route are this server's to refuse.
     """
 
     endpoints: dict[str, App]
+    own_paths: Collection[str] = ()
     owns_root = False
 
     def __call__(self) -> Starlette:
         """Makes the application."""
         self.endpoints = {}
         app: Starlette = super().__call__()
+        # Before what is mounted at the root.
+        app.router.routes[:0] = [
+            Route(path, _not_started, methods=["POST"]) for path in self.own_paths
+        ]
         for status in _NO_ROUTE:
             app.add_exception_handler(status, self._refuse)
         return app
@@ -100,6 +107,11 @@ class AppFactory(BentoAppFactory):
                 request.scope, ServingError(_NO_ROUTE[error.status_code], "", (), headers)
             )
         return PlainTextResponse(error.detail, error.status_code, error.headers)
+
+
+async def _not_started(request: Request) -> Response:
+    """Answers at an endpoint's path as long as there is no endpoint."""
+    return refusal(request.scope, ServingError(Code.UNAVAILABLE))
 
 
 class _Avoided:

@@ -24,7 +24,7 @@ from serving.http.asgi import (
 )
 from serving.http.intake import Intake
 from serving.http.response import answer, answer_error
-from serving.metrics import RouteMetrics
+from serving.metrics import HTTP, RouteMetrics
 from serving.settings import Settings
 from serving.turn import TURN_BYTES, may_be_large, require_place, take_time
 
@@ -65,7 +65,12 @@ class Endpoint:
         codec: How it reads and writes them.
         settings: Limits.
         metrics: Counts of its route.
+
+    Attributes:
+        protocol: What its requests are counted under.
     """
+
+    protocol = HTTP
 
     def __init__(
         self,
@@ -106,11 +111,15 @@ class Endpoint:
             except Exception as raised:  # noqa: BLE001 - every one is answered and told apart here
                 # Not kept in a variable: a frame that refers to an exception which has passed
                 # through it is garbage that only the collector finds (docs/decisions.md).
-                status = await answer_error(
+                status = await self._refuse(
                     send, ServingError.from_exception(raised, own_id), identity, own_id
                 )
         finally:
             self._metrics.ended(status, time.perf_counter() - started)
+
+    async def _refuse(self, send: Send, error: ServingError, identity: Headers, own_id: str) -> int:
+        """Answers with an error; returns the status to count it under."""
+        return await answer_error(send, error, identity, own_id)
 
     async def _predict(
         self, body: bytes, headers: dict[bytes, bytes], receive: Receive

@@ -44,6 +44,11 @@ TAGS = {
 }
 """Groups of operations, and what each is about."""
 
+_CONNECT = {
+    "Connect": "The methods of the `.proto` files are answered at `/<package>.<Service>/<Method>` "
+    "too, by the Connect protocol. Clients are made of those files; OpenAPI has no word for them."
+}
+
 _TASK_METHODS = {
     "status": ("GET", "Tells how far the task is."),
     "get": ("GET", "Tells what the task has answered."),
@@ -112,6 +117,7 @@ def openapi_document(
             responses=error_responses(Code.UNAVAILABLE),
         )
     taken: set[str] = set()
+    tags = TAGS | (_CONNECT if getattr(service, "protos", ()) else {})
     version = service.bento.tag.version if service.bento else None
     document = get_openapi(
         title=service.name,
@@ -119,7 +125,7 @@ def openapi_document(
         description=inspect.getdoc(service.inner) or "",
         routes=_distinct([*predictions.routes, *resources, *infrastructure.routes], taken),
         servers=[{"url": "."}],
-        tags=[{"name": name, "description": about} for name, about in TAGS.items()],
+        tags=[{"name": name, "description": about} for name, about in tags.items()],
     )
     for app, path, _ in mounted:
         if isinstance(app, FastAPI):

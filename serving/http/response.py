@@ -21,10 +21,17 @@ async def answer(send: Send, status: int, headers: Headers, body: bytes) -> None
 
 async def answer_error(send: Send, error: ServingError, identity: Headers, request_id: str) -> int:
     """Sends an error in the envelope; returns its status, or 499 if the client has left."""
+    has_come = await send_error(send, error.status, error, identity, error.body(request_id))
+    return error.status if has_come else CLIENT_CLOSED_REQUEST
+
+
+async def send_error(
+    send: Send, status: int, error: ServingError, identity: Headers, body: bytes
+) -> bool:
+    """Sends an error in any form of JSON; returns whether there was somebody to send it to."""
     extra = [(name.encode(), value.encode()) for name, value in error.headers]
-    headers = [(b"content-type", JSON), *identity, *extra]
     try:
-        await answer(send, error.status, headers, error.body(request_id))
+        await answer(send, status, [(b"content-type", JSON), *identity, *extra], body)
     except ClientGoneError:
-        return CLIENT_CLOSED_REQUEST
-    return error.status
+        return False
+    return True

@@ -8,7 +8,7 @@ import pytest
 from framework import Model
 from tests.contract.cases import refused
 from tests.contract.columns import BinaryColumns, GrpcColumns, JsonColumns
-from tests.contract.surfaces import GrpcSurface, HttpSurface, LocalSurface, Surface
+from tests.contract.surfaces import ConnectSurface, GrpcSurface, HttpSurface, LocalSurface, Surface
 
 Test = TypeVar("Test", bound=Callable[..., None])
 Fixture = Callable[[str], Any]
@@ -19,6 +19,8 @@ SURFACES: dict[str, Callable[[Fixture, str], Surface]] = {
     "local": lambda get, of: LocalSurface(get(_OBJECTS[of])),
     "http": lambda get, of: HttpSurface(get(of).url),
     "grpc": lambda get, of: GrpcSurface(get(of).grpc),
+    "connect-json": lambda get, of: ConnectSurface(get(of).url, is_json=True),
+    "connect-proto": lambda get, of: ConnectSurface(get(of).url, is_json=False),
     "v2-json": lambda get, of: JsonColumns(get(of).url),
     "v2-binary": lambda get, of: BinaryColumns(get(of).url),
     "v2-grpc": lambda get, of: GrpcColumns(get(of).grpc, raw=False),

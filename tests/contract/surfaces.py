@@ -3,6 +3,8 @@
 A further surface joins by implementing `Surface` and being listed in `tests.contract.fixtures`.
 """
 
+from base64 import b64decode
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol
@@ -11,8 +13,9 @@ import grpc
 import pydantic
 import pytest
 import requests
+from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor
-from google.protobuf.json_format import MessageToDict
+from google.protobuf.json_format import MessageToDict, Parse
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
@@ -22,8 +25,14 @@ from framework import Model
 from framework.adapters.bentoml import declared_type
 from framework.discovery import find_model, model_names
 from serving.errors import ErrorDetail, ServingError
+from serving.grpc.typed import method_path
 
 _BOOL = FieldDescriptor.TYPE_BOOL
+_NUMBERS = {
+    FieldDescriptor.TYPE_DOUBLE,
+    FieldDescriptor.TYPE_INT32,
+    FieldDescriptor.TYPE_INT64,
+}
 
 
 class RefusedError(Exception):
@@ -116,26 +125,94 @@ class GrpcSurface:
     def call(self, api: str, records: list[Any]) -> list[dict[str, Any]]:
         """See `Surface`; skips the test if no message can say what the records say."""
         method = _method(api)
-        (rows,) = method.input_type.fields
-        request_type = GetMessageClass(method.input_type)
-        try:
-            request = request_type(**{rows.name: records})
-            unsaid = any(_is_unsaid(rows, record) for record in records)
-        except (TypeError, ValueError):
-            unsaid = True
-        if unsaid:
-            pytest.skip("no message can say this")
+        request = _message(method, records)
         with grpc.insecure_channel(self.address) as channel:
             call = channel.unary_unary(
-                f"/{method.containing_service.full_name}/{method.name}",
-                request_type.SerializeToString,
+                method_path(method),
+                type(request).SerializeToString,
                 GetMessageClass(method.output_type).FromString,
             )
             try:
                 response = call(request, timeout=30)
             except grpc.RpcError as error:
                 raise refused_call(error) from None
-        return [plain(answer) for answer in getattr(response, method.output_type.fields[0].name)]
+        return _answers(method, response)
+
+
+@dataclass
+class ConnectSurface:
+    """Typed messages over Connect, in protobuf's bytes or in its JSON."""
+
+    url: str
+    is_json: bool
+
+    def call(self, api: str, records: list[Any]) -> list[dict[str, Any]]:
+        """See `Surface`; skips the test if no message can say what the records say."""
+        method = _method(api)
+        body = (
+            _json(method, records)
+            if self.is_json
+            else _message(method, records).SerializeToString()
+        )
+        content_type = f"application/{'json' if self.is_json else 'proto'}"
+        response = requests.post(
+            self.url + method_path(method),
+            body,
+            headers={"Content-Type": content_type, "Connect-Protocol-Version": "1"},
+            timeout=30,
+        )
+        assert response.headers["X-Request-ID"]
+        if not response.ok:
+            raise refused_request(response)
+        assert response.headers["Content-Type"] == content_type
+        message = GetMessageClass(method.output_type)()
+        if self.is_json:
+            Parse(response.content, message)
+        else:
+            message.ParseFromString(response.content)
+        return _answers(method, message)
+
+
+def _json(method: MethodDescriptor, records: list[Any]) -> bytes:
+    """Writes records as clients' libraries do: in camel case, but what is no field as it is."""
+    (rows,) = method.input_type.fields
+    message: Any = rows.message_type
+    fields = {field.name: field for field in message.fields}
+    if any(
+        isinstance(one, str) and name in fields and fields[name].type in _NUMBERS
+        for record in records
+        if isinstance(record, dict)
+        for name, value in record.items()
+        for one in (value if isinstance(value, list) else [value])
+    ):
+        pytest.skip("protobuf's JSON may have numbers as texts")
+    named = [
+        {fields[name].json_name if name in fields else name: one for name, one in record.items()}
+        if isinstance(record, dict)
+        else record
+        for record in records
+    ]
+    return pydantic.TypeAdapter(Any, config={"ser_json_inf_nan": "strings"}).dump_json(
+        {rows.json_name: named}
+    )
+
+
+def _message(method: MethodDescriptor, records: list[Any]) -> Message:
+    """Makes a request of records; skips the test if no message can say what they say."""
+    (rows,) = method.input_type.fields
+    try:
+        request = GetMessageClass(method.input_type)(**{rows.name: records})
+        unsaid = any(_is_unsaid(rows, record) for record in records)
+    except (TypeError, ValueError):
+        unsaid = True
+    if unsaid:
+        pytest.skip("no message can say this")
+    return request
+
+
+def _answers(method: MethodDescriptor, response: Message) -> list[dict[str, Any]]:
+    (answers,) = method.output_type.fields
+    return [plain(answer) for answer in getattr(response, answers.name)]
 
 
 def _method(api: str) -> MethodDescriptor:
@@ -169,11 +246,28 @@ def refused_call(error: grpc.RpcError) -> RefusedError:
     status = rpc_status.from_call(error)
     assert status is not None
     assert trailers(error)["x-request-id"]
+    return _refused(status.message, status.details)
+
+
+def refused_request(response: requests.Response) -> RefusedError:
+    """Reads the details of a request that was refused over Connect."""
+    told = response.json()
+    details = [
+        AnyMessage(
+            type_url=f"type.googleapis.com/{one['type']}",
+            value=b64decode(one["value"] + "=" * (-len(one["value"]) % 4)),
+        )
+        for one in told["details"]
+    ]
+    return _refused(told["message"], details)
+
+
+def _refused(message: str, details: Iterable[AnyMessage]) -> RefusedError:
     info, problems = ErrorInfo(), BadRequest()
-    for detail in status.details:
+    for detail in details:
         detail.Unpack(info)
         detail.Unpack(problems)
-    details = [
+    places = [
         ErrorDetail(
             loc=[
                 int(part) if part.isdigit() else part for part in problem.field.split(".") if part
@@ -183,7 +277,7 @@ def refused_call(error: grpc.RpcError) -> RefusedError:
         )
         for problem in problems.field_violations
     ]
-    return RefusedError(info.reason, status.message, details)
+    return RefusedError(info.reason, message, places)
 
 
 def plain(message: Message) -> Any:

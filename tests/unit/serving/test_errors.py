@@ -31,7 +31,7 @@ def test_codes_and_statuses_are_the_contracts() -> None:
         "not_found": (404, "NOT_FOUND"),
         "method_not_allowed": (405, "UNIMPLEMENTED"),
         "payload_too_large": (413, "RESOURCE_EXHAUSTED"),
-        "unsupported_media_type": (415, "UNKNOWN"),
+        "unsupported_media_type": (415, "UNIMPLEMENTED"),
         "rate_limited": (429, "RESOURCE_EXHAUSTED"),
         "refused": (409, "FAILED_PRECONDITION"),
         "overloaded": (503, "RESOURCE_EXHAUSTED"),

@@ -1,0 +1,1 @@
+"""The Connect protocol: the methods of typed services, one HTTP request each, on the HTTP port."""

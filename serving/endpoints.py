@@ -1,0 +1,83 @@
+"""The paths that are answered ahead of BentoML, and what answers at each."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import bentoml
+
+from framework.adapters.bentoml import prefixed_path
+from serving.batching.prediction import Prediction
+from serving.codecs.json import JsonCodec
+from serving.codecs.tensors import TensorCodec
+from serving.connect.codec import ConnectCodec
+from serving.connect.endpoint import ConnectEndpoint
+from serving.grpc.typed import TypedMethod
+from serving.http.asgi import App
+from serving.http.endpoint import Endpoint, HttpCodec
+from serving.metrics import Metrics, RouteMetrics
+from serving.open_inference.model import InferenceModel
+from serving.open_inference.routes import infer_paths
+from serving.settings import Settings
+
+
+class Endpoints:
+    """Makes the endpoints of a service.
+
+    Args:
+        service: The service.
+        settings: Limits.
+        metrics: Counts of every route.
+        is_counted: Whether the endpoints are to count; not if the gateway, which passes their
+            requests on, does.
+    """
+
+    def __init__(
+        self,
+        service: bentoml.Service[Any],
+        settings: Settings,
+        metrics: Metrics,
+        *,
+        is_counted: bool,
+    ) -> None:
+        self._prefixed = partial(prefixed_path, service)
+        self._settings = settings
+        self._metrics = metrics
+        self._is_counted = is_counted
+
+    def make(
+        self,
+        predictions: Mapping[str, Prediction],
+        models: Iterable[InferenceModel],
+        methods: Sequence[TypedMethod],
+    ) -> dict[str, App]:
+        """Returns the endpoints by path.
+
+        Args:
+            predictions: What answers, by the route of its API.
+            models: The models that are asked in columns.
+            methods: The methods of typed services.
+        """
+        endpoints: dict[str, App] = {}
+        codecs = {route: JsonCodec(prediction) for route, prediction in predictions.items()}
+        for route, prediction in predictions.items():
+            path = self._prefixed(route)
+            endpoints[path] = self._endpoint(prediction, codecs[route], path)
+        for model in models:
+            for path, template in infer_paths(model.bundle.tag).items():
+                endpoints[self._prefixed(path)] = self._endpoint(
+                    model.prediction, TensorCodec(model), self._prefixed(template)
+                )
+        for method in methods:
+            path, codec = self._prefixed(method.path), ConnectCodec(method, codecs[method.route])
+            endpoints[path] = self._endpoint(method.prediction, codec, path, ConnectEndpoint)
+        return endpoints
+
+    def _endpoint(
+        self, prediction: Prediction, codec: HttpCodec, route: str, kind: type[Endpoint] = Endpoint
+    ) -> App:
+        if self._is_counted:
+            metrics = self._metrics.route(route, prediction.model_tag, kind.protocol)
+        else:
+            metrics = RouteMetrics((), changed=lambda: None)
+        return kind(prediction, codec, self._settings, metrics)
