@@ -14,6 +14,7 @@ import bentoml
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from framework.integrity import require_card
+from framework.reference import Reference
 from framework.refusal import ModelRefusedError
 
 CARD_FILE = "card.json"
@@ -102,10 +103,15 @@ class ModelCard(_Frozen):
         description="Held-out metrics: `overall`, per class, and per slice (`feature=value`)."
     )
     profile: dict[str, NumberProfile | CategoryProfile] = Field(
-        description="Reference distribution of every feature, for drift detection."
+        description="Distribution of every feature in the training rows."
     )
     target_profile: dict[str, NumberProfile | CategoryProfile] = Field(
         default={}, description="Reference distribution of the target in the same rows."
+    )
+    reference: Reference | None = Field(
+        default=None,
+        description="Bins and counts of held-out rows, for drift detection; earlier cards have "
+        "none.",
     )
     golden: list[GoldenExample] = Field(min_length=1)
     files: dict[str, str] = Field(

@@ -183,6 +183,10 @@ class Model(ABC, Generic[RecordT, AnswerT]):
             return matrix
         return np.column_stack([matrix, *self._derived(records.columns).values()])
 
+    def derived(self, records: Any) -> Mapping[str, NDArray[Any]]:
+        """Returns the columns of the feature matrix that are computed of others, by name."""
+        return {} if self._derived is None else self._derived(records.columns)
+
     def columns_of(self, scores: Scores, card: ModelCard) -> dict[str, NDArray[Any]]:
         """Turns an estimator's scores into the fields of the answers; see `Task.columns`."""
         return self.task.columns(self.answer, scores, card)

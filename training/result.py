@@ -18,6 +18,7 @@ from framework.evaluation import Evaluation, evaluate
 from framework.fitting import Examples, Fitted
 from framework.model import Model
 from training import profile
+from training.reference import reference_of
 from training.rows import plain
 
 # Golden examples with a missing value, at least, where there are such rows.
@@ -98,8 +99,13 @@ def measured(
     draft = ModelCard.model_construct(**fields)
     learnt = reference.target if is_learnt else None
     evaluation = evaluate(model, draft, fitted.estimator, test, learnt)
-    golden = _golden(Bundle(model, tag, draft, fitted.estimator), test, evaluation.varied_rows())
-    card = ModelCard(**fields, performance=evaluation.performance(), golden=golden)
+    bundle = Bundle(model, tag, draft, fitted.estimator)
+    card = ModelCard(
+        **fields,
+        performance=evaluation.performance(),
+        reference=reference_of(bundle, test, reference if is_learnt else None),
+        golden=_golden(bundle, test, evaluation.varied_rows()),
+    )
     return Trained(card, fitted, evaluation, [*notes, *fitted.notes])
 
 

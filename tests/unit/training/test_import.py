@@ -70,6 +70,9 @@ def test_a_pipeline_is_measured_and_stored(toys: Toys, files: Files, tmp_path: P
     assert card.classes == ["garden", "kitchen", "music"]
     assert card.performance["overall"]["accuracy"] > 0.9
     assert card.parameters["pipeline"] == ["TfidfVectorizer", "MultinomialNB"]
+    # Nobody knows which words it was fitted on.
+    assert card.reference is not None
+    assert list(card.reference.features) == ["text.length"]
 
 
 def test_a_pipeline_fitted_on_a_data_frame_answers_a_matrix(

@@ -57,6 +57,29 @@ def test_profiles_tell_lists_computed_columns_texts_and_gaps(models: Stored) -> 
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_the_card_counts_the_held_out_rows(name: str, models: Stored) -> None:
+    card = ModelCard.read(models[name])
+    assert card.reference is not None
+    assert card.reference.rows == card.data.test_rows
+    for bins in card.reference.columns.values():
+        assert bins.reference.sum() == card.data.test_rows
+
+
+def test_each_feature_and_answer_has_a_reference(models: Stored) -> None:
+    references = {name: ModelCard.read(stored).reference for name, stored in models.items()}
+    columns = {name: list(one.columns) for name, one in references.items() if one}
+    assert columns == {
+        "houses": ["area", "place_0", "place_1", "side", "answer.price"],
+        "loans": [*("amount", "income", "rate", "owner", "band", "grade"), "answer.probability"],
+        "notes": [
+            *("text.length", "text.unknown_words"),
+            *("answer.subject", "answer.probabilities.highest"),
+        ],
+        "plants": ["water", "light", "answer.height", "answer.leaves"],
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_golden_examples_are_reproduced(name: str, toys: Toys, models: Stored) -> None:
     bundle = Bundle.load(toys[name], models[name])
     assert 5 <= len(bundle.card.golden) <= 10
