@@ -8,7 +8,7 @@ shared files shortly after, and at once when it is asked for `/metrics` itself.
 import asyncio
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -25,6 +25,10 @@ from framework.adapters.prometheus import add_observations, forget_dead_processe
 FLUSH_SECONDS = 0.5
 NAMESPACE = "model_server"
 HTTP, GRPC, CONNECT = "http", "grpc", "connect"
+REFUSALS = ("queue_full", "too_late")
+# A counter that is born above zero has not risen, as far as Prometheus can tell: those that alerts
+# watch are there before they count.
+_BORN_STATUSES = (200, 500)
 SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60)
 ROWS = tuple(2**power for power in range(15))
 
@@ -70,7 +74,7 @@ class BatchMetrics:
         self.queued_rows: Callable[[], int] = lambda: 0
 
     def refused(self, reason: str) -> None:
-        """Counts a request that was refused unanswered."""
+        """Counts a request that was refused unanswered, for one of `REFUSALS`."""
         self.refusals[reason] += 1
 
     def watch_queue(self, queued_rows: Callable[[], int]) -> None:
@@ -149,6 +153,24 @@ class _Series:
         self.refusals = client.Counter(
             f"{NAMESPACE}_refusals", "Requests refused under load.", [*labels, "reason"]
         )
+        self.model_info = client.Gauge(
+            f"{NAMESPACE}_model_info",
+            "A model that is served, by its exact tag.",
+            ["model", "tag"],
+            multiprocess_mode="livemax",
+        )
+        self.workers = client.Gauge(
+            f"{NAMESPACE}_workers",
+            "Worker processes that a service should have.",
+            ["runner_name"],
+            multiprocess_mode="livemax",
+        )
+        self.workers_serving = client.Gauge(
+            f"{NAMESPACE}_workers_serving",
+            "Worker processes that a service has.",
+            ["runner_name"],
+            multiprocess_mode="livesum",
+        )
 
 
 _series = cache(_Series)
@@ -178,11 +200,31 @@ class Metrics:
         key = (template, model, protocol)
         if key not in self._routes:
             self._routes[key] = RouteMetrics(self._bounds, self._changed)
+            if self._enabled:
+                for status in _BORN_STATUSES:
+                    self._series.requests.labels(template, model, protocol, status)
         return self._routes[key]
 
     def batcher(self, template: str, model: str, method: str) -> BatchMetrics:
         """Returns the metrics of the batcher behind a route and an API method."""
+        if self._enabled:
+            for reason in REFUSALS:
+                self._series.refusals.labels(template, model, reason)
         return self._batchers.setdefault((template, model, method), BatchMetrics())
+
+    def serves(self, tags: Mapping[str, str], workers: int) -> None:
+        """Tells that this worker serves from now on.
+
+        Args:
+            tags: Those of its models, by name.
+            workers: How many workers there should be.
+        """
+        if not self._enabled:
+            return
+        for name, tag in tags.items():
+            self._series.model_info.labels(name, tag).set(1)
+        self._series.workers.labels(server_context.service_name).set(workers)
+        self._series.workers_serving.labels(server_context.service_name).set(1)
 
     def gather(self) -> None:
         """Brings the shared files up to date, as far as this worker can."""

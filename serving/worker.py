@@ -201,6 +201,7 @@ class Worker:
         is_wrapped = self._factory.is_wrapped
         made = Endpoints(self._service, self.settings, self.metrics, is_counted=not is_wrapped)
         self._factory.endpoints.update(made.make(self.predictions, models.values(), methods))
+        self.metrics.serves(self._tags, worker_count(self._service.name))
         return {} if is_wrapped else self._factory.endpoints
 
     async def drain(self) -> None:

@@ -51,5 +51,13 @@ def forget_dead_processes() -> None:
 
     for path in Path(os.environ.get("PROMETHEUS_MULTIPROC_DIR", os.devnull)).glob("gauge_live*.db"):
         owner = re.search(r"_(\d+)\.db$", path.name)
-        if owner and not psutil.pid_exists(int(owner[1])):
+        if owner and not _lives(int(owner[1])):
             mark_process_dead(int(owner[1]))  # type: ignore[no-untyped-call]
+
+
+def _lives(pid: int) -> bool:
+    # In a container BentoML leaves a worker that was killed to be a zombie.
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -8,6 +8,7 @@ import requests
 
 from deploy.processes import wait_until
 from tests.processes import Server
+from tests.server.watching import Scrape
 
 TOY = "tests.server.toy_service:Toy"
 
@@ -26,3 +27,6 @@ def test_liveness_fails_when_a_worker_is_lost_for_good() -> None:
 
         wait_until(lambda: livez() == 503, 10, "liveness did not fail")
         assert requests.get(f"{server.url}/livez", timeout=5).json()["code"] == "unavailable"
+        scrape = Scrape(server)
+        assert scrape.total("model_server_workers") == 2
+        assert scrape.total("model_server_workers_serving") == 1

@@ -65,6 +65,34 @@ def test_metrics_are_sums_over_the_workers(
     assert after.total("bentoml_service_request_in_progress", endpoint=route) == 0
 
 
+def test_what_alerts_watch_is_there_before_it_happens(servers: Servers) -> None:
+    # A counter that is born at one has not risen, to Prometheus.
+    counts = {
+        (sample.name, *(sample.labels.get(label, "") for label in ("status", "reason"))): sample
+        for sample in Scrape(servers.hasty).samples
+        if sample.labels.get("route") == "/lengths"
+    }
+
+    for key in (
+        ("model_server_requests_total", "200", ""),
+        ("model_server_requests_total", "500", ""),
+        ("model_server_refusals_total", "", "queue_full"),
+        ("model_server_refusals_total", "", "too_late"),
+    ):
+        assert counts[key].value == 0
+
+
+def test_metrics_tell_what_is_served_and_by_how_many(
+    servers: Servers, stored_models: dict[str, bentoml.Model]
+) -> None:
+    scrape = Scrape(servers.twins)
+
+    for name, model in stored_models.items():
+        assert scrape.total("model_server_model_info", model=name, tag=str(model.tag)) == 1
+    for name in ("model_server_workers", "model_server_workers_serving"):
+        assert scrape.total(name, runner_name="model_server") == 2
+
+
 def test_a_scanner_makes_no_series(servers: Servers) -> None:
     server = servers.twins
     with httpx.Client(base_url=server.url) as client:
