@@ -6,7 +6,7 @@ A model is one folder below `models/`, whose module defines `MODEL`; see `docs/a
 from framework.answers import Answers
 from framework.bundle import Bundle
 from framework.card import ModelCard
-from framework.fields import FieldError
+from framework.fields import FieldError, Recorded
 from framework.model import MAX_ROWS, Model, Source
 from framework.records import Records
 from framework.refusal import ModelRefusedError
@@ -23,6 +23,7 @@ __all__ = [
     "ModelRefusedError",
     "MultiOutput",
     "Multiclass",
+    "Recorded",
     "Records",
     "Regression",
     "Source",

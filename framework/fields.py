@@ -35,6 +35,23 @@ _ALLOWED = (
 )
 
 
+Keeping = Literal["keep", "hash", "omit"]
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """How the server's record keeps a field, where that is not as it came.
+
+    `badge: Annotated[str, Recorded("hash")]`: equal values can be told to be equal, and nothing
+    else; `Recorded("omit")`: not at all.
+
+    Attributes:
+        how: `keep`, `hash` or `omit`.
+    """
+
+    how: Keeping
+
+
 class FieldError(TypeError):
     """A field of a record or answer that the framework has no form for; says what it takes."""
 
@@ -57,6 +74,7 @@ class FieldSpec:
         lengths: Shortest and longest text allowed; `None` for no limit.
         plain: Whether bounds and lengths are all its rules.
         description: For people.
+        recorded: How the server's record keeps it.
     """
 
     name: str
@@ -72,6 +90,7 @@ class FieldSpec:
     lengths: tuple[int | None, int | None] = (None, None)
     plain: bool = True
     description: str = ""
+    recorded: Keeping = "keep"
 
     @property
     def width(self) -> int:
@@ -150,6 +169,7 @@ def column_spec(name: str, annotation: Any) -> FieldSpec:
 
 def _spec(place: str, name: str, info: FieldInfo) -> FieldSpec:
     annotation, rules, nullable = _unwrapped(info.annotation, list(info.metadata))
+    recorded = next((rule for rule in rules if isinstance(rule, Recorded)), Recorded("keep")).how
     length: int | None = None
     if get_origin(annotation) is list:
         annotation, length, rules = _element(place, annotation, rules)
@@ -171,6 +191,7 @@ def _spec(place: str, name: str, info: FieldInfo) -> FieldSpec:
         lengths=_lengths(rules),
         plain=all(_known(rule) for rule in rules),
         description=info.description or "",
+        recorded=recorded,
     )
 
 
@@ -268,7 +289,7 @@ def _known(rule: Any) -> bool:
         return True
     if isinstance(rule, annotated_types.GroupedMetadata):
         return all(_known(one) for one in rule)
-    return isinstance(rule, (Strict, AllowInfNan))
+    return isinstance(rule, (Strict, AllowInfNan, Recorded))
 
 
 def _functions(annotation: Any, rules: list[Any]) -> bool:
