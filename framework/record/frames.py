@@ -1,0 +1,135 @@
+"""The frames of a spool file: what a server wrote down, some requests at a time.
+
+A file is a sequence of frames: the length of the payload and its CRC-32, both unsigned 32-bit
+little-endian integers, and the payload, a MessagePack list of entries. A frame is written by one
+call; what ends in the middle of one, because its writer was killed, is a torn tail.
+"""
+
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+PREDICTION, LABEL = 0, 1
+REDACTED = ";redacted"
+"""Ending of the content type of a body that is not what came, but a MessagePack list of the rows as
+dictionaries, without the fields that are not to be recorded."""
+
+_HEADER = struct.Struct("<II")
+_LIST_16, _LIST_32 = 0xDC, 0xDD
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """One request and what was answered.
+
+    Attributes:
+        kind: `PREDICTION`, or `LABEL`: what came true, as a client told it.
+        ns: When it was answered, in nanoseconds since 1970.
+        prediction_id: Made by the server; see `framework.record.ids`.
+        request_id: The client's own, or made.
+        route: Path of the API or method.
+        protocol: The one that brought it, by its name in the metrics.
+        model_tag: The exact model.
+        status: HTTP status of the outcome, whatever the protocol.
+        content_type: Of the body, and of the answer unless that says otherwise.
+        body: The request, not compressed; empty if it was refused.
+        answer: The answer; of one that was refused, a `Refusal` as JSON.
+    """
+
+    kind: int
+    ns: int
+    prediction_id: str
+    request_id: str
+    route: str
+    protocol: str
+    model_tag: str
+    status: int
+    content_type: str
+    body: bytes
+    answer: bytes
+
+
+class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Why a request was refused: never what it held.
+
+    Attributes:
+        code: The error's code.
+        loc: Where the first problem is.
+        type: Which kind it is of.
+    """
+
+    code: str
+    loc: list[str | int] = []
+    type: str = ""
+
+
+EntryTuple = tuple[int, int, str, str, str, str, str, int, str, bytes, bytes]
+"""An `Entry` as the server keeps it until it is written: a tuple is made in half the time."""
+
+_decoder = msgspec.msgpack.Decoder(list[Entry])
+
+
+def frame(entries: Sequence[EntryTuple]) -> tuple[bytes, bytes]:
+    """Returns the header and the payload of a frame."""
+    payload = _encode(entries)
+    return _HEADER.pack(len(payload), zlib.crc32(payload)), payload
+
+
+class Frames:
+    """The frames of a file, in order; each is a list of entries.
+
+    Args:
+        path: The file.
+
+    Attributes:
+        torn_bytes: After the frames have been read: size of the tail that is no whole frame.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.torn_bytes = 0
+
+    def __iter__(self) -> Iterator[list[Entry]]:
+        with self._path.open("rb") as file:
+            start = 0
+            while (payload := _payload(file)) is not None:
+                try:
+                    entries = _decoder.decode(payload)
+                except msgspec.MsgspecError:
+                    break
+                start = file.tell()
+                yield entries
+            self.torn_bytes = file.seek(0, 2) - start
+
+
+def _payload(file: BinaryIO) -> bytes | None:
+    header = file.read(_HEADER.size)
+    if len(header) < _HEADER.size:
+        return None
+    length, checksum = _HEADER.unpack(header)
+    payload = file.read(length)
+    return payload if len(payload) == length and zlib.crc32(payload) == checksum else None
+
+
+def count_entries(path: Path) -> int:
+    """Counts the entries of a file by the beginnings of its frames."""
+    count = 0
+    with path.open("rb") as file:
+        while len(head := file.read(_HEADER.size + 5)) > _HEADER.size:
+            length, _ = _HEADER.unpack(head[: _HEADER.size])
+            count += _listed(head[_HEADER.size :])
+            file.seek(_HEADER.size + length - len(head), 1)
+    return count
+
+
+def _listed(payload: bytes) -> int:
+    """Length of the list that a MessagePack payload begins with."""
+    if payload[0] == _LIST_16:
+        return int.from_bytes(payload[1:3])
+    if payload[0] == _LIST_32:
+        return int.from_bytes(payload[1:5])
+    return payload[0] & 0x0F
