@@ -18,6 +18,7 @@ from serving.http.endpoint import Endpoint, HttpCodec
 from serving.metrics import Metrics, RouteMetrics
 from serving.open_inference.model import InferenceModel
 from serving.open_inference.routes import infer_paths
+from serving.record.recorder import Record
 from serving.settings import Settings
 
 
@@ -28,6 +29,7 @@ class Endpoints:
         service: The service.
         settings: Limits.
         metrics: Counts of every route.
+        record: What records predictions, if they are recorded.
         is_counted: Whether the endpoints are to count; not if the gateway, which passes their
             requests on, does.
     """
@@ -37,12 +39,14 @@ class Endpoints:
         service: bentoml.Service[Any],
         settings: Settings,
         metrics: Metrics,
+        record: Record | None,
         *,
         is_counted: bool,
     ) -> None:
         self._prefixed = partial(prefixed_path, service)
         self._settings = settings
         self._metrics = metrics
+        self._record = record
         self._is_counted = is_counted
 
     def make(
@@ -80,4 +84,9 @@ class Endpoints:
             metrics = self._metrics.route(route, prediction.model_tag, kind.protocol)
         else:
             metrics = RouteMetrics((), changed=lambda: None)
-        return kind(prediction, codec, self._settings, metrics)
+        recorder = None
+        if self._record is not None:
+            recorder = self._record.recorder(
+                prediction, route, kind.protocol, lambda body, headers: codec.read(body, headers)[0]
+            )
+        return kind(prediction, codec, self._settings, metrics, recorder)

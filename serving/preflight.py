@@ -16,6 +16,7 @@ from framework.adapters.bentoml import (
 from serving.lifecycle import Lifecycle
 from serving.metrics_folder import make_metrics_folder
 from serving.ports import Listener, bind
+from serving.record.start import require_record_folder
 from serving.settings import load_settings
 from serving.siblings import ready_file
 
@@ -37,7 +38,7 @@ class PlainService(bentoml.Service[Any]):
         """Applies the configuration, which `bentoml serve` does just before it starts the server.
 
         Raises:
-            BentoMLConfigException: The server could not listen.
+            BentoMLConfigException: The server could not listen, or not record what it should.
         """
         super().inject_config()
         if (address := starting_server()) is None:
@@ -47,9 +48,10 @@ class PlainService(bentoml.Service[Any]):
 
         remedy = "end what listens there, or choose another port (--port, or PORT=… make serve)"
         http, *kept = bind([Listener("HTTP", *address, remedy), *self.further_listeners])
+        settings = load_settings()
+        require_record_folder(settings)
         folder = make_metrics_folder()
         use_metrics_folder(folder)
-        settings = load_settings()
         supervise(
             Supervision(
                 http,

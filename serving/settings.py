@@ -6,11 +6,13 @@ import ssl
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from functools import lru_cache
+from pathlib import Path
 from typing import Annotated, Self
 
 from bentoml.exceptions import BentoMLConfigException
 from pydantic import (
     AliasChoices,
+    BeforeValidator,
     Field,
     FilePath,
     ValidationError,
@@ -86,6 +88,19 @@ class Settings(BaseSettings):
     tls_key: FilePath | None = None
     """File with the certificate's private key (PEM, without password)."""
 
+    record: Annotated[Path | None, BeforeValidator(lambda value: value or None)] = None
+    """Folder of the record: every answer of a model, with the request that it answers. Nothing is
+    recorded where there is none."""
+
+    record_sample: float = Field(default=1, gt=0, le=1, allow_inf_nan=False)
+    """Share of the requests that are recorded."""
+
+    record_spool_bytes: int = Field(default=2**30, ge=2**20)
+    """Most that requests take which no converter has taken yet; the oldest are deleted then."""
+
+    record_file_seconds: Seconds = Field(default=600, ge=0.1)
+    """Time after which a file of the record is closed, for a converter to take."""
+
     @property
     def ssl(self) -> dict[str, str | bool]:
         """The `ssl` configuration of a BentoML service."""
@@ -101,6 +116,12 @@ class Settings(BaseSettings):
                 f"{PREFIX}MAX_QUEUE_ROWS ({self.max_queue_rows}) must not be less than "
                 f"{PREFIX}MAX_ROWS ({self.max_rows})"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _what_is_recorded_is_answered_here(self) -> Self:
+        if self.record and not self.fast_path:
+            raise ValueError(f"{PREFIX}RECORD needs {PREFIX}FAST_PATH=true")
         return self
 
     @model_validator(mode="after")

@@ -23,6 +23,7 @@ from framework.adapters.bentoml import (
 )
 from framework.adapters.bentoml_server import write_access_log_in_lines
 from framework.adapters.uvicorn_server import serve_by
+from framework.record.folder import RecordFolder
 from serving.batching.batcher import Batcher
 from serving.batching.computation import computation
 from serving.batching.prediction import Prediction, is_batchable_list
@@ -47,6 +48,8 @@ from serving.metrics import Metrics
 from serving.open_inference.model import InferenceModel
 from serving.open_inference.routes import infer_paths, model_paths
 from serving.open_inference.servicer import inference_service
+from serving.record.metrics import RecordMetrics
+from serving.record.recorder import Record
 from serving.settings import load_settings
 
 logger = logging.getLogger("bentoml.serving")
@@ -84,6 +87,8 @@ class Worker:
         self._config = service_configuration(service.name)
         self._threads = Threads(self._config.get("threads") or 1)
         self._rpc: RpcServer | None = None
+        self._record: Record | None = None
+        self._record_metrics: RecordMetrics | None = None
         self._watching: asyncio.Task[None] | None = None
         self._draining = False
         self.predictions: dict[str, Prediction] = {}
@@ -112,6 +117,7 @@ class Worker:
             model_tags=self.model_tags,
             start=self.start,
             end_calls=self.end_calls,
+            close=self.close,
             is_ready=self.is_ready,
             lifecycle=lifecycle,
             metrics=self.metrics,
@@ -187,19 +193,26 @@ class Worker:
         }
         models = self._inference_models()
         settle_memory()
+        self._start_record()
         methods = typed_methods(self._protos, self.predictions)
         if self.settings.grpc_port and self._factory.is_main and (methods or models):
-            services = typed_services(methods)
+            services = typed_services(methods, self._record)
             services.append(
                 inference_service(
-                    models, self.is_ready, lambda: not self.hangs(), self.metrics.gather
+                    models,
+                    self.is_ready,
+                    lambda: not self.hangs(),
+                    self.metrics.gather,
+                    self._record,
                 )
             )
             self._rpc = RpcServer(services, self.metrics, self.settings)
             await self._rpc.start()
             self._watching = asyncio.create_task(self._watch_health(self._rpc))
         is_wrapped = self._factory.is_wrapped
-        made = Endpoints(self._service, self.settings, self.metrics, is_counted=not is_wrapped)
+        made = Endpoints(
+            self._service, self.settings, self.metrics, self._record, is_counted=not is_wrapped
+        )
         self._factory.endpoints.update(made.make(self.predictions, models.values(), methods))
         self.metrics.serves(self._tags, worker_count(self._service.name))
         return {} if is_wrapped else self._factory.endpoints
@@ -216,6 +229,22 @@ class Worker:
             self._watching.cancel()
         if self._rpc:
             await self._rpc.stop()
+
+    def _start_record(self) -> None:
+        if self.settings.record is None or not self._factory.is_main:
+            return
+        self._record = Record(RecordFolder(self.settings.record), self.settings)
+        if self._factory.enable_metrics:
+            self._record_metrics = RecordMetrics(self._record)
+            self._record_metrics.start()
+
+    def close(self) -> None:
+        """Writes down what is left to tell, once everything has ended."""
+        if self._record is not None:
+            self._record.close()
+        if self._record_metrics is not None:
+            self._record_metrics.stop()
+        self.metrics.flush()
 
     async def _watch_health(self, rpc: RpcServer) -> None:
         """Has gRPC's health service, whose clients wait for news, tell what HTTP is asked.

@@ -55,6 +55,7 @@ class Prediction:
         encoder: Encoder of the rows, if they travel as `Records`.
         require_room: See `Batcher`.
         labels: Field of an answer that is a mapping → its keys, where the model knows them.
+        answers_as_model: Whether its answers are of the type that the model's are.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Prediction:
         if bundle is not None and self.row_type is bundle.model.record:
             self.encoder = bundle.model.encoder
             self.labels = bundle.labels
+        self.answers_as_model = bundle is not None and self.answer_type is bundle.model.answer
 
     @property
     def hangs(self) -> bool:

@@ -4,14 +4,14 @@ from typing import Any
 
 from serving.batching.computation import Chunk
 from serving.beside import LARGE_BYTES
-from serving.http.asgi import JSON, Headers
+from serving.http.asgi import JSON, PREDICTION_ID, Headers
 from serving.open_inference.json_body import HEADER_LENGTH, Request, render
 from serving.open_inference.model import InferenceModel
 from serving.open_inference.signature import OutputColumn
 
 _BINARY = b"application/octet-stream"
 _HEADER_LENGTH = HEADER_LENGTH.encode()
-_Asked = tuple[Request, list[OutputColumn]]
+_Asked = tuple[Request, list[OutputColumn], str]
 
 
 class TensorCodec:
@@ -33,12 +33,14 @@ class TensorCodec:
         given = length.decode("latin-1") if length else None
         request = Request(body, given, self._model.most_values)
         asked = self._model.outputs(request.outputs)
-        return self._model.read(request.tensors), (request, asked)
+        prediction_id = headers.get(PREDICTION_ID, b"").decode()
+        return self._model.read(request.tensors), (request, asked, prediction_id)
 
     def write(self, answers: Any, asked: _Asked) -> tuple[Headers, bytes]:
         """See `serving.http.endpoint.HttpCodec`."""
-        request, outputs = asked
-        content, json_length = render(self._model, request, self._model.write(answers, outputs))
+        request, outputs, prediction_id = asked
+        written = self._model.write(answers, outputs)
+        content, json_length = render(self._model, request, written, prediction_id)
         if not json_length:
             return [(b"content-type", JSON)], content
         return [(b"content-type", _BINARY), (_HEADER_LENGTH, b"%d" % json_length)], content

@@ -15,10 +15,14 @@ from serving.grpc.status import status_bytes
 from serving.grpc.wire import parsed
 from serving.http.asgi import CLIENT_CLOSED_REQUEST, request_id
 from serving.metrics import GRPC, Metrics
+from serving.record.recorder import Recorder
 from serving.turn import TURN_BYTES, require_place, take_time
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Trailers = list[tuple[str, str | bytes]]
+
+PROTO = "application/proto"
+_NO_HEADERS: dict[bytes, bytes] = {}
 
 # gRPC hands calls over one at a time, and waking its threads and the client for each costs more
 # than a prediction. Under concurrency a call therefore waits for others to join it
@@ -45,16 +49,44 @@ class Call:
         size: Bytes of the request message.
         model_tag: Tag of the model that answers, told to the client and to the metrics. A handler
             that serves several models sets it, to the tag of a model that exists.
-        status: HTTP status of the outcome. A handler that tells an error in its message sets it.
+        status: HTTP status of the outcome.
+        prediction_id: Told to the client; empty if the call is not recorded.
     """
 
-    __slots__ = ("model_tag", "request_id", "size", "status")
+    __slots__ = ("_recorder", "model_tag", "prediction_id", "request_id", "size", "status")
 
     def __init__(self, request_id: str, model_tag: str, size: int = 0) -> None:
         self.request_id = request_id
         self.size = size
         self.model_tag = model_tag
         self.status = 200
+        self.prediction_id = ""
+        self._recorder: Recorder | None = None
+
+    def record_by(self, recorder: Recorder | None) -> None:
+        """Has the call recorded, if it is one of the sample. A handler may decide so."""
+        if recorder is not None and (prediction_id := recorder.identify()):
+            self.prediction_id, self._recorder = prediction_id, recorder
+
+    def refused(self, error: ServingError) -> int:
+        """Takes note of an error that is told to the client; returns the HTTP status."""
+        self.status = error.status
+        if self._recorder is not None:
+            self._recorder.refused(self.prediction_id, self.request_id, error)
+            self._recorder = None
+        return error.status
+
+    def answered(self, body: bytes, answer: bytes) -> None:
+        """Takes note of an answer, unless it tells an error."""
+        if self._recorder is not None:
+            self._recorder.answered(
+                self.prediction_id, self.request_id, PROTO, body, answer, _NO_HEADERS
+            )
+
+    def left(self) -> None:
+        """Takes note of a client that left before it had its answer."""
+        if self._recorder is not None:
+            self._recorder.left(self.prediction_id, self.request_id, CLIENT_CLOSED_REQUEST)
 
 
 # Answers a request message with a response message, or raises; a `ServingError` is told in full.
@@ -110,7 +142,12 @@ class Calls:
         return len(self._recent)
 
     def method(
-        self, route: str, parse: Callable[[bytes], Any], handler: Handler, model_tag: str = ""
+        self,
+        route: str,
+        parse: Callable[[bytes], Any],
+        handler: Handler,
+        model_tag: str = "",
+        recorder: Recorder | None = None,
     ) -> "grpc.RpcMethodHandler[bytes, bytes]":
         """Wraps the handler of a unary method.
 
@@ -119,16 +156,23 @@ class Calls:
             parse: Makes of a message's bytes what the handler takes; `Message.FromString`.
             handler: What answers.
             model_tag: Tag of the model behind it, if there is but one.
+            recorder: What records its calls, if they are recorded and there is but one model.
         """
 
         async def answer(body: bytes, context: Context) -> bytes:
             call = Call(_request_id(context), model_tag, len(body))
+            call.record_by(recorder)
             return await self._answer(route, parse, handler, body, call, context) or b""
 
         return grpc.unary_unary_rpc_method_handler(answer)
 
     def stream(
-        self, route: str, parse: Callable[[bytes], Any], handler: Handler, model_tag: str = ""
+        self,
+        route: str,
+        parse: Callable[[bytes], Any],
+        handler: Handler,
+        model_tag: str = "",
+        recorder: Recorder | None = None,
     ) -> "grpc.RpcMethodHandler[bytes, bytes]":
         """Wraps the handler of a method whose messages are answered one by one, in order.
 
@@ -140,6 +184,7 @@ class Calls:
             own_id = _request_id(context)
             async for body in bodies:
                 call = Call(own_id, model_tag, len(body))
+                call.record_by(recorder)
                 content = await self._answer(route, parse, handler, body, call, context)
                 if content is None:
                     return
@@ -185,14 +230,16 @@ class Calls:
             else:
                 request = await read_beside(call.size, parsed, parse, body)
             response = await handler(request, call)
-            content: bytes | None = response.SerializeToString()
+            answered: bytes = response.SerializeToString()
+            call.answered(body, answered)
+            content: bytes | None = answered
             status = call.status
         except Exception as raised:  # noqa: BLE001 - every one is answered and told apart here
             # Not kept in a variable, nor given to `abort`, which keeps its own exception: a
             # frame that refers to one which has passed through it is garbage that only the
             # collector finds (docs/decisions.md).
             status, trailers = _refuse(
-                context, ServingError.from_exception(raised, call.request_id)
+                context, call, ServingError.from_exception(raised, call.request_id)
             )
             content = None
         finally:
@@ -200,10 +247,14 @@ class Calls:
             self._recent.pop(call, None)
             if not self._under_way:
                 self._idle.set()
-            if status == CLIENT_CLOSED_REQUEST and context.time_remaining() == 0:
-                status = Code.DEADLINE_EXCEEDED.status
+            if status == CLIENT_CLOSED_REQUEST:
+                call.left()
+                if context.time_remaining() == 0:
+                    status = Code.DEADLINE_EXCEEDED.status
             if call.model_tag:
                 trailers.append(("x-model-tag", call.model_tag))
+            if call.prediction_id:
+                trailers.append(("x-prediction-id", call.prediction_id))
             context.set_trailing_metadata((*trailers, ("x-request-id", call.request_id)))
             self._metrics.route(route, call.model_tag, GRPC).answered(
                 status, time.perf_counter() - started
@@ -218,8 +269,8 @@ def _request_id(context: Context) -> str:
     return request_id(None)
 
 
-def _refuse(context: Context, error: ServingError) -> tuple[int, Trailers]:
+def _refuse(context: Context, call: Call, error: ServingError) -> tuple[int, Trailers]:
     """Sets the call's status; returns the HTTP status and the trailer with the details."""
     context.set_code(error.code.grpc_status)
     context.set_details(str(error))
-    return error.status, [("grpc-status-details-bin", status_bytes(error))]
+    return call.refused(error), [("grpc-status-details-bin", status_bytes(error))]

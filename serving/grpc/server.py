@@ -68,6 +68,7 @@ class RpcServer:
                 service.parsers.get(method.name) or GetMessageClass(method.input_type).FromString,
                 service.handlers[method.name],
                 service.model_tags.get(method.name, ""),
+                service.recorders.get(method.name),
             )
             for method in service.descriptor.methods
         }

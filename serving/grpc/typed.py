@@ -18,6 +18,8 @@ from serving.codecs.protobuf import MessageCodec
 from serving.grpc.calls import Call, Handler
 from serving.grpc.conversion import misfits
 from serving.grpc.wire import Parser
+from serving.metrics import GRPC
+from serving.record.recorder import Record, Recorder
 
 Apis = Mapping[str, APIMethod[..., Any]]
 
@@ -32,6 +34,9 @@ class RpcService:
 
     model_tags: Mapping[str, str] = field(default_factory=dict)
     """Tags of the models behind the methods, by name, where each has but one."""
+
+    recorders: Mapping[str, Recorder | None] = field(default_factory=dict)
+    """What records the calls of each method, by name, if they are recorded."""
 
     parsers: Mapping[str, Parser] = field(default_factory=dict)
     """What makes of a message's bytes what its handler takes, by name; by default the message."""
@@ -54,6 +59,14 @@ class TypedMethod:
     def path(self) -> str:
         """Where it is asked: `/wine.v1.WineService/Predict`."""
         return method_path(self.descriptor)
+
+    def recorder(self, record: Record | None) -> Recorder | None:
+        """Makes what records its calls over gRPC, if they are recorded."""
+        if record is None:
+            return None
+        return record.recorder(
+            self.prediction, self.path, GRPC, lambda body, _: self.codec.read(body)
+        )
 
     async def answer(self, rows: Chunk, _: Call) -> Message:
         """Answers a gRPC call."""
@@ -79,8 +92,8 @@ def typed_methods(
     ]
 
 
-def typed_services(methods: Sequence[TypedMethod]) -> list[RpcService]:
-    """Makes gRPC services of their methods."""
+def typed_services(methods: Sequence[TypedMethod], record: Record | None) -> list[RpcService]:
+    """Makes gRPC services of their methods, whose calls are recorded if there is a record."""
     by_service: dict[ServiceDescriptor, list[TypedMethod]] = defaultdict(list)
     for method in methods:
         by_service[method.descriptor.containing_service].append(method)
@@ -89,6 +102,7 @@ def typed_services(methods: Sequence[TypedMethod]) -> list[RpcService]:
             service,
             {one.descriptor.name: one.answer for one in own},
             {one.descriptor.name: one.prediction.model_tag for one in own},
+            {one.descriptor.name: one.recorder(record) for one in own},
             {one.descriptor.name: one.codec.read for one in own},
         )
         for service, own in by_service.items()

@@ -20,6 +20,10 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
 JSON = b"application/json"
+PREDICTION_ID = b":prediction-id"
+"""Among the headers that a codec is given: the id that the server has given the request, if it
+records it. No client can send a header of this name."""
+
 # What the metrics call a request whose client left: the custom of nginx.
 CLIENT_CLOSED_REQUEST = 499
 # Printable, without quotes and spaces: safe in a header and in a log line.

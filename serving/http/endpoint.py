@@ -11,6 +11,7 @@ from serving.beside import MANY_ROWS, read_beside, write_beside
 from serving.errors import ServingError
 from serving.http.asgi import (
     CLIENT_CLOSED_REQUEST,
+    PREDICTION_ID,
     ClientGoneError,
     Headers,
     Receive,
@@ -25,6 +26,7 @@ from serving.http.asgi import (
 from serving.http.intake import Intake
 from serving.http.response import answer, answer_error
 from serving.metrics import HTTP, RouteMetrics
+from serving.record.recorder import Recorder
 from serving.settings import Settings
 from serving.turn import TURN_BYTES, may_be_large, require_place, take_time
 
@@ -65,6 +67,7 @@ class Endpoint:
         codec: How it reads and writes them.
         settings: Limits.
         metrics: Counts of its route.
+        recorder: What records its requests, if they are recorded.
 
     Attributes:
         protocol: What its requests are counted under.
@@ -78,11 +81,13 @@ class Endpoint:
         codec: HttpCodec,
         settings: Settings,
         metrics: RouteMetrics,
+        recorder: Recorder | None = None,
     ) -> None:
         self._prediction = prediction
         self._codec = codec
         self._settings = settings
         self._metrics = metrics
+        self._recorder = recorder
         tag = prediction.model_tag
         self.identity = [(b"x-model-tag", tag.encode())] if tag else []
 
@@ -93,6 +98,13 @@ class Endpoint:
         headers = dict(scope["headers"])
         own_id = request_id(headers.get(b"x-request-id"))
         identity = [*self.identity, (b"x-request-id", own_id.encode())]
+        recorder, prediction_id = self._recorder, ""
+        if recorder is not None:
+            if prediction_id := recorder.identify():
+                headers[PREDICTION_ID] = prediction_id.encode()
+                identity.append((b"x-prediction-id", headers[PREDICTION_ID]))
+            else:
+                recorder = None
         status = CLIENT_CLOSED_REQUEST
         try:
             try:
@@ -106,16 +118,39 @@ class Endpoint:
                 response_headers, content = await self._predict(body, headers, receive)
                 await answer(send, 200, [*response_headers, *identity], content)
                 status = 200
+                if recorder is not None:
+                    given = headers.get(b"content-type", self._codec.content_types[0])
+                    recorder.answered(
+                        prediction_id, own_id, given.decode("latin-1"), body, content, headers
+                    )
             except ClientGoneError:
                 logger.debug("Request %s: its client has left", own_id)
+                if recorder is not None:
+                    recorder.left(prediction_id, own_id, status)
             except Exception as raised:  # noqa: BLE001 - every one is answered and told apart here
                 # Not kept in a variable: a frame that refers to an exception which has passed
                 # through it is garbage that only the collector finds (docs/decisions.md).
-                status = await self._refuse(
-                    send, ServingError.from_exception(raised, own_id), identity, own_id
+                status = await self._fail(
+                    send,
+                    ServingError.from_exception(raised, own_id),
+                    identity,
+                    own_id,
+                    prediction_id,
                 )
         finally:
             self._metrics.ended(status, time.perf_counter() - started)
+
+    async def _fail(
+        self,
+        send: Send,
+        error: ServingError,
+        identity: Headers,
+        own_id: str,
+        prediction_id: str,
+    ) -> int:
+        if prediction_id and self._recorder is not None:
+            self._recorder.refused(prediction_id, own_id, error)
+        return await self._refuse(send, error, identity, own_id)
 
     async def _refuse(self, send: Send, error: ServingError, identity: Headers, own_id: str) -> int:
         """Answers with an error; returns the status to count it under."""

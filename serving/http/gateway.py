@@ -60,6 +60,7 @@ class Gateway:
         start: Makes the endpoints that are answered here, by path, once the application has
             started.
         end_calls: Ends what other protocols are answering, before the application stops.
+        close: Called when it has stopped.
         is_ready: Whether the service takes requests, by its own account.
         lifecycle: Tells whether the worker is draining.
         metrics: Counts of every route.
@@ -73,6 +74,7 @@ class Gateway:
         model_tags: Mapping[str, str],
         start: Callable[[], Awaitable[Mapping[str, App]]],
         end_calls: Callable[[], Awaitable[None]],
+        close: Callable[[], None],
         is_ready: Callable[[], Awaitable[bool]],
         lifecycle: Lifecycle,
         metrics: Metrics,
@@ -83,6 +85,7 @@ class Gateway:
         self._model_tags = model_tags
         self._start = start
         self._end_calls = end_calls
+        self._close = close
         self._is_ready = is_ready
         self._lifecycle = lifecycle
         self._metrics = metrics
@@ -122,7 +125,7 @@ class Gateway:
             if message["type"] == "lifespan.startup.complete":
                 self._endpoints = await self._start()
             elif message["type"] == "lifespan.shutdown.complete":
-                self._metrics.flush()
+                self._close()
             elif message["type"] == "lifespan.startup.failed":
                 await self._failed_start.end(message, send)
                 return

@@ -85,6 +85,9 @@ class InferenceResponse(_Message):
     model_name: str
     model_version: str = Field(description="Version of the exact model that answered.")
     id: str | None = None
+    parameters: dict[str, str] | None = Field(
+        default=None, description="`prediction_id`, if the server records predictions."
+    )
     outputs: list[OutputTensor]
 
 
@@ -191,7 +194,9 @@ def _unsupported(name: str, what: str) -> ServingError:
     return ServingError.from_details([{"loc": loc, "msg": message, "type": "parameter"}])
 
 
-def render(model: InferenceModel, request: Request, outputs: list[Output]) -> tuple[bytes, int]:
+def render(
+    model: InferenceModel, request: Request, outputs: list[Output], prediction_id: str
+) -> tuple[bytes, int]:
     """Returns the body of the answer, and the length of its JSON if raw tensors follow, else 0."""
     tensors, buffers = [], []
     for output, column in outputs:
@@ -202,9 +207,15 @@ def render(model: InferenceModel, request: Request, outputs: list[Output]) -> tu
         else:
             tensor["data"] = _listed(output, column)
         tensors.append({key: value for key, value in tensor.items() if value != {}})
-    answer = {"model_name": model.name, "model_version": model.version, "outputs": tensors}
+    answer: dict[str, Any] = {
+        "model_name": model.name,
+        "model_version": model.version,
+        "outputs": tensors,
+    }
     if request.message.id is not None:
         answer["id"] = request.message.id
+    if prediction_id:
+        answer["parameters"] = {"prediction_id": prediction_id}
     head: bytes = to_json(answer)
     return b"".join([head, *buffers]), len(head) if buffers else 0
 

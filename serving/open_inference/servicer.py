@@ -10,12 +10,14 @@ from serving.errors import ServingError
 from serving.grpc.calls import Call
 from serving.grpc.typed import RpcService
 from serving.grpc.wire import Parser, counted, too_many_fields
+from serving.metrics import GRPC
 from serving.open_inference import inference_pb2 as pb
 from serving.open_inference.json_body import is_base64, parameters, require_supported
 from serving.open_inference.model import InferenceModel, Output
 from serving.open_inference.routes import SERVER
 from serving.open_inference.tensors import BYTES, Tensor, encode
 from serving.open_inference.triton import ModelIndex, configuration, statistics
+from serving.record.recorder import Record, Recorder
 from serving.served import find_model
 
 # Datatype → the field of `InferTensorContents` that holds its values. FP16 has none: it is raw.
@@ -31,6 +33,8 @@ _CONTENTS = {
 }
 # Each element of a tensor of texts is a field of the message.
 _FIELDS_BESIDE_ROWS, _TEXTS_OF_ROW = 10_000, 4
+_SERVICE = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"]
+_INFER, _STREAM_INFER = "ModelInfer", "ModelStreamInfer"
 # By it Triton's client tells the last answer to a request; here each has one.
 _LAST_OF_REQUEST = "triton_final_response"
 
@@ -40,6 +44,7 @@ def inference_service(
     is_ready: Callable[[], Awaitable[bool]],
     is_live: Callable[[], bool],
     gather: Callable[[], None],
+    record: Record | None,
 ) -> RpcService:
     """Makes the service.
 
@@ -48,24 +53,38 @@ def inference_service(
         is_ready: Whether the worker takes new calls, and the service, too.
         is_live: Whether the worker need not be started anew.
         gather: Brings the metrics up to date, as far as this worker can.
+        record: What records predictions, if they are recorded.
     """
-    servicer = _Servicer(models, is_ready, is_live, gather)
-    descriptor = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"]
+    recorders = {
+        method: {name: _recorder(record, method, model) for name, model in models.items()}
+        for method in (_INFER, _STREAM_INFER)
+        if record is not None
+    }
+    servicer = _Servicer(models, is_ready, is_live, gather, recorders)
     return RpcService(
-        descriptor,
+        _SERVICE,
         {
             "ServerLive": servicer.server_live,
             "ServerReady": servicer.server_ready,
             "ModelReady": servicer.model_ready,
             "ServerMetadata": servicer.server_metadata,
             "ModelMetadata": servicer.model_metadata,
-            "ModelInfer": servicer.model_infer,
-            "ModelStreamInfer": servicer.model_stream_infer,
+            _INFER: servicer.model_infer,
+            _STREAM_INFER: servicer.model_stream_infer,
             "ModelConfig": servicer.model_config,
             "ModelStatistics": servicer.model_statistics,
             "RepositoryIndex": servicer.repository_index,
         },
-        parsers=dict.fromkeys(("ModelInfer", "ModelStreamInfer"), _parser(models)),
+        parsers=dict.fromkeys((_INFER, _STREAM_INFER), _parser(models)),
+    )
+
+
+def _recorder(record: Record, method: str, model: InferenceModel) -> Recorder | None:
+    return record.recorder(
+        model.prediction,
+        f"/{_SERVICE.full_name}/{method}",
+        GRPC,
+        lambda body, _: _rows(model, pb.ModelInferRequest.FromString(body)),
     )
 
 
@@ -89,11 +108,13 @@ class _Servicer:
         is_ready: Callable[[], Awaitable[bool]],
         is_live: Callable[[], bool],
         gather: Callable[[], None],
+        recorders: Mapping[str, Mapping[str, Recorder | None]],
     ) -> None:
         self._models = models
         self._is_ready = is_ready
         self._is_live = is_live
         self._gather = gather
+        self._recorders = recorders
 
     async def server_live(self, _: pb.ServerLiveRequest, __: Call) -> pb.ServerLiveResponse:
         return pb.ServerLiveResponse(live=self._is_live())
@@ -130,7 +151,14 @@ class _Servicer:
         )
 
     async def model_infer(self, request: pb.ModelInferRequest, call: Call) -> pb.ModelInferResponse:
+        return await self._infer(request, call, _INFER)
+
+    async def _infer(
+        self, request: pb.ModelInferRequest, call: Call, method: str
+    ) -> pb.ModelInferResponse:
         model = self._model(request.model_name, request.model_version, call)
+        if self._recorders:
+            call.record_by(self._recorders[method][model.name])
         require_supported(
             _given(request.parameters),
             [(tensor.name, _given(tensor.parameters)) for tensor in request.inputs],
@@ -142,17 +170,21 @@ class _Servicer:
         else:
             rows = await read_beside(call.size, _rows, model, request)
         answers = await model.prediction.submit(rows)
-        return _response(model, request, model.write(answers, asked))
+        response = _response(model, request, model.write(answers, asked))
+        if call.prediction_id:
+            response.parameters["prediction_id"].string_param = call.prediction_id
+        return response
 
     async def model_stream_infer(
         self, request: pb.ModelInferRequest, call: Call
     ) -> pb.ModelStreamInferResponse:
         message = ""
         try:
-            answer = await self.model_infer(request, call)
+            answer = await self._infer(request, call, _STREAM_INFER)
         except Exception as raised:  # noqa: BLE001 - told in the message, the stream goes on
             error = ServingError.from_exception(raised, call.request_id)
-            call.status, message = error.code.status, str(error)
+            call.refused(error)
+            message = str(error)
             answer = pb.ModelInferResponse(model_name=request.model_name, id=request.id)
         answer.parameters[_LAST_OF_REQUEST].bool_param = True
         return pb.ModelStreamInferResponse(error_message=message, infer_response=answer)

@@ -1,12 +1,12 @@
 """Of which kind something is, by its size: a class, its probability, and those of all classes."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from framework import Multiclass
+from framework import Multiclass, Recorded
 from tests.server.toy_formula import Computed
 
 CLASSES = ("large", "small", "vast")
@@ -23,7 +23,7 @@ class Thing(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
     size: float = Field(ge=-1, le=1_000)
-    name: str = ""
+    name: Annotated[str, Recorded("hash")] = ""
 
 
 class Kind(BaseModel):

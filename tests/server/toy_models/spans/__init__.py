@@ -1,12 +1,12 @@
 """Whether a span is wide: records with rules that only pydantic can judge, and explanations."""
 
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
-from framework import Binary, Bundle, Records
+from framework import Binary, Bundle, Recorded, Records
 from framework.bundle import explained
 from tests.server.raised import raise_by_number
 from tests.server.toy_formula import Computed
@@ -19,7 +19,7 @@ class Span(BaseModel):
 
     low: float
     high: float
-    name: str = "span"
+    name: Annotated[str, Recorded("omit")] = "span"
 
     @field_validator("name")
     @classmethod

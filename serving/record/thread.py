@@ -1,0 +1,140 @@
+"""The thread that writes the record, so that no request waits for a disk."""
+
+import errno
+import logging
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+
+from framework.record.frames import EntryTuple
+from serving.record.private import Unread, redacted
+from serving.record.spool import LostError, Spool
+
+TICK_SECONDS = 1.0
+FRAME_BYTES = 2**20
+"""What a frame may hold before the next one begins: it is made while Python's lock is held."""
+
+_REASONS = {
+    errno.ENOSPC: "disk_full",
+    errno.EDQUOT: "disk_full",
+    errno.ENOENT: "folder_gone",
+    errno.ENOTDIR: "folder_gone",
+    errno.ESTALE: "folder_gone",
+}
+_DISK_ERROR, _INTERNAL = "disk_error", "internal"
+THREAD_REASONS = (*dict.fromkeys(_REASONS.values()), _DISK_ERROR, _INTERNAL)
+"""Why entries are dropped here."""
+
+logger = logging.getLogger("bentoml.serving")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Entries that are handed over together.
+
+    Attributes:
+        entries: The entries; the body of some may be an `Unread`.
+        size: Bytes of their requests and answers.
+        is_private: Whether some are.
+    """
+
+    entries: Sequence[EntryTuple]
+    size: int
+    is_private: bool
+
+
+class SpoolThread(threading.Thread):
+    """Writes what it is handed, in order.
+
+    A failure is logged once, until something can be written again.
+
+    Args:
+        spool: Where it writes; nobody else may.
+
+    Attributes:
+        entries: How many were written.
+        done_entries: How many wait no more, written or dropped.
+        done_bytes: Bytes of these.
+        dropped: How many were not written, or were lost with their file, by reason.
+    """
+
+    def __init__(self, spool: Spool) -> None:
+        super().__init__(name="record", daemon=True)
+        self._spool = spool
+        self._queue: SimpleQueue[Batch | None] = SimpleQueue()
+        self._failing = ""
+        self.entries = 0
+        self.done_entries = 0
+        self.done_bytes = 0
+        self.dropped: dict[str, int] = defaultdict(int)
+
+    def hand_over(self, batch: Batch) -> None:
+        """Takes entries to write."""
+        self._queue.put(batch)
+
+    def end(self, seconds: float) -> None:
+        """Writes what is left and closes the file, as far as that is done in so many seconds."""
+        self._queue.put(None)
+        self.join(seconds)
+
+    def run(self) -> None:
+        """Writes until it is told to end."""
+        next_look = time.monotonic()
+        while True:
+            try:
+                batch = self._queue.get(timeout=max(0, next_look - time.monotonic()))
+            except Empty:
+                pass
+            else:
+                if batch is None:
+                    break
+                self._write(batch)
+            if time.monotonic() >= next_look:
+                self._attempt(self._spool.look_after)
+                next_look = time.monotonic() + TICK_SECONDS
+        self._attempt(self._spool.close_file)
+
+    def _write(self, batch: Batch) -> None:
+        for entries in [batch.entries] if batch.size < FRAME_BYTES else _parts(batch.entries):
+            try:
+                self._spool.append(redacted(entries) if batch.is_private else entries)
+            except OSError as error:
+                self._fail(error, len(entries))
+            except Exception:
+                logger.exception("The record could not take %d answers", len(entries))
+                self.dropped[_INTERNAL] += len(entries)
+            else:
+                self.entries += len(entries)
+                if self._failing:
+                    self._failing = ""
+                    logger.warning("The record is being written again")
+        self.done_entries += len(batch.entries)
+        self.done_bytes += batch.size
+
+    def _attempt(self, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except LostError as error:
+            self._fail(error, error.entries)
+        except OSError as error:
+            self._fail(error, 0)
+
+    def _fail(self, error: OSError, entries: int) -> None:
+        reason = _REASONS.get(error.errno or 0, _DISK_ERROR)
+        self.dropped[reason] += entries
+        if reason != self._failing:
+            self._failing = reason
+            logger.error("The record cannot be written, answers go unrecorded: %s", error)
+
+
+def _parts(entries: Sequence[EntryTuple]) -> Iterator[Sequence[EntryTuple]]:
+    """Divides entries into what makes a frame each."""
+    start = size = 0
+    for stop, (*_, body, answer) in enumerate(entries, 1):
+        size += len(body.body if isinstance(body, Unread) else body) + len(answer)
+        if size >= FRAME_BYTES or stop == len(entries):
+            yield entries[start:stop]
+            start, size = stop, 0

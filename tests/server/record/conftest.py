@@ -1,0 +1,31 @@
+"""Servers that record."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import bentoml
+import pytest
+
+from tests.processes import Server
+from tests.server.starting import PLANE
+
+Start = Callable[..., AbstractContextManager[Server]]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where a server is to record."""
+    return tmp_path / "record"
+
+
+@pytest.fixture
+def start(toys_served: dict[str, bentoml.Model], folder: Path) -> Start:
+    """Starts a server of the toy models that records; takes further settings, without prefix."""
+
+    def start(workers: int = 1, **settings: str) -> AbstractContextManager[Server]:
+        environment = {f"MODEL_SERVER_{name}": value for name, value in settings.items()}
+        environment.setdefault("MODEL_SERVER_RECORD", str(folder))
+        return Server.start(PLANE, workers=workers, environment=environment)
+
+    return start
