@@ -1,30 +1,48 @@
-"""`python -m deploy build` and `python -m deploy image`."""
+"""`python -m deploy build`, `image` and `rules`."""
 
 import argparse
 
 from deploy.bento import build_bento, describe_bento
 from deploy.engine import find_engine
 from deploy.image import DEFAULT_NAME, build_image, describe_image
+from deploy.monitoring.rules import plain_rules
+
+
+def build(_: argparse.Namespace) -> None:
+    """Builds the Bento."""
+    print(describe_bento(build_bento()))
+
+
+def image(options: argparse.Namespace) -> None:
+    """Builds the Bento and its image."""
+    bento = build_bento()
+    engine = find_engine()
+    name = f"{options.name}:{options.tag or bento.tag.version}"
+    build_image(bento, name, engine)
+    print(describe_bento(bento), describe_image(name, engine), sep="\n")
+
+
+def rules(_: argparse.Namespace) -> None:
+    """Prints the alerts for a Prometheus without an operator."""
+    print(plain_rules(), end="")
 
 
 def main() -> None:
-    """Builds what is asked for, and prints what it is and what it measures."""
+    """Does what is asked for, and prints what it made and what that measures."""
     parser = argparse.ArgumentParser(prog="python -m deploy", description=__doc__)
-    parser.add_argument("what", choices=("build", "image"))
-    parser.add_argument(
-        "--name", default=DEFAULT_NAME, help="name of the image (default: %(default)s)"
-    )
-    parser.add_argument("--tag", help="tag of the image (default: the Bento's version)")
-    arguments = parser.parse_args()
-
-    bento = build_bento()
-    if arguments.what == "image":
-        engine = find_engine()
-        name = f"{arguments.name}:{arguments.tag or bento.tag.version}"
-        build_image(bento, name, engine)
-        print(describe_bento(bento), describe_image(name, engine), sep="\n")
-    else:
-        print(describe_bento(bento))
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in (build, image, rules):
+        one = commands.add_parser(
+            command.__name__, help=command.__doc__, description=command.__doc__
+        )
+        one.set_defaults(run=command)
+        if command is image:
+            one.add_argument(
+                "--name", default=DEFAULT_NAME, help="name of the image (default: %(default)s)"
+            )
+            one.add_argument("--tag", help="tag of the image (default: the Bento's version)")
+    options = parser.parse_args()
+    options.run(options)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@ INSTALL: Mapping[str, str] = {
     "npm": "apt-get install npm",
     "openssl": "apt-get install openssl",
     "podman": "apt-get install podman",
+    "prometheus": "apt-get install prometheus",
+    "promtool": "apt-get install prometheus",
     "unshare": "apt-get install util-linux",
     "wrk": "apt-get install wrk",
 }

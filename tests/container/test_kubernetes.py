@@ -4,12 +4,14 @@ from typing import Any
 
 import kubernetes_validate
 import pytest
+import yaml
 
+from deploy.monitoring.rules import plain_rules
 from serving.settings import Settings
 from tests.container.pods import render
 
 OVERLAYS = ("development", "staging", "production")
-CUSTOM = {"ServiceMonitor"}  # its schema comes with the Prometheus operator
+CUSTOM = {"PrometheusRule", "ServiceMonitor"}  # their schemas come with the Prometheus operator
 
 
 @pytest.fixture(scope="module", params=OVERLAYS)
@@ -85,9 +87,11 @@ def test_the_cluster_parts_are_there(overlay: str) -> None:
         "Ingress",
         "NetworkPolicy",
         "PodDisruptionBudget",
+        "PrometheusRule",
         "Service",
         "ServiceMonitor",
     ]
+    assert of_kind(manifests, "PrometheusRule")["spec"] == yaml.safe_load(plain_rules())
     metrics = of_kind(manifests, "HorizontalPodAutoscaler")["spec"]["metrics"]
     assert metrics[0]["resource"]["name"] == "cpu"
     assert metrics[1]["pods"]["metric"]["name"] == "model_server_queue_rows"

@@ -1,0 +1,1 @@
+"""What watches the server: the rules of its alerts, and the dashboards."""
