@@ -24,8 +24,8 @@ from rich.console import Console
 from rich.table import Table
 
 from load_tests import data, open_loop
-from load_tests.further import quantiles
 from load_tests.reference import Reference
+from load_tests.results import quantiles
 from load_tests.roles import PRIMARY
 from load_tests.running import HOST, Workload, folder, started
 from load_tests.systems import OWN
