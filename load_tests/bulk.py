@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from framework.fields import FieldSpec
+from framework.open_inference.tensors import BYTES, DTYPES
 from load_tests.reference import TOLERANCE, Expected
 from load_tests.roles import PRIMARY
 from load_tests.running import HOST, Running, Workload
 from load_tests.scenarios import SCENARIOS, Rows
 from load_tests.systems.base import CONTRACT
 from load_tests.wrk import JSON
-from serving.open_inference.tensors import BYTES, DTYPES
 
 COUNTS = (1_000, 10_000)
 """Numbers of rows in a request."""

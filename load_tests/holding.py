@@ -23,8 +23,8 @@ os.environ.setdefault("MODEL_SERVER_GRPC_PORT", "0")
 
 from framework import Model
 from framework.discovery import find_models
+from framework.open_inference.tensors import BYTES, DTYPES
 from serving.http.asgi import App, Headers, Message, Receive
-from serving.open_inference.tensors import BYTES, DTYPES
 
 ROWS, TRIES = 10_000, 3
 _DATATYPES = {bool: "BOOL", int: "INT64", float: "FP64", str: BYTES}

@@ -80,7 +80,7 @@ def _tensor(rows: list[dict[str, Any]]) -> str:
 
 
 def _tensor_message(rows: list[dict[str, Any]]) -> bytes:
-    from serving.open_inference import inference_pb2 as pb
+    from framework.open_inference import inference_pb2 as pb
 
     tensor = json.loads(_tensor(rows))["inputs"][0]
     contents = {"fp64_contents": tensor.pop("data")}
@@ -91,7 +91,7 @@ def _tensor_message(rows: list[dict[str, Any]]) -> bytes:
 
 
 def _check_tensor(reference: Any, rows: list[dict[str, Any]], response: bytes) -> None:
-    from serving.open_inference import inference_pb2 as pb
+    from framework.open_inference import inference_pb2 as pb
 
     (output,) = pb.ModelInferResponse.FromString(response).outputs
     _check(reference, rows, list(output.contents.fp64_contents))

@@ -13,8 +13,8 @@ import numpy as np
 import pydantic
 from numpy.typing import NDArray
 
+from framework.open_inference.tensors import BYTES, DTYPES, Tensor, TensorError, array, values
 from serving.open_inference.signature import InputColumn
-from serving.open_inference.tensors import BYTES, DTYPES, Tensor, TensorError, array, values
 
 # Values that pydantic is given at a time.
 _SLICE = 250

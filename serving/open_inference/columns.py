@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from framework.open_inference.tensors import BYTES, Tensor, TensorError
 from serving.errors import Problem, ServingError, problems_of
 from serving.open_inference.column import RefusedError, read_column
 from serving.open_inference.signature import Signature
-from serving.open_inference.tensors import BYTES, Tensor, TensorError
 
 
 def read_columns(signature: Signature, tensors: Sequence[Tensor], max_rows: int) -> dict[str, Any]:

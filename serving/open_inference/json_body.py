@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 from pydantic_core import to_json
 
+from framework.open_inference.tensors import BYTES, DTYPES, Tensor, encode
 from serving.codecs.json_parts import DuplicateError, count_colons, count_keys, require_unique
 from serving.codecs.problems import twice
 from serving.errors import Code, ServingError
 from serving.open_inference.large_body import LargeBody, is_large
 from serving.open_inference.model import InferenceModel, Output
 from serving.open_inference.signature import OutputColumn
-from serving.open_inference.tensors import BYTES, DTYPES, Tensor, encode
 
 HEADER_LENGTH = "inference-header-content-length"
 Datatype = Literal[(*DTYPES, BYTES)]  # type: ignore[valid-type]

@@ -11,11 +11,11 @@ from typing import Any
 import msgspec
 from pydantic_core import from_json
 
+from framework.open_inference.tensors import BYTES
 from serving.codecs.json_parts import DuplicateError, Json, TooManyError, items, members
 from serving.codecs.outline import empty
 from serving.codecs.problems import problem, too_many_keys, twice
 from serving.errors import Loc, ServingError
-from serving.open_inference.tensors import BYTES
 
 # Up to here pydantic is given the whole at once.
 _SMALL = 16 * 1024

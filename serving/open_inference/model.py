@@ -8,6 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from framework import Answers, Bundle
+from framework.open_inference.tensors import Tensor
 from serving.batching.computation import Chunk
 from serving.batching.prediction import Prediction
 from serving.codecs.finite import require_finite
@@ -15,7 +16,6 @@ from serving.errors import Loc, ServingError
 from serving.open_inference.column import listed
 from serving.open_inference.columns import read_columns
 from serving.open_inference.signature import OutputColumn, Signature
-from serving.open_inference.tensors import Tensor
 
 Output = tuple[OutputColumn, NDArray[Any]]
 

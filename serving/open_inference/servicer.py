@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
+from framework.open_inference import inference_pb2 as pb
+from framework.open_inference.tensors import BYTES, Tensor, encode
 from serving.batching.computation import Chunk
 from serving.beside import LARGE_BYTES, read_beside
 from serving.errors import ServingError
@@ -11,11 +13,9 @@ from serving.grpc.calls import Call
 from serving.grpc.typed import RpcService
 from serving.grpc.wire import Parser, counted, too_many_fields
 from serving.metrics import GRPC
-from serving.open_inference import inference_pb2 as pb
 from serving.open_inference.json_body import is_base64, parameters, require_supported
 from serving.open_inference.model import InferenceModel, Output
 from serving.open_inference.routes import SERVER
-from serving.open_inference.tensors import BYTES, Tensor, encode
 from serving.open_inference.triton import ModelIndex, configuration, statistics
 from serving.record.recorder import Record, Recorder
 from serving.served import find_model

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 from framework import FieldError
 from framework.answers import AnswerField, answer_fields
 from framework.fields import FieldSpec, fields_of, has_own_rules
-from serving.open_inference.tensors import BYTES, Vocabulary
+from framework.open_inference.tensors import BYTES, Vocabulary
 
 _INTEGERS = tuple(f"{sign}INT{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64))
 _FLOATS = ("FP16", "FP32", "FP64")

@@ -9,8 +9,8 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from framework import Bundle
+from framework.open_inference.tensors import BYTES
 from serving.open_inference.signature import InputColumn, OutputColumn, Signature
-from serving.open_inference.tensors import BYTES
 from serving.statistics import Totals, totals
 
 

@@ -10,9 +10,9 @@ import pytest
 import requests
 
 from framework import Model
+from framework.open_inference import inference_pb2 as pb
+from framework.open_inference.inference_pb2_grpc import GRPCInferenceServiceStub
 from serving.errors import ErrorDetail
-from serving.open_inference import inference_pb2 as pb
-from serving.open_inference.inference_pb2_grpc import GRPCInferenceServiceStub
 from tests.contract.surfaces import RefusedError, asked, refused_call
 from tests.contract.tensors import (
     Column,

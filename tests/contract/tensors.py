@@ -14,8 +14,8 @@ import pytest
 
 from framework import Model
 from framework.fields import FieldSpec
-from serving.open_inference import inference_pb2 as pb
-from serving.open_inference.tensors import BYTES, DTYPES, encode
+from framework.open_inference import inference_pb2 as pb
+from framework.open_inference.tensors import BYTES, DTYPES, encode
 
 _KINDS: dict[str, Any] = {BYTES: str, "INT64": int, "FP64": (int, float), "BOOL": bool}
 """Datatype → what a raw tensor of it can be made of."""

@@ -9,8 +9,8 @@ import requests
 from numpy.typing import NDArray
 
 from framework import Model
-from serving.open_inference import inference_pb2 as pb
-from serving.open_inference.tensors import BYTES, DTYPES, encode
+from framework.open_inference import inference_pb2 as pb
+from framework.open_inference.tensors import BYTES, DTYPES, encode
 from tests.contract.cases import random_records
 from tests.contract.surfaces import HttpSurface
 from tests.contract.tensors import CONTENTS

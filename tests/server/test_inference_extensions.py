@@ -11,9 +11,9 @@ import requests
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 
-from serving.open_inference import inference_pb2 as pb
-from serving.open_inference.inference_pb2_grpc import GRPCInferenceServiceStub
-from serving.open_inference.tensors import BYTES
+from framework.open_inference import inference_pb2 as pb
+from framework.open_inference.inference_pb2_grpc import GRPCInferenceServiceStub
+from framework.open_inference.tensors import BYTES
 from tests.contract.surfaces import RefusedError, refused_call
 from tests.processes import Server
 from tests.server.asked import MODELS

@@ -10,7 +10,7 @@ import requests
 
 from deploy.processes import wait_until
 from framework.fields import FieldSpec
-from serving.open_inference.tensors import BYTES, DTYPES
+from framework.open_inference.tensors import BYTES, DTYPES
 from tests.contract.cases import random_records
 from tests.contract.columns import BinaryColumns, ColumnSurface, GrpcColumns, JsonColumns
 from tests.contract.expected import close

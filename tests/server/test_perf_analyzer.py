@@ -8,8 +8,8 @@ import pytest
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 
-from serving.open_inference import inference_pb2 as pb
-from serving.open_inference.inference_pb2_grpc import GRPCInferenceServiceStub
+from framework.open_inference import inference_pb2 as pb
+from framework.open_inference.inference_pb2_grpc import GRPCInferenceServiceStub
 from tests.processes import Server
 from tests.server.talk import Talk, Tensor, as_binary, ask, get, raw
 from tests.server.watching import wait

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from serving.open_inference import inference_pb2 as pb
+from framework.open_inference import inference_pb2 as pb
 from tests.server.fuzz.made_up import STRUCTURES, changed, json_like
 from tests.server.fuzz.watch import REFUSED, SECONDS, Watch
 from tests.server.toy_models import gauges

@@ -14,7 +14,7 @@ from http.client import HTTPConnection
 import grpc
 import pytest
 
-from serving.open_inference import inference_pb2 as pb
+from framework.open_inference import inference_pb2 as pb
 from tests.server.fuzz.test_fuzz import INFER, JSON, PREDICT, ROWS, TENSORS
 from tests.server.fuzz.watch import SECONDS, Watch
 from tests.server.toy_models import gauges

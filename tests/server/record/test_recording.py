@@ -11,10 +11,10 @@ import pytest
 from google.protobuf.message_factory import GetMessageClass
 
 from framework.discovery import find_models
+from framework.open_inference import inference_pb2 as pb
+from framework.open_inference import inference_pb2_grpc as pb_grpc
 from framework.record.ids import model_of
 from serving.grpc.typed import method_path, methods_of
-from serving.open_inference import inference_pb2 as pb
-from serving.open_inference import inference_pb2_grpc as pb_grpc
 from tests.contract.fixtures import SURFACES
 from tests.processes import Server
 from tests.server.record.conftest import Start

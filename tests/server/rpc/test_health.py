@@ -7,7 +7,7 @@ import httpx
 import pytest
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from serving.open_inference import inference_pb2, inference_pb2_grpc
+from framework.open_inference import inference_pb2, inference_pb2_grpc
 from tests.server.rpc.calling import NOT_SERVING, SERVICES, SERVING, Toy, health_of, refused, toy
 from tests.server.watching import wait
 

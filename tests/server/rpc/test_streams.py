@@ -12,8 +12,8 @@ from grpc_reflection.v1alpha.reflection_pb2 import (
     ServerReflectionResponse,
 )
 
-from serving.open_inference import inference_pb2 as pb
-from serving.open_inference.inference_pb2_grpc import GRPCInferenceServiceStub
+from framework.open_inference import inference_pb2 as pb
+from framework.open_inference.inference_pb2_grpc import GRPCInferenceServiceStub
 from tests.contract.surfaces import refused_call, trailers
 from tests.processes import Server
 from tests.server.asked import MODELS

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
+from framework.open_inference.tensors import BYTES, DTYPES, Tensor, encode
 from serving.open_inference.signature import InputColumn, Signature
-from serving.open_inference.tensors import BYTES, DTYPES, Tensor, encode
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 

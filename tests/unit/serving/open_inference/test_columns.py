@@ -11,11 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from framework import FieldError
 from framework.encoder import Encoder
+from framework.open_inference.tensors import BYTES, Tensor, Vocabulary, encode
 from serving.errors import Code, ServingError
 from serving.open_inference.column import listed
 from serving.open_inference.columns import read_columns
 from serving.open_inference.signature import Signature
-from serving.open_inference.tensors import BYTES, Tensor, Vocabulary, encode
 from tests.unit.serving.open_inference.records import (
     SIGNATURE,
     VALID,

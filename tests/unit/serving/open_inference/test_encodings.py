@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framework.encoder import Encoder
+from framework.open_inference.tensors import BYTES, DTYPES, encode
 from serving.errors import ServingError
 from serving.open_inference.column import listed
 from serving.open_inference.columns import read_columns
-from serving.open_inference.tensors import BYTES, DTYPES, encode
 from tests.unit.serving.open_inference.records import SIGNATURE, Reading, as_array, replaced
 
 ENCODER = Encoder(Reading)
