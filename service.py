@@ -19,7 +19,7 @@ MODELS = ServedModels.select(attrition.MODEL, topics.MODEL)
     threads=3,
     traffic={"timeout": SETTINGS.timeout_seconds},
     ssl=SETTINGS.ssl,
-    logging={"access": {"enabled": SETTINGS.access_log}},
+    logging={"access": {"enabled": SETTINGS.access_log and not SETTINGS.fast_path}},
     envs=MODELS.environment,
 )
 @bentoml.asgi_app(resources_app(), path="/")

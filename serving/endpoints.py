@@ -15,6 +15,7 @@ from serving.connect.endpoint import ConnectEndpoint
 from serving.grpc.typed import TypedMethod
 from serving.http.asgi import App
 from serving.http.endpoint import Endpoint, HttpCodec
+from serving.logs import RouteLog
 from serving.metrics import Metrics, RouteMetrics
 from serving.open_inference.model import InferenceModel
 from serving.open_inference.routes import infer_paths
@@ -83,7 +84,8 @@ class Endpoints:
         if self._is_counted:
             metrics = self._metrics.route(route, prediction.model_tag, kind.protocol)
         else:
-            metrics = RouteMetrics((), changed=lambda: None)
+            log = RouteLog(route, prediction.model_tag, kind.protocol, accesses=False)
+            metrics = RouteMetrics((), changed=lambda: None, log=log)
         recorder = None
         if self._record is not None:
             recorder = self._record.recorder(

@@ -1,6 +1,5 @@
 """The one table of errors, and the one envelope every surface answers them in."""
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any
@@ -9,7 +8,7 @@ from bentoml.exceptions import BentoMLException
 from grpc import StatusCode
 from pydantic import BaseModel, Field, ValidationError
 
-logger = logging.getLogger("bentoml.serving")
+from serving.logs import RouteLog
 
 Loc = tuple[int | str, ...]
 """Where in a request: names of fields, positions in lists."""
@@ -215,15 +214,21 @@ class ServingError(Exception):
         return cls(code, str(raised) if is_told else "", status=status)
 
     @classmethod
-    def from_exception(cls, raised: Exception, request_id: str) -> "ServingError":
-        """Finds the row of the table for an exception, and logs it in full if it is a bug."""
+    def from_exception(cls, raised: Exception, request_id: str, route: RouteLog) -> "ServingError":
+        """Finds the row of the table for an exception, and logs it in full if it is a bug.
+
+        Args:
+            raised: The exception.
+            request_id: Id of the request that it failed.
+            route: What the log says of such requests.
+        """
         if isinstance(raised, ServingError):
             return raised
         error = cls(Code.INTERNAL)
         if isinstance(raised, BentoMLException):
             error = cls.from_bentoml(raised)
         if error.status >= 500:
-            logger.error("Request %s failed", request_id, exc_info=raised)
+            route.failed(request_id, error.code.code, raised)
         return error
 
     def body(self, request_id: str) -> bytes:

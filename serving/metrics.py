@@ -21,6 +21,7 @@ from framework.adapters.bentoml_server import (
     request_series,
 )
 from framework.adapters.prometheus import add_observations, forget_dead_processes
+from serving.logs import RouteLog
 
 FLUSH_SECONDS = 0.5
 NAMESPACE = "model_server"
@@ -83,9 +84,16 @@ class BatchMetrics:
 
 
 class RouteMetrics:
-    """What is counted of the requests to one route."""
+    """What is counted of the requests to one route, and logged.
 
-    def __init__(self, bounds: Sequence[float], changed: Callable[[], None]) -> None:
+    Args:
+        bounds: Upper bounds of the durations' buckets, in seconds.
+        changed: Called when something was counted.
+        log: What the log says of them.
+    """
+
+    def __init__(self, bounds: Sequence[float], changed: Callable[[], None], log: RouteLog) -> None:
+        self.log = log
         self._bounds = bounds
         self._changed = changed
         self.in_progress = 0
@@ -181,9 +189,11 @@ class Metrics:
 
     Args:
         factory: Makes BentoML's application; where its metrics are off, nothing is handed on.
+        accesses: Whether every request is logged.
     """
 
-    def __init__(self, factory: BentoAppFactory) -> None:
+    def __init__(self, factory: BentoAppFactory, *, accesses: bool = False) -> None:
+        self._accesses = accesses
         self._enabled = factory.enable_metrics
         if self._enabled:
             self._series = _series()
@@ -199,7 +209,8 @@ class Metrics:
         """Returns the metrics of a route: its template, the model behind it, the protocol."""
         key = (template, model, protocol)
         if key not in self._routes:
-            self._routes[key] = RouteMetrics(self._bounds, self._changed)
+            log = RouteLog(template, model, protocol, accesses=self._accesses)
+            self._routes[key] = RouteMetrics(self._bounds, self._changed, log)
             if self._enabled:
                 for status in _BORN_STATUSES:
                     self._series.requests.labels(template, model, protocol, status)

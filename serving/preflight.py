@@ -14,6 +14,7 @@ from framework.adapters.bentoml import (
     worker_count,
 )
 from serving.lifecycle import Lifecycle
+from serving.logs import configure_logs
 from serving.metrics_folder import make_metrics_folder
 from serving.ports import Listener, bind
 from serving.record.start import require_record_folder
@@ -41,6 +42,7 @@ class PlainService(bentoml.Service[Any]):
             BentoMLConfigException: The server could not listen, or not record what it should.
         """
         super().inject_config()
+        configure_logs(load_settings())
         if (address := starting_server()) is None:
             return
         # Only the master needs it, which starts no sooner for it.

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from bentoml.exceptions import BentoMLConfigException
 from pydantic import (
@@ -63,6 +63,16 @@ class Settings(BaseSettings):
 
     access_log: bool = False
     """Whether every request is logged; it costs more than a batched prediction."""
+
+    log_format: Literal["auto", "json", "text"] = "auto"
+    """Form of the log: `json`, `text`, or `auto`: text on a terminal, JSON elsewhere."""
+
+    log_level: Literal["debug", "info", "warning", "error"] | None = None
+    """Least level of what is logged; if not given, info of the server's own and warnings of
+    others."""
+
+    log_file: Path | None = None
+    """File that gets the log as well, in JSON; at 64 MiB it begins anew, and five are kept."""
 
     drain_seconds: Seconds = Field(default=3, ge=0)
     """Time from SIGTERM, when readiness fails, to the closing of the socket."""

@@ -76,7 +76,7 @@ class Worker:
         )
         self._factory.owns_root = self._resources == prefixed_path(service, "/")
         self.settings = load_settings()
-        self.metrics = Metrics(self._factory)
+        self.metrics = Metrics(self._factory, accesses=self.settings.access_log)
         self._service = service
         self._protos = protos
         self._methods = {

@@ -35,9 +35,11 @@ class ConnectEndpoint(Endpoint):
         except TimeoutError:
             raise ServingError(Code.DEADLINE_EXCEEDED) from None
 
-    async def _refuse(self, send: Send, error: ServingError, identity: Headers, own_id: str) -> int:
+    async def _refuse(
+        self, send: Send, error: ServingError, identity: Headers, own_id: str
+    ) -> tuple[int, str]:
         has_come = await send_error(send, http_status(error), error, identity, error_body(error))
-        return error.status if has_come else CLIENT_CLOSED_REQUEST
+        return error.status if has_come else CLIENT_CLOSED_REQUEST, error.code.code
 
 
 def _require_version(given: bytes) -> None:

@@ -14,6 +14,7 @@ from serving.errors import Code, ServingError
 from serving.grpc.status import status_bytes
 from serving.grpc.wire import parsed
 from serving.http.asgi import CLIENT_CLOSED_REQUEST, request_id
+from serving.logs import RouteLog
 from serving.metrics import GRPC, Metrics
 from serving.record.recorder import Recorder
 from serving.turn import TURN_BYTES, require_place, take_time
@@ -46,6 +47,7 @@ class Call:
 
     Attributes:
         request_id: Id of the request, from the client's metadata or made.
+        route: Name of the method in metrics and log.
         size: Bytes of the request message.
         model_tag: Tag of the model that answers, told to the client and to the metrics. A handler
             that serves several models sets it, to the tag of a model that exists.
@@ -53,10 +55,11 @@ class Call:
         prediction_id: Told to the client; empty if the call is not recorded.
     """
 
-    __slots__ = ("_recorder", "model_tag", "prediction_id", "request_id", "size", "status")
+    __slots__ = ("_recorder", "model_tag", "prediction_id", "request_id", "route", "size", "status")
 
-    def __init__(self, request_id: str, model_tag: str, size: int = 0) -> None:
+    def __init__(self, request_id: str, route: str, model_tag: str, size: int = 0) -> None:
         self.request_id = request_id
+        self.route = route
         self.size = size
         self.model_tag = model_tag
         self.status = 200
@@ -68,13 +71,15 @@ class Call:
         if recorder is not None and (prediction_id := recorder.identify()):
             self.prediction_id, self._recorder = prediction_id, recorder
 
-    def refused(self, error: ServingError) -> int:
-        """Takes note of an error that is told to the client; returns the HTTP status."""
+    def failed(self, raised: Exception) -> ServingError:
+        """Takes note of an exception; returns the error that it is told as."""
+        log = RouteLog(self.route, self.model_tag, GRPC, accesses=False)
+        error = ServingError.from_exception(raised, self.request_id, log)
         self.status = error.status
         if self._recorder is not None:
             self._recorder.refused(self.prediction_id, self.request_id, error)
             self._recorder = None
-        return error.status
+        return error
 
     def answered(self, body: bytes, answer: bytes) -> None:
         """Takes note of an answer, unless it tells an error."""
@@ -160,9 +165,9 @@ class Calls:
         """
 
         async def answer(body: bytes, context: Context) -> bytes:
-            call = Call(_request_id(context), model_tag, len(body))
+            call = Call(_request_id(context), route, model_tag, len(body))
             call.record_by(recorder)
-            return await self._answer(route, parse, handler, body, call, context) or b""
+            return await self._answer(parse, handler, body, call, context) or b""
 
         return grpc.unary_unary_rpc_method_handler(answer)
 
@@ -183,9 +188,9 @@ class Calls:
         async def answer(bodies: AsyncIterator[bytes], context: Context) -> None:
             own_id = _request_id(context)
             async for body in bodies:
-                call = Call(own_id, model_tag, len(body))
+                call = Call(own_id, route, model_tag, len(body))
                 call.record_by(recorder)
-                content = await self._answer(route, parse, handler, body, call, context)
+                content = await self._answer(parse, handler, body, call, context)
                 if content is None:
                     return
                 await context.write(content)
@@ -199,13 +204,13 @@ class Calls:
         """
 
         async def answer(_: AsyncIterator[bytes], context: Context) -> None:
-            await self._answer(route, bytes, handler, b"", Call(_request_id(context), ""), context)
+            call = Call(_request_id(context), route, "")
+            await self._answer(bytes, handler, b"", call, context)
 
         return grpc.stream_stream_rpc_method_handler(answer)
 
     async def _answer(
         self,
-        route: str,
         parse: Callable[[bytes], Any],
         handler: Handler,
         body: bytes,
@@ -214,7 +219,7 @@ class Calls:
     ) -> bytes | None:
         """Returns the answer to one message, or None: it was refused, with the call's status."""
         started = time.perf_counter()
-        status = CLIENT_CLOSED_REQUEST
+        status, code = CLIENT_CLOSED_REQUEST, ""
         trailers: Trailers = []
         self._under_way += 1
         self._recent[call] = started
@@ -238,9 +243,7 @@ class Calls:
             # Not kept in a variable, nor given to `abort`, which keeps its own exception: a
             # frame that refers to one which has passed through it is garbage that only the
             # collector finds (docs/decisions.md).
-            status, trailers = _refuse(
-                context, call, ServingError.from_exception(raised, call.request_id)
-            )
+            status, code, trailers = _refuse(context, call.failed(raised))
             content = None
         finally:
             self._under_way -= 1
@@ -256,10 +259,16 @@ class Calls:
             if call.prediction_id:
                 trailers.append(("x-prediction-id", call.prediction_id))
             context.set_trailing_metadata((*trailers, ("x-request-id", call.request_id)))
-            self._metrics.route(route, call.model_tag, GRPC).answered(
-                status, time.perf_counter() - started
-            )
+            self._tell(call, context, status, code, time.perf_counter() - started)
         return content
+
+    def _tell(self, call: Call, context: Context, status: int, code: str, seconds: float) -> None:
+        """Tells metrics and log how a call has ended."""
+        metrics = self._metrics.route(call.route, call.model_tag, GRPC)
+        metrics.answered(status, seconds)
+        if metrics.log.accesses:
+            peer = context.peer()
+            metrics.log.answered(call.request_id, call.route, peer, status, code, seconds)
 
 
 def _request_id(context: Context) -> str:
@@ -269,8 +278,8 @@ def _request_id(context: Context) -> str:
     return request_id(None)
 
 
-def _refuse(context: Context, call: Call, error: ServingError) -> tuple[int, Trailers]:
-    """Sets the call's status; returns the HTTP status and the trailer with the details."""
+def _refuse(context: Context, error: ServingError) -> tuple[int, str, Trailers]:
+    """Sets the call's status; returns the HTTP status, the code and the trailer with details."""
     context.set_code(error.code.grpc_status)
     context.set_details(str(error))
-    return call.refused(error), [("grpc-status-details-bin", status_bytes(error))]
+    return error.status, error.code.code, [("grpc-status-details-bin", status_bytes(error))]

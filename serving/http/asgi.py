@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from framework.adapters.uvicorn import has_whole_body
 from serving.errors import Code, ServingError
 from serving.http.decoding import decoded, require_encoding, too_large
+from serving.logs import RouteLog
 
 T = TypeVar("T")
 Message = MutableMapping[str, Any]
@@ -124,6 +125,15 @@ async def read_body(headers: Mapping[bytes, bytes], receive: Receive, limit: int
 def _require_length(headers: Mapping[bytes, bytes], limit: int) -> None:
     if int(headers.get(b"content-length", b"0")) > limit:
         raise too_large(limit)
+
+
+def log_answer(
+    log: RouteLog, request_id: str, scope: Scope, status: int, code: str, seconds: float
+) -> None:
+    """Writes a request's line of the access log; see `RouteLog.answered`."""
+    host, port = scope.get("client") or ("", "")
+    what = f"{scope['method']} {scope['path']}"
+    log.answered(request_id, what, f"{host}:{port}", status, code, seconds)
 
 
 async def client_leaves(receive: Receive) -> None:

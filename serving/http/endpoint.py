@@ -19,10 +19,12 @@ from serving.http.asgi import (
     Send,
     client_leaves,
     in_time,
+    log_answer,
     read_decoded_body,
     request_id,
     require_content_type,
 )
+from serving.http.envelope import note_code
 from serving.http.intake import Intake
 from serving.http.response import answer, answer_error
 from serving.metrics import HTTP, RouteMetrics
@@ -105,7 +107,7 @@ class Endpoint:
                 identity.append((b"x-prediction-id", headers[PREDICTION_ID]))
             else:
                 recorder = None
-        status = CLIENT_CLOSED_REQUEST
+        status, code = CLIENT_CLOSED_REQUEST, ""
         try:
             try:
                 require_content_type(headers, *self._codec.content_types)
@@ -130,15 +132,19 @@ class Endpoint:
             except Exception as raised:  # noqa: BLE001 - every one is answered and told apart here
                 # Not kept in a variable: a frame that refers to an exception which has passed
                 # through it is garbage that only the collector finds (docs/decisions.md).
-                status = await self._fail(
+                status, code = await self._fail(
                     send,
-                    ServingError.from_exception(raised, own_id),
+                    ServingError.from_exception(raised, own_id, self._metrics.log),
                     identity,
                     own_id,
                     prediction_id,
                 )
+                note_code(scope, code)
         finally:
-            self._metrics.ended(status, time.perf_counter() - started)
+            seconds = time.perf_counter() - started
+            self._metrics.ended(status, seconds)
+            if self._metrics.log.accesses:
+                log_answer(self._metrics.log, own_id, scope, status, code, seconds)
 
     async def _fail(
         self,
@@ -147,14 +153,16 @@ class Endpoint:
         identity: Headers,
         own_id: str,
         prediction_id: str,
-    ) -> int:
+    ) -> tuple[int, str]:
         if prediction_id and self._recorder is not None:
             self._recorder.refused(prediction_id, own_id, error)
         return await self._refuse(send, error, identity, own_id)
 
-    async def _refuse(self, send: Send, error: ServingError, identity: Headers, own_id: str) -> int:
-        """Answers with an error; returns the status to count it under."""
-        return await answer_error(send, error, identity, own_id)
+    async def _refuse(
+        self, send: Send, error: ServingError, identity: Headers, own_id: str
+    ) -> tuple[int, str]:
+        """Answers with an error; returns the status to count it under, and its code."""
+        return await answer_error(send, error, identity, own_id), error.code.code
 
     async def _predict(
         self, body: bytes, headers: dict[bytes, bytes], receive: Receive

@@ -6,7 +6,7 @@ from serving.errors import ServingError
 from serving.http.asgi import JSON, Headers, Message, Scope, Send, request_id
 from serving.http.response import answer_error
 
-_REQUEST_ID = "model_server.request_id"
+_ENVELOPE = "model_server.envelope"
 
 
 class Envelope:
@@ -19,11 +19,16 @@ class Envelope:
         send: Where the answer goes.
         identity: Headers that name the request and the model.
         request_id: Id of the request.
+
+    Attributes:
+        status: Status of the answer, once there is one.
+        code: Code of the error that it is, if it is one of this server's.
     """
 
     def __init__(self, send: Send, identity: Headers, request_id: str) -> None:
         self.request_id = request_id
         self.status: int | None = None
+        self.code = ""
         self._send = send
         self._identity = identity
 
@@ -39,16 +44,27 @@ class Envelope:
     async def fail(self, error: ServingError) -> None:
         """Answers with an error, unless an answer is already on its way."""
         if self.status is None:
+            self.code = error.code.code
             self.status = await answer_error(self._send, error, self._identity, self.request_id)
 
 
-def identified(scope: Scope, own_id: str) -> Scope:
-    """Tells the applications behind the gateway the id of a request."""
-    return {**scope, _REQUEST_ID: own_id}
+def enveloped(scope: Scope, envelope: Envelope) -> Scope:
+    """Tells the applications behind the gateway of the envelope around a request."""
+    return {**scope, _ENVELOPE: envelope}
+
+
+def note_code(scope: Scope, code: str) -> None:
+    """Tells the envelope around a request, if there is one, the code of the error it ends with."""
+    if (envelope := scope.get(_ENVELOPE)) is not None:
+        envelope.code = code
 
 
 def refusal(scope: Scope, error: ServingError) -> Response:
     """Makes the answer of an application of this server's own to a request it refuses."""
-    own_id = scope.get(_REQUEST_ID) or request_id(dict(scope["headers"]).get(b"x-request-id"))
+    envelope: Envelope | None = scope.get(_ENVELOPE)
+    if envelope is None:
+        own_id = request_id(dict(scope["headers"]).get(b"x-request-id"))
+    else:
+        own_id, envelope.code = envelope.request_id, error.code.code
     headers = {"X-Request-ID": own_id, **dict(error.headers)}
     return Response(error.body(own_id), error.status, headers, JSON.decode())

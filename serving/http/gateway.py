@@ -18,10 +18,11 @@ from serving.http.asgi import (
     Scope,
     Send,
     in_time,
+    log_answer,
     read_body,
     request_id,
 )
-from serving.http.envelope import Envelope, identified
+from serving.http.envelope import Envelope, enveloped
 from serving.lifecycle import Lifecycle
 from serving.metrics import Metrics
 from serving.settings import Settings
@@ -147,17 +148,17 @@ class Gateway:
         route.started()
         try:
             receive = await self._checked(scope, headers, receive)
-            await self._app(identified(scope, own_id), receive, envelope.send)
+            await self._app(enveloped(scope, envelope), receive, envelope.send)
         except ClientGoneError:
             logger.debug("Request %s: its client has left", own_id)
-        except ServingError as error:
-            await envelope.fail(error)
-        except Exception:
-            logger.exception("Request %s failed", own_id)
-            await envelope.fail(ServingError(Code.INTERNAL))
+        except Exception as raised:  # noqa: BLE001 - every one is answered and told apart here
+            await envelope.fail(ServingError.from_exception(raised, own_id, route.log))
         finally:
             status = envelope.status or CLIENT_CLOSED_REQUEST
-            route.ended(status, time.perf_counter() - started)
+            seconds = time.perf_counter() - started
+            route.ended(status, seconds)
+            if route.log.accesses:
+                log_answer(route.log, own_id, scope, status, envelope.code, seconds)
 
     async def _checked(
         self, scope: Scope, headers: dict[bytes, bytes], receive: Receive

@@ -182,9 +182,7 @@ class _Servicer:
         try:
             answer = await self._infer(request, call, _STREAM_INFER)
         except Exception as raised:  # noqa: BLE001 - told in the message, the stream goes on
-            error = ServingError.from_exception(raised, call.request_id)
-            call.refused(error)
-            message = str(error)
+            message = str(call.failed(raised))
             answer = pb.ModelInferResponse(model_name=request.model_name, id=request.id)
         answer.parameters[_LAST_OF_REQUEST].bool_param = True
         return pb.ModelStreamInferResponse(error_message=message, infer_response=answer)

@@ -20,7 +20,7 @@ from tests.processes import Server
 SHARED_MEMORY = Path("/dev/shm")
 WORKERS = 2
 DEADLINE_SECONDS = 60
-ERROR = "[ERROR]"
+ERROR = '"level":"ERROR"'
 # Fresh connections, each accepted by whichever worker comes first.
 REQUESTS = 40
 

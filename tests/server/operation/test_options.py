@@ -61,6 +61,6 @@ def test_requests_of_the_fast_path_are_traced(servers: Servers) -> None:
 
     assert response.status_code == 200
     wait(
-        lambda: bool(re.search(rf"/double[^\n]*trace={TRACE}", servers.watched.output())),
+        lambda: bool(re.search(rf'/double[^\n]*"trace_id":"{TRACE}"', servers.watched.output())),
         "the request was not traced",
     )

@@ -8,6 +8,9 @@ from bentoml.exceptions import BentoMLException
 from pydantic import BaseModel, Field, ValidationError
 
 from serving.errors import MAX_NAME, MAX_SENTENCE, Code, ServingError
+from serving.logs import RouteLog
+
+LOG = RouteLog("/wine/predict", "wine:1", "http", accesses=False)
 
 
 class Request(BaseModel):
@@ -89,7 +92,7 @@ def test_an_exception_of_bentomls_keeps_its_status_and_what_it_may_say(
 ) -> None:
     raised = BentoMLException("no luck", error_code=HTTPStatus(status))
 
-    error = ServingError.from_exception(raised, "id-1")
+    error = ServingError.from_exception(raised, "id-1", LOG)
 
     assert (error.code, error.status) == (code, status)
     assert str(error) == ("no luck" if is_told else code.sentence)
@@ -98,7 +101,7 @@ def test_an_exception_of_bentomls_keeps_its_status_and_what_it_may_say(
 def test_an_exception_whose_status_is_no_error_is_a_bug() -> None:
     raised = BentoMLException("all is well", error_code=HTTPStatus.OK)
 
-    assert ServingError.from_exception(raised, "id-1").status == 500
+    assert ServingError.from_exception(raised, "id-1", LOG).status == 500
 
 
 def test_the_envelope_has_the_contracts_fields() -> None:

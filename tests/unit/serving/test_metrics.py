@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from serving.logs import RouteLog
 from serving.metrics import BatchMetrics, Histogram, RouteMetrics
 
+LOG = RouteLog("/wine/predict", "wine:1", "http", accesses=False)
 FINE = (1, 2, 4, 5, 8)
 COARSE = (2, 5)
 
@@ -80,7 +82,7 @@ def test_moving_starts_again_from_zero() -> None:
 
 def test_a_route_counts_by_status_and_what_is_under_way() -> None:
     changes: list[int] = []
-    route = RouteMetrics(FINE, lambda: changes.append(route.in_progress))
+    route = RouteMetrics(FINE, lambda: changes.append(route.in_progress), LOG)
 
     route.started()
     route.started()

@@ -14,6 +14,7 @@ from serving.errors import MAX_DETAILS, Code, ServingError
 from serving.grpc import calls as calls_module
 from serving.grpc.calls import Call, Calls
 from serving.grpc.status import status_bytes
+from serving.logs import RouteLog
 from tests.unit.serving.batching.bench import until
 
 CALLS = 50
@@ -44,6 +45,8 @@ class Context:
 
 class NoMetrics:
     """Counts nothing."""
+
+    log = RouteLog("/toy.v1.ToyService/Sleep", "toy:1", "grpc", accesses=False)
 
     def route(self, *labels: str) -> "NoMetrics":
         return self

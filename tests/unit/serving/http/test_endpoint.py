@@ -23,6 +23,7 @@ from serving.codecs.json import JsonCodec
 from serving.codecs.tensors import TensorCodec
 from serving.http.asgi import Message
 from serving.http.endpoint import Endpoint, HttpCodec
+from serving.logs import RouteLog
 from serving.metrics import BatchMetrics, RouteMetrics
 from serving.open_inference.model import InferenceModel
 from serving.settings import Settings
@@ -33,6 +34,7 @@ from tests.unit.framework.fitted import card_of
 
 # The decorated class is a `bentoml.Service`, which its type does not tell.
 TOY: Any = toy_service.Toy
+LOG = RouteLog("/wine/predict", "wine:1", "http", accesses=False)
 REQUESTS = 50
 ROW = {"value": 1}
 
@@ -63,7 +65,7 @@ async def endpoint(
 
 def endpoint_of(prediction: Prediction, codec: HttpCodec) -> Endpoint:
     """An endpoint."""
-    return Endpoint(prediction, codec, Settings(), RouteMetrics((), changed=lambda: None))
+    return Endpoint(prediction, codec, Settings(), RouteMetrics((), lambda: None, LOG))
 
 
 @asynccontextmanager

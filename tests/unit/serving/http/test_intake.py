@@ -17,6 +17,7 @@ PIECES = 3
 def one_place(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """One body is read at a time; in the end its place is free."""
     monkeypatch.setattr(intake, "FLOWING", 1)
+    intake._places.made.clear()
     monkeypatch.setattr(intake, "MOST_WAITING", 2)
     yield
     assert all(one._free == 1 for one in intake._places.made.values())
