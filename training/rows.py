@@ -1,7 +1,7 @@
 """The rows of a table in a model's terms: valid records, and what is true of them."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from framework.fields import fields_of
 from framework.fitting import Examples
 from framework.model import Model
-from framework.records import Records
+from framework.records import Records, row_bytes
 from training import targets, validation
 from training.data import Table
 
@@ -49,22 +49,17 @@ class Rows:
 
     def distinct(self) -> "Rows":
         """Returns the rows without exact duplicates, the first of each kept."""
-        targets_ = _bytes(self.target.reshape(len(self), -1))
+        targets_ = row_bytes(self.target.reshape(len(self), -1))
         first: dict[Any, int] = {}
-        for at, key in enumerate(zip(self.keys(), targets_, strict=True)):
+        for at, key in enumerate(zip(self.records.keys(), targets_, strict=True)):
             first.setdefault(key, at)
         return self.take(np.fromiter(first.values(), dtype=np.intp))
 
     def without(self, others: "Rows") -> "Rows":
         """Returns the rows whose records, whatever is true of them, are not among others."""
-        known = set(others.keys())
-        kept = [at for at, key in enumerate(self.keys()) if key not in known]
+        known = set(others.records.keys())
+        kept = [at for at, key in enumerate(self.records.keys()) if key not in known]
         return self.take(np.array(kept, dtype=np.intp))
-
-    def keys(self) -> list[Any]:
-        """Returns something for each record that is equal for equal records only."""
-        texts = self.records.texts.values()
-        return list(zip(_bytes(self.records.matrix), *texts, strict=True))
 
     def examples(self, model: Model[Any, Any]) -> Examples:
         """Returns the rows as a model is fitted on them."""
@@ -140,8 +135,3 @@ def _places(table: Table, positions: Sequence[int]) -> str:
     more = len(positions) - len(shown)
     places = ", ".join(map(str, table.places(shown)))
     return f"{unit} {places}" + (f" and {more:,} more" if more else "")
-
-
-def _bytes(matrix: NDArray[Any]) -> Iterable[bytes]:
-    # Adding nothing makes one zero of the two that there are.
-    return (row.tobytes() for row in np.ascontiguousarray(matrix + 0))

@@ -4,11 +4,13 @@
 the metrics, overall and by part, and what a report shows of them.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from framework.answers import Columns
 from framework.card import ModelCard
 from framework.evaluation.base import Evaluation, Metrics, Plot
 from framework.evaluation.binary import BinaryEvaluation, best_threshold
@@ -17,9 +19,17 @@ from framework.evaluation.multiclass import MulticlassEvaluation
 from framework.evaluation.regression import RegressionEvaluation
 from framework.fitting import Examples
 from framework.model import Model
-from framework.tasks import Binary, Multiclass, MultiOutput
+from framework.tasks import Binary, Multiclass, MultiOutput, Task
 
-__all__ = ["Evaluation", "Metrics", "Plot", "best_threshold", "evaluate"]
+__all__ = [
+    "Evaluation",
+    "Metrics",
+    "Plot",
+    "best_threshold",
+    "evaluate",
+    "numbers_of",
+    "of_answers",
+]
 
 
 def evaluate(
@@ -44,38 +54,56 @@ def evaluate(
     """
     scores = model.scores(estimator, examples.features)
     count = len(examples)
+    classes = len(card.classes)
+    is_multiclass = isinstance(model.task, Multiclass)
+    _require_shape(scores, (count, classes) if is_multiclass else examples.target.shape)
     columns = examples.records.columns
     slices = {
         name: np.broadcast_to(np.asarray(rows, dtype=bool), count)
         for name, rows in model.slices(columns).items()
     }
-    truth = examples.target
-    task = model.task
-    if isinstance(task, Multiclass):
-        _require_shape(scores, (count, len(card.classes)))
-        return MulticlassEvaluation(slices, tuple(card.classes), truth, scores)
-    _require_shape(scores, truth.shape)
+    known = examples.target if learnt is None else learnt
     # The answers, not the scores: a model may put limits to what its estimator says.
-    answered = model.columns_of(scores, card)
+    numbers = scores if is_multiclass else numbers_of(model.columns_of(scores, card))
+    return of_answers(model.task, card, slices, examples.target, numbers, known.mean(axis=0))
+
+
+def numbers_of(answered: Columns) -> NDArray[np.float64]:
+    """Returns the numbers of answers: shape `[N]`, or `[N, outputs]` if there are several."""
     numbers = [column for column in answered.values() if column.dtype.kind == "f"]
+    return numbers[0] if len(numbers) == 1 else np.column_stack(numbers)
+
+
+def of_answers(
+    task: Task,
+    card: ModelCard,
+    slices: Mapping[str, NDArray[np.bool_]],
+    truth: NDArray[Any],
+    numbers: NDArray[np.float64],
+    means: Any,
+) -> Evaluation:
+    """Measures answers whose truth is known.
+
+    Args:
+        task: The kind of question.
+        card: The model's card: classes, threshold, units.
+        slices: Name (`feature=value`) → which rows belong to it.
+        truth: What is true; see `Examples.target`.
+        numbers: What was answered: the probability of yes (`[N]`), those of all classes
+            (`[N, classes]`), the value (`[N]`) or the values (`[N, outputs]`).
+        means: The mean of each target, which a model is compared with that tells numbers.
+    """
+    if isinstance(task, Multiclass):
+        return MulticlassEvaluation(slices, tuple(card.classes), truth, numbers)
     if isinstance(task, Binary):
         assert card.threshold is not None, "each binary model has one"
         classes = (card.classes[0], card.classes[1])
-        return BinaryEvaluation(slices, classes, truth, numbers[0], card.threshold)
-    known = truth if learnt is None else learnt
+        return BinaryEvaluation(slices, classes, truth, numbers, card.threshold)
     if isinstance(task, MultiOutput):
-        return MultiOutputEvaluation(
-            slices,
-            tuple(card.target),
-            truth,
-            np.column_stack(numbers),
-            known.mean(axis=0),
-            card.units,
-        )
+        targets = tuple(card.target)
+        return MultiOutputEvaluation(slices, targets, truth, numbers, means, card.units)
     unit = next(iter(card.units.values()), "")
-    return RegressionEvaluation(
-        slices, card.target[0], truth, numbers[0], float(known.mean()), unit
-    )
+    return RegressionEvaluation(slices, card.target[0], truth, numbers, float(means), unit)
 
 
 def _require_shape(scores: NDArray[Any], wanted: tuple[int, ...]) -> None:

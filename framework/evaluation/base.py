@@ -13,6 +13,9 @@ Flags = NDArray[np.bool_]
 Plot = tuple[str, str]
 """Title and image, as a data URI."""
 
+ERRORS = frozenset({"log_loss", "brier", "rmse", "mae", "median_ae"})
+"""Metrics of which less is better; of all others more is."""
+
 GOLDEN = 8
 """Golden examples of a model, unless it has more classes than that."""
 
@@ -29,6 +32,9 @@ class Evaluation(ABC):
 
     headings: ClassVar[Mapping[str, str]]
     """Metric → its heading, in the order in which they are read."""
+
+    judged: ClassVar[tuple[str, ...]]
+    """The metrics by which it is decided whether a model has become worse."""
 
     parts_title: ClassVar[str] = ""
     """What `parts` are: classes, targets."""

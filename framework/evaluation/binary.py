@@ -1,6 +1,7 @@
 """What the answers of a binary model are worth, and from which probability on it says yes."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,8 @@ class BinaryEvaluation(Classification):
 
     probability: NDArray[np.float64]
     threshold: float
+
+    judged: ClassVar[tuple[str, ...]] = ("roc_auc", "brier")
 
     @property
     def predicted(self) -> NDArray[np.intp]:

@@ -40,6 +40,8 @@ class Classification(Evaluation):
         "log_loss": "Log loss",
         "brier": "Brier",
     }
+    # Whether it is right, and whether it is as sure as it may be.
+    judged: ClassVar[tuple[str, ...]] = ("accuracy", "brier")
     parts_title: ClassVar[str] = "Classes"
 
     @property

@@ -30,6 +30,7 @@ class MultiOutputEvaluation(Evaluation):
     units: Mapping[str, str] = field(default_factory=dict)
 
     headings: ClassVar[Mapping[str, str]] = HEADINGS
+    judged: ClassVar[tuple[str, ...]] = ("rmse",)
     parts_title: ClassVar[str] = "Targets"
 
     def __len__(self) -> int:

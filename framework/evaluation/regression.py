@@ -40,6 +40,7 @@ class RegressionEvaluation(Evaluation):
     unit: str = ""
 
     headings: ClassVar[Mapping[str, str]] = HEADINGS
+    judged: ClassVar[tuple[str, ...]] = ("rmse",)
 
     def __len__(self) -> int:
         return len(self.truth)

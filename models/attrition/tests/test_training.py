@@ -23,7 +23,7 @@ def test_the_public_spelling_gives_the_same_rows(tmp_path: Path) -> None:
     }
     path = tmp_path / "employees.csv"
     ours.frame.rename(columns=respelt).to_csv(path, index=False)
-    assert rows.read(MODEL, load(str(path))).keys() == rows.read(MODEL, ours).keys()
+    assert rows.read(MODEL, load(str(path))).records.keys() == rows.read(MODEL, ours).records.keys()
 
 
 def test_the_simulation_is_learnt(stored_models: dict[str, bentoml.Model]) -> None:

@@ -9,6 +9,8 @@ from pydantic import BaseModel, Field
 from framework import Binary, Model, watched
 from framework.recipes.lightgbm import LightGBM
 from framework.reference import Column
+from tests.unit.training.toys.notes import MODEL as NOTES
+from tests.unit.training.toys.notes import Note
 
 
 class Everything(BaseModel):
@@ -95,18 +97,14 @@ def test_fields_that_are_left_out_are_not_watched_nor_is_what_is_computed_of_the
 
 
 def test_texts_by_length_and_unknown_words() -> None:
-    from models.topics import MODEL, Text
-
     words = {"text": watched.words_of(["Deep learning", "deep nets", None, ""])}
-    texts = [Text(text="Deep nets, deep waters"), Text(text="!!"), Text(text="a deep")]
-    columns = watched.of_records(MODEL, MODEL.encoder.from_records(texts), words)
+    texts = [Note(text="Deep nets, deep waters"), Note(text="!!"), Note(text="a deep")]
+    columns = watched.of_records(NOTES, NOTES.encoder.from_records(texts), words)
     assert seen(columns) == {"text.length": [22, 2, 6], "text.unknown_words": [0.25, 0, 0]}
 
 
 def test_without_training_texts_no_unknown_words_are_watched() -> None:
-    from models.topics import MODEL, Text
-
-    columns = watched.of_records(MODEL, MODEL.encoder.from_records([Text(text="Deep")]), {})
+    columns = watched.of_records(NOTES, NOTES.encoder.from_records([Note(text="Deep")]), {})
     assert list(columns) == ["text.length"]
 
 

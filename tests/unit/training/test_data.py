@@ -48,7 +48,7 @@ def table(content: str, name: str = "x") -> data.Table:
 
 
 def same(one: rows.Rows, other: rows.Rows) -> bool:
-    return one.keys() == other.keys() and np.array_equal(one.target, other.target)
+    return one.records.keys() == other.records.keys() and np.array_equal(one.target, other.target)
 
 
 @pytest.mark.parametrize("name", ["loans", "houses", "notes", "plants"])

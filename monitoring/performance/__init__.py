@@ -1,0 +1,1 @@
+"""What the answers were worth, as far as the truth has become known."""

@@ -1,0 +1,130 @@
+"""The record as tables: what was answered, and what was refused."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+# Of rows answered in the same microsecond.
+ORDER = [("time", "ascending"), ("prediction_id", "ascending"), ("row", "ascending")]
+_NONE = pa.schema(
+    [("time", pa.timestamp("us", "UTC")), ("prediction_id", pa.string()), ("row", pa.int32())]
+).empty_table()
+
+
+@dataclass(frozen=True)
+class Store:
+    """The Parquet files of a record.
+
+    Attributes:
+        folder: Folder of the record.
+    """
+
+    folder: Path
+
+    def models(self) -> list[str]:
+        """Returns the names of the models that have rows."""
+        return sorted(_value(path) for path in self._parquet.glob("model=*"))
+
+    def versions(self, model: str) -> list[str]:
+        """Returns the versions of a model that have rows; the one answered last comes last."""
+        latest: dict[str, datetime] = {}
+        for path in self._parquet.glob(f"model={model}/version=*/day=*/*.parquet"):
+            version = _value(path.parent.parent)
+            latest[version] = max(latest.get(version, datetime.min.replace(tzinfo=UTC)), _end(path))
+        return sorted(latest, key=lambda version: (latest[version], version))
+
+    def rows(
+        self,
+        model: str,
+        version: str,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        columns: Sequence[str] | None = None,
+        newest: int | None = None,
+    ) -> pa.Table:
+        """Returns answered rows, the newest last.
+
+        Args:
+            model: Name of the model.
+            version: Version of its tag.
+            since: The earliest time.
+            until: The time before which they are.
+            columns: Only these columns, and what orders the rows.
+            newest: No more than so many; only the files that hold them are read.
+        """
+        folder = self._parquet / f"model={model}" / f"version={version}"
+        wanted = None if columns is None else list({**dict.fromkeys(columns), **dict(ORDER)})
+        parts: list[pa.Table] = []
+        times: list[datetime] = []
+        for end, path in _newest_first(folder):
+            # No row of this file, or of one after it, is wanted.
+            if (since and end < since) or (newest and len(times) == newest and end < times[0]):
+                break
+            parts.append(_between(_read(path, wanted), since, until))
+            if newest:
+                times = sorted([*times, *parts[-1]["time"].to_pylist()])[-newest:]
+        table = _joined(parts)
+        return table.slice(max(0, len(table) - newest)) if newest else table
+
+    def failed(
+        self, model: str | None = None, since: datetime | None = None, until: datetime | None = None
+    ) -> pa.Table:
+        """Returns the requests that failed, the newest last."""
+        parts = [
+            _between(_read(path, None), since, until)
+            for path in sorted(self._parquet.glob("failed/day=*/*.parquet"))
+            if since is None or _end(path) >= since
+        ]
+        table = _joined(parts)
+        return (
+            table if model is None or not len(table) else table.filter(pc.field("model") == model)
+        )
+
+    @property
+    def _parquet(self) -> Path:
+        return self.folder / "parquet"
+
+
+def _read(path: Path, columns: list[str] | None) -> pa.Table:
+    file = pq.ParquetFile(path)
+    names = file.schema_arrow.names
+    return file.read(names if columns is None else [name for name in columns if name in names])
+
+
+def _joined(parts: Sequence[pa.Table]) -> pa.Table:
+    if not parts:
+        return _NONE
+    table = pa.concat_tables(parts, promote_options="permissive")
+    return table.sort_by([key for key in ORDER if key[0] in table.column_names])
+
+
+def _between(table: pa.Table, since: datetime | None, until: datetime | None) -> pa.Table:
+    if since is not None:
+        table = table.filter(pc.field("time") >= pa.scalar(since, table["time"].type))
+    if until is not None:
+        table = table.filter(pc.field("time") < pa.scalar(until, table["time"].type))
+    return table
+
+
+def _newest_first(folder: Path) -> Iterator[tuple[datetime, Path]]:
+    """Gives the files of a model's version and the times of their newest rows, the newest first."""
+    for day in sorted(folder.glob("day=*"), reverse=True):
+        yield from sorted(((_end(path), path) for path in day.glob("*.parquet")), reverse=True)
+
+
+def _end(path: Path) -> datetime:
+    """Returns the time of a file's newest row."""
+    metadata = pq.read_metadata(path)
+    at = metadata.schema.names.index("time")
+    groups = (metadata.row_group(group) for group in range(metadata.num_row_groups))
+    ends = [group.column(at).statistics.max for group in groups if group.num_rows]
+    return max(ends, default=datetime.min.replace(tzinfo=UTC))
+
+
+def _value(path: Path) -> str:
+    return path.name.partition("=")[2]

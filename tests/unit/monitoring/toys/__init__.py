@@ -1,0 +1,1 @@
+"""A small model with rows enough for many windows."""
