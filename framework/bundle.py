@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from framework.answers import Answers, AnswerT
 from framework.card import CARD_FILE, ModelCard
+from framework.computation import Computation
 from framework.integrity import require_files
 from framework.model import Model
 from framework.records import Records, RecordT
@@ -69,6 +70,11 @@ class Bundle(Generic[RecordT, AnswerT]):
                 f"retrain with `python -m training {model.name}`."
             ) from error
         return bundle
+
+    @property
+    def computation(self) -> Computation:
+        """What computes its answers."""
+        return self.model.computation(self.estimator)
 
     @property
     def version(self) -> str:

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from framework.answers import AnswerT
 from framework.card import DataKind, ModelCard
+from framework.computation import Computation
 from framework.encoder import Encoder
 from framework.fields import FieldError
 from framework.fitting import Examples, Fitted, Progress
@@ -230,6 +231,10 @@ class Model(ABC, Generic[RecordT, AnswerT]):
     @abstractmethod
     def scores(self, estimator: Any, features: NDArray[Any]) -> Scores:
         """Computes the scores of a feature matrix; see the model's task for their shape."""
+
+    def computation(self, estimator: Any) -> Computation:
+        """Says what computes the scores."""
+        return Computation(self.framework)
 
     def explain(self, bundle: Any, records: Any) -> list[BaseModel]:
         """Explains the answers to some records; see `Bundle.explain`."""

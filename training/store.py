@@ -1,5 +1,6 @@
 """The only writer of BentoML's model store."""
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Callable
@@ -9,9 +10,11 @@ import bentoml
 from bentoml.exceptions import BentoMLException
 from bentoml.models import ModelContext
 
-from framework.adapters.bentoml import create_model_in, model_store_folder
+from framework.adapters.bentoml import create_model_in, home_folder, model_store_folder
 from framework.card import CARD_FILE
 from framework.integrity import CARD_SHA256, digest
+from framework.trees.compiler import CompileError, compiled_into
+from framework.trees.library import FOLDER
 from training.errors import TrainingError
 from training.report import render
 from training.result import Trained
@@ -91,6 +94,9 @@ def save(tag: bentoml.Tag, trained: Trained, write: Callable[[str], object]) -> 
                 for name, content in contents.items():
                     Path(model.path_of(name)).write_bytes(content)
             _publish(Path(staging), home, tag)
+        # The model does without, and whoever serves it is told why.
+        with contextlib.suppress(CompileError):
+            compiled_into(home_folder() / FOLDER)
         return bentoml.models.get(tag)
     except (BentoMLException, OSError) as error:
         raise TrainingError(f"Model {tag} cannot be stored: {error}") from error

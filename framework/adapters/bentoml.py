@@ -26,6 +26,7 @@ __all__ = [
     "create_model_in",
     "declared_type",
     "docker_base_image",
+    "home_folder",
     "join_paths",
     "model_store_folder",
     "prefixed_path",
@@ -104,6 +105,11 @@ def use_metrics_folder(folder: Path) -> None:
     BentoML empties it at the start, and hands it on as `PROMETHEUS_MULTIPROC_DIR`.
     """
     BentoMLContainer.prometheus_multiproc_dir.set(str(folder))
+
+
+def home_folder() -> Path:
+    """Returns BentoML's home, where its stores are."""
+    return Path(BentoMLContainer.bentoml_home.get())
 
 
 def model_store_folder() -> Path:

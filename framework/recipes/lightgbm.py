@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from framework.answers import AnswerT
 from framework.bundle import Bundle, explained
 from framework.card import ModelCard
+from framework.computation import Computation
 from framework.fields import FieldError, FieldSpec
 from framework.fitting import Examples, Fitted, Progress
 from framework.model import Model
@@ -151,15 +152,16 @@ class LightGBM(Model[RecordT, AnswerT]):
     def load(self, path_of: Callable[[str], str], card: ModelCard) -> "list[Scorer]":
         """See `Model`."""
         from framework.recipes import lightgbm_file
-        from framework.recipes.scorer import Scorer
+        from framework.recipes.compiled_scorer import quickest
 
         wanted = len(card.classes) if isinstance(self.task, Multiclass) else 1
         scorers = []
         for at in range(len(self._outputs())):
             path = Path(path_of(_file(at)))
-            if problem := lightgbm_file.problem_of(path.read_bytes()):
+            content = path.read_bytes()
+            if problem := lightgbm_file.problem_of(content):
                 raise ModelRefusedError(f"{self.name}: {path.name} {problem}.")
-            scorer = Scorer.load(path)
+            scorer = quickest(content.decode())
             if scorer.outputs != wanted:
                 raise ModelRefusedError(
                     f"{self.name}: {path.name} gives {scorer.outputs} numbers for each row, but "
@@ -173,6 +175,11 @@ class LightGBM(Model[RecordT, AnswerT]):
         if len(estimator) == 1:
             return estimator[0](features)
         return np.column_stack([scorer(features) for scorer in estimator])
+
+    def computation(self, estimator: "list[Scorer]") -> Computation:
+        """See `Model`; it is compiled if the trees of every output are."""
+        computations = [scorer.computation for scorer in estimator]
+        return min(computations, key=lambda one: bool(one.is_compiled))
 
     def explain(
         self, bundle: Bundle[RecordT, AnswerT], records: Records[RecordT]

@@ -2,13 +2,13 @@
 
 import ctypes
 import weakref
-from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from framework.adapters.lightgbm import LIBRARY, Booster, booster_handle, require_success
+from framework.computation import Computation
 
 # Constants of LightGBM's C API (c_api.h): C_API_DTYPE_FLOAT64, C_API_PREDICT_NORMAL.
 _FLOAT64 = ctypes.c_int(1)
@@ -30,16 +30,19 @@ class Scorer:
 
     Args:
         booster: The model.
+        not_compiled: Why it is not scored by compiled trees.
 
     Attributes:
         outputs: Numbers that it gives for each row: one, or one for each class.
+        computation: What computes them.
 
     Raises:
         ValueError: LightGBM would write another number of them than it says.
     """
 
-    def __init__(self, booster: Booster) -> None:
+    def __init__(self, booster: Booster, not_compiled: str = "") -> None:
         self._booster = booster
+        self.computation = Computation("lightgbm", is_compiled=False, hindrance=not_compiled)
         self._handle = booster_handle(booster)
         self._columns: int = booster.num_feature()
         self.outputs = self._written_each_row()
@@ -82,11 +85,6 @@ class Scorer:
             )
         return trees
 
-    @classmethod
-    def load(cls, path: str | Path) -> Self:
-        """Loads a booster from LightGBM's own text format."""
-        return cls(Booster(model_file=path))
-
     def contributions(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Returns the exact tree SHAP values of every row, one per feature and the base value."""
         shap = self._booster.predict(features, num_threads=1, pred_contrib=True)
@@ -102,13 +100,8 @@ class Scorer:
             ValueError: The number of columns is not that of the model's features.
             RuntimeError: LightGBM refused.
         """
-        rows, columns = features.shape
-        if columns != self._columns:
-            raise ValueError(f"The model has {self._columns} features, not {columns}.")
-        features = np.ascontiguousarray(features, dtype=np.float64)
-        shape = rows if self.outputs == 1 else (rows, self.outputs)
-        scores = np.empty(shape, dtype=np.float64)
-        data, out = _pointer(features), _pointer(scores)
+        features, rows, scores = self._room(features)
+        data, out = pointer(features), pointer(scores)
         written = ctypes.byref(ctypes.c_int64())
         if rows == 1:
             failed = LIBRARY.LGBM_BoosterPredictForMatSingleRowFast(
@@ -120,7 +113,7 @@ class Scorer:
                 data,
                 _FLOAT64,
                 ctypes.c_int32(rows),
-                ctypes.c_int32(columns),
+                ctypes.c_int32(self._columns),
                 _ROW_AFTER_ROW,
                 _PREDICT_NORMAL,
                 _FIRST_TREE,
@@ -132,9 +125,21 @@ class Scorer:
         require_success(failed)
         return scores
 
+    def _room(
+        self, features: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], int, NDArray[np.float64]]:
+        """Returns the features as C functions take them, the rows' number, room for the scores."""
+        rows, columns = features.shape
+        if columns != self._columns:
+            raise ValueError(f"The model has {self._columns} features, not {columns}.")
+        scores = np.empty(rows if self.outputs == 1 else (rows, self.outputs))
+        return np.ascontiguousarray(features, np.float64), rows, scores
 
-def _pointer(numbers: NDArray[np.float64]) -> Any:
+
+def pointer(numbers: NDArray[np.float64]) -> Any:
+    """Returns where numbers are, as an argument of a C function; for as long as they live."""
     # A fifth of the time that `numbers.ctypes` takes; what is read-only or empty has no buffer.
     if numbers.flags.writeable and numbers.size:
-        return ctypes.byref(ctypes.c_double.from_buffer(numbers.data))
+        # An array is a buffer, which types can say from Python 3.12 on.
+        return ctypes.byref(ctypes.c_double.from_buffer(numbers))  # type: ignore[arg-type]
     return ctypes.c_void_p(numbers.ctypes.data)

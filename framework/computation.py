@@ -1,0 +1,18 @@
+"""What computes a model's answers."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Computation:
+    """What computes a model's answers.
+
+    Attributes:
+        by: For people: the name of the library, or of what stands in for it.
+        is_compiled: Whether that is native code for the model's trees; None of a model without.
+        hindrance: Why it is not.
+    """
+
+    by: str
+    is_compiled: bool | None = None
+    hindrance: str = ""
