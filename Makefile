@@ -34,7 +34,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: serve
-serve: .models ## Train the models the store lacks, then serve (PORT, 3000; WORKERS, 1)
+serve: .models compile ## Train the models the store lacks, then serve (PORT, 3000; WORKERS, 1)
 	@exec $(BIN)/bentoml serve --port "$${PORT:-3000}"
 
 # BentoML makes these itself, and ends in a traceback where it cannot.
@@ -50,6 +50,10 @@ FOLDERS := $(foreach name,bentos models envs tmp,"$(BENTOML_HOME)/$(name)")
 	@for model in $(SERVED); do \
 		test -f "$(BENTOML_HOME)/models/$$model/latest" || $(BIN)/python -m training "$$model"; \
 	done
+
+.PHONY: compile
+compile: .venv/.train ## Compile what scores trees, where there is a C compiler
+	@$(BIN)/python framework/trees/compiler.py "$(BENTOML_HOME)/compiled" >/dev/null || true
 
 .PHONY: build
 build: .models ## Build the Bento: code, exact models, pinned packages

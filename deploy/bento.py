@@ -6,6 +6,9 @@ from pathlib import Path
 import bentoml
 from bentoml.exceptions import BentoMLException
 
+from framework.trees.compiler import CompileError, compiled_into
+from framework.trees.library import SHIPPED
+
 ROOT = Path(__file__).parent.parent
 MEGABYTE = 10**6
 
@@ -20,6 +23,10 @@ def build_bento() -> bentoml.Bento:
     for tag in model_tags(bento):
         if not tag.partition(":")[2] or tag.endswith(":latest"):
             raise BentoMLException(f"{bento.tag} does not pin {tag} to an exact version")
+    try:
+        compiled_into(Path(bento.path) / "src" / SHIPPED.relative_to(ROOT))
+    except CompileError as error:
+        print(f"Trees are not compiled, and LightGBM itself will score: {error}")
     return bento
 
 

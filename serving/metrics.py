@@ -9,7 +9,6 @@ import asyncio
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from typing import Any
 
 from bentoml import server_context
@@ -17,21 +16,19 @@ from bentoml import server_context
 from framework.adapters.bentoml_server import (
     BentoAppFactory,
     duration_buckets,
-    metrics_client,
     request_series,
 )
 from framework.adapters.prometheus import add_observations, forget_dead_processes
+from framework.computation import Computation
 from serving.logs import RouteLog
+from serving.series import ROWS, SECONDS, series
 
 FLUSH_SECONDS = 0.5
-NAMESPACE = "model_server"
 HTTP, GRPC, CONNECT = "http", "grpc", "connect"
 REFUSALS = ("queue_full", "too_late")
 # A counter that is born above zero has not risen, as far as Prometheus can tell: those that alerts
 # watch are there before they count.
 _BORN_STATUSES = (200, 500)
-SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60)
-ROWS = tuple(2**power for power in range(15))
 
 
 class Histogram:
@@ -117,73 +114,6 @@ class RouteMetrics:
         self._changed()
 
 
-class _Series:
-    """The Prometheus metrics that the counts are handed to, declared once in a process."""
-
-    def __init__(self) -> None:
-        client = metrics_client()
-        labels = ["route", "model"]
-        # One status for all protocols, so that one rule watches all.
-        request_labels = [*labels, "protocol", "status"]
-        self.requests = client.Counter(
-            f"{NAMESPACE}_requests",
-            "Requests answered. Over gRPC and Connect the route is the method, and the status the "
-            "one that plain HTTP has for the same outcome; 499: the client had left.",
-            request_labels,
-        )
-        self.seconds = client.Histogram(
-            f"{NAMESPACE}_request_seconds",
-            "Time from a request's head (gRPC: message) to its answer.",
-            request_labels,
-            buckets=SECONDS,
-        )
-        self.queue_wait = client.Histogram(
-            f"{NAMESPACE}_queue_wait_seconds",
-            "Time from a request's arrival to its first batch.",
-            labels,
-            buckets=SECONDS,
-        )
-        self.batch_rows = client.Histogram(
-            f"{NAMESPACE}_batch_rows", "Rows in a batch.", labels, buckets=ROWS
-        )
-        self.last_batch = client.Gauge(
-            f"{NAMESPACE}_last_batch_timestamp_seconds",
-            "When a model's last batch was computed, in seconds since 1970.",
-            ["model"],
-            multiprocess_mode="max",
-        )
-        self.queue_rows = client.Gauge(
-            f"{NAMESPACE}_queue_rows",
-            "Rows waiting for a batch.",
-            labels,
-            multiprocess_mode="livesum",
-        )
-        self.refusals = client.Counter(
-            f"{NAMESPACE}_refusals", "Requests refused under load.", [*labels, "reason"]
-        )
-        self.model_info = client.Gauge(
-            f"{NAMESPACE}_model_info",
-            "A model that is served, by its exact tag.",
-            ["model", "tag"],
-            multiprocess_mode="livemax",
-        )
-        self.workers = client.Gauge(
-            f"{NAMESPACE}_workers",
-            "Worker processes that a service should have.",
-            ["runner_name"],
-            multiprocess_mode="livemax",
-        )
-        self.workers_serving = client.Gauge(
-            f"{NAMESPACE}_workers_serving",
-            "Worker processes that a service has.",
-            ["runner_name"],
-            multiprocess_mode="livesum",
-        )
-
-
-_series = cache(_Series)
-
-
 class Metrics:
     """All metrics of one worker: this server's, and BentoML's own series kept true.
 
@@ -196,7 +126,7 @@ class Metrics:
         self._accesses = accesses
         self._enabled = factory.enable_metrics
         if self._enabled:
-            self._series = _series()
+            self._series = series()
             self._bentoml = request_series()
             self._bentoml_batches = factory.batch_size_series
         # Fine enough for both families.
@@ -236,6 +166,11 @@ class Metrics:
             self._series.model_info.labels(name, tag).set(1)
         self._series.workers.labels(server_context.service_name).set(workers)
         self._series.workers_serving.labels(server_context.service_name).set(1)
+
+    def computed(self, model: str, computation: Computation) -> None:
+        """Tells by what a model's scores are computed."""
+        if self._enabled and computation.is_compiled is not None:
+            self._series.compiled.labels(model=model).set(computation.is_compiled)
 
     def gather(self) -> None:
         """Brings the shared files up to date, as far as this worker can."""

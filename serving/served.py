@@ -1,5 +1,6 @@
 """The served models: which stored model stands behind each, and what a request finds."""
 
+import logging
 import os
 from collections.abc import Callable, Mapping
 from functools import cache, partial
@@ -15,6 +16,8 @@ from framework import Bundle, Model, ModelRefusedError
 from framework.adapters.bentoml import APIMethod
 from serving.errors import Code, ServingError
 from serving.settings import load_settings, refuse_misspelt
+
+logger = logging.getLogger("bentoml.serving")
 
 T = TypeVar("T")
 C = TypeVar("C")
@@ -99,13 +102,19 @@ class ServedModels:
         Raises:
             ModelRefusedError: Some must not be served; the message says why and what to do.
         """
-        return _all_or_refuse(
+        loaded = _all_or_refuse(
             {
                 name: partial(_loaded, model, reference)
                 for name, (model, reference) in self._references.items()
             },
             ModelRefusedError,
         )
+        if server_context.worker_index is None:
+            # Once for all workers, by the process that makes them.
+            for bundle in loaded.values():
+                if hindrance := bundle.computation.hindrance:
+                    logger.warning("Model %s is not compiled: %s", bundle.tag, hindrance)
+        return loaded
 
 
 def _all_or_refuse(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from framework.adapters.bentoml_server import metric_samples
-from serving.metrics import NAMESPACE
+from serving.series import NAMESPACE
 
 # Asking about a model is no prediction, though it is counted under the model's tag.
 _INFERENCE = "/inference.GRPCInferenceService/"

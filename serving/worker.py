@@ -191,6 +191,8 @@ class Worker:
             for api in self._service.apis.values()
             if is_batchable_list(api)
         }
+        for bundle in self._bundles.values():
+            self.metrics.computed(bundle.tag, bundle.computation)
         models = self._inference_models()
         settle_memory()
         self._start_record()

@@ -55,6 +55,13 @@ class ModelInfo(BaseModel):
     threshold: float | None = Field(description="Decision threshold on the probability, if any.")
     units: dict[str, str] = Field(description="Field of an answer → its unit.")
     framework: str
+    computed_by: str = Field(
+        description="What computes the answers: the framework, or `compiled trees`, which give the "
+        "same answers sooner."
+    )
+    not_compiled: str | None = Field(
+        description="Why it is not compiled trees, of a model that has trees."
+    )
     versions: dict[str, str] = Field(description="Library → version used for training.")
     git_commit: str | None = Field(description="Commit of the training code, if known.")
     data_sha256: str = Field(description="Hash of the training data as read.")
@@ -77,6 +84,8 @@ class ModelInfo(BaseModel):
             tag=bundle.tag,
             created=bundle.created,
             description=model.description,
+            computed_by=bundle.computation.by,
+            not_compiled=bundle.computation.hindrance or None,
             data_sha256=card.data.sha256,
             data_kind=card.data.kind,
             data_simulated=card.data.simulated,

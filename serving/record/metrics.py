@@ -6,10 +6,10 @@ from collections import Counter
 from functools import cache
 
 from framework.adapters.bentoml_server import metrics_client
-from serving.metrics import NAMESPACE
 from serving.record.recorder import RECORD_REASONS, Record
 from serving.record.spool import CROWDED_OUT
 from serving.record.thread import THREAD_REASONS
+from serving.series import NAMESPACE
 
 REPORT_SECONDS = 1.0
 _PREFIX = f"{NAMESPACE}_record"

@@ -62,6 +62,7 @@ def test_only_what_serving_needs_is_inside(files: set[str]) -> None:
     folders = {name.split("/")[0] for name in code}
     assert folders == {"service.py", "framework", "serving", "models", "bentofile.yaml"}
     assert not [file for file in files if "test" in file or "__pycache__" in file]
+    assert len([file for file in files if file.endswith(".so")]) == 1, "the compiled kernel"
 
 
 def test_the_api_document_is_the_servers_own(bento: bentoml.Bento) -> None:
