@@ -14,7 +14,7 @@ import anyio
 import anyio.to_thread
 
 from serving.each_loop import EachLoop
-from serving.turn import overloaded
+from serving.turn import overloaded, take_time
 
 T = TypeVar("T")
 
@@ -98,6 +98,25 @@ async def read_beside(size: int, read: Callable[..., T], *arguments: object) -> 
         Exception: What `read` raised.
     """
     return await _thread().read(size, partial(read, *arguments))
+
+
+async def read_in_turn(size: int, large: int, read: Callable[..., T], *arguments: object) -> T:
+    """Returns `read(*arguments)`, called when a turn of the loop has time for it, or beside.
+
+    Args:
+        size: Bytes that it reads, `TURN_BYTES` or more.
+        large: As many, or more, are read beside the loop.
+        read: Reads them.
+        arguments: Its arguments.
+
+    Raises:
+        ServingError: `overloaded`: too much waits to be read.
+        Exception: What `read` raised.
+    """
+    if size >= large:
+        return await read_beside(size, read, *arguments)
+    await take_time()
+    return read(*arguments)
 
 
 async def write_beside(write: Callable[..., T], *arguments: object) -> T:

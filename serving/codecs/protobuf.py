@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from google.protobuf.descriptor import MethodDescriptor
-from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from framework import Answers
@@ -72,8 +71,8 @@ class MessageCodec:
                 return self._prediction.require_few(records)
         return self._prediction.rows_from_list(rows)
 
-    def write(self, answers: Sequence[Any]) -> Message:
-        """Returns the response of the answers.
+    def write(self, answers: Sequence[Any]) -> bytes:
+        """Returns the response message of the answers.
 
         Raises:
             ValueError: A number is not finite, which no protocol here sends.
@@ -81,10 +80,9 @@ class MessageCodec:
         require_finite(answers)
         if len(answers) <= SLICE_ROWS:
             return self._written(answers)
-        response = self._response_type()
-        for at in range(0, len(answers), SLICE_ROWS):
-            response.MergeFrom(self._written(answers[at : at + SLICE_ROWS]))
-        return response
+        # A message of all is those of the parts, one after the other.
+        starts = range(0, len(answers), SLICE_ROWS)
+        return b"".join(self._written(answers[at : at + SLICE_ROWS]) for at in starts)
 
     def plain(self, answers: Sequence[Any]) -> list[dict[str, Any]]:
         """Returns answers as dictionaries."""
@@ -93,8 +91,10 @@ class MessageCodec:
         made: list[dict[str, Any]] = self._prediction.answers.serializer.to_python(list(answers))
         return made
 
-    def _written(self, answers: Sequence[Any]) -> Message:
+    def _written(self, answers: Sequence[Any]) -> bytes:
         made = self.plain(answers)
-        return self._response_type(
+        message = self._response_type(
             **{self._answers: self._prepare(made) if self._prepare else made}
         )
+        content: bytes = message.SerializeToString()
+        return content

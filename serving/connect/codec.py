@@ -72,7 +72,7 @@ class ConnectCodec:
             ValueError: A number is not finite, which no protocol here sends.
         """
         if asked is PROTO:
-            content = self._messages.write(answers).SerializeToString()
+            content = self._messages.write(answers)
         else:
             content = b'{"%s":%s}' % (self._answers, self._written(answers))
         return [(b"content-type", asked)], content

@@ -2,44 +2,27 @@
 
 import asyncio
 import time
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeAlias
 
 import grpc
-from google.protobuf.message import Message
 
-from serving.beside import LARGE_BYTES, read_beside
+from serving.beside import LARGE_BYTES, read_in_turn
 from serving.errors import Code, ServingError
+from serving.grpc.company import Company
 from serving.grpc.status import status_bytes
-from serving.grpc.wire import parsed
+from serving.grpc.wire import Parser, parsed
 from serving.http.asgi import CLIENT_CLOSED_REQUEST, request_id
 from serving.logs import RouteLog
 from serving.metrics import GRPC, Metrics
 from serving.record.recorder import Recorder
-from serving.turn import TURN_BYTES, require_place, take_time
+from serving.turn import TURN_BYTES, require_place
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Trailers = list[tuple[str, str | bytes]]
 
 PROTO = "application/proto"
 _NO_HEADERS: dict[bytes, bytes] = {}
-
-# gRPC hands calls over one at a time, and waking its threads and the client for each costs more
-# than a prediction. Under concurrency a call therefore waits for others to join it
-# (docs/decisions.md).
-JOIN_SECONDS = 0.002
-CONCURRENT_CALLS = 8
-"""Calls under way after such a wait that make it worth while."""
-
-SLOW_SECONDS = 0.05
-"""A call under way for longer waits for its model, and joins no other."""
-
-VAIN_WAITS = 16
-"""After so many in a row that were not, no call waits …"""
-
-CALLS_BETWEEN_LOOKS = 4_000
-"""… until so many have passed."""
 
 
 class Call:
@@ -94,8 +77,8 @@ class Call:
             self._recorder.left(self.prediction_id, self.request_id, CLIENT_CLOSED_REQUEST)
 
 
-# Answers a request message with a response message, or raises; a `ServingError` is told in full.
-Handler = Callable[[Any, Call], Awaitable[Message]]
+# Answers a request with the bytes of a message, or raises; a `ServingError` is told in full.
+Handler = Callable[[Any, Call], Awaitable[bytes]]
 
 
 class Calls:
@@ -114,10 +97,7 @@ class Calls:
         self._refusing = False
         self._under_way = 0
         self._idle = asyncio.Event()
-        # Those under way and when they began, the oldest first, less those known to be slow.
-        self._recent: OrderedDict[Call, float] = OrderedDict()
-        self._vain_waits = 0
-        self._calls_until_look = 0
+        self._company = Company()
 
     def refuse(self) -> None:
         """Answers every further call UNAVAILABLE."""
@@ -129,27 +109,10 @@ class Calls:
             self._idle.clear()
             await self._idle.wait()
 
-    async def _let_others_join(self) -> None:
-        if self._calls_until_look:
-            self._calls_until_look -= 1
-        elif self._concurrent() > 1:
-            await asyncio.sleep(JOIN_SECONDS)
-            is_vain = self._concurrent() < CONCURRENT_CALLS
-            self._vain_waits = self._vain_waits + 1 if is_vain else 0
-            if self._vain_waits >= VAIN_WAITS:
-                self._vain_waits, self._calls_until_look = 0, CALLS_BETWEEN_LOOKS
-
-    def _concurrent(self) -> int:
-        """How many calls come and go at the same time."""
-        earliest = time.perf_counter() - SLOW_SECONDS
-        while self._recent and next(iter(self._recent.values())) < earliest:
-            self._recent.popitem(last=False)
-        return len(self._recent)
-
     def method(
         self,
         route: str,
-        parse: Callable[[bytes], Any],
+        parse: Parser,
         handler: Handler,
         model_tag: str = "",
         recorder: Recorder | None = None,
@@ -164,17 +127,17 @@ class Calls:
             recorder: What records its calls, if they are recorded and there is but one model.
         """
 
-        async def answer(body: bytes, context: Context) -> bytes:
+        async def answer(body: bytes, context: Context) -> bytes | None:
             call = Call(_request_id(context), route, model_tag, len(body))
             call.record_by(recorder)
-            return await self._answer(parse, handler, body, call, context) or b""
+            return await self._answer(parse, handler, body, call, context)
 
         return grpc.unary_unary_rpc_method_handler(answer)
 
     def stream(
         self,
         route: str,
-        parse: Callable[[bytes], Any],
+        parse: Parser,
         handler: Handler,
         model_tag: str = "",
         recorder: Recorder | None = None,
@@ -211,7 +174,7 @@ class Calls:
 
     async def _answer(
         self,
-        parse: Callable[[bytes], Any],
+        parse: Parser,
         handler: Handler,
         body: bytes,
         call: Call,
@@ -222,32 +185,27 @@ class Calls:
         status, code = CLIENT_CLOSED_REQUEST, ""
         trailers: Trailers = []
         self._under_way += 1
-        self._recent[call] = started
+        content: bytes | None = None
         try:
             if self._refusing:
                 raise ServingError(Code.UNAVAILABLE)
-            if call.size < LARGE_BYTES:
-                if call.size >= TURN_BYTES:
-                    require_place()
-                    await take_time()
-                await self._let_others_join()
+            if self._under_way > 1 and call.size < LARGE_BYTES:
+                await self._company.wait()
+            if call.size < TURN_BYTES:
                 request = parsed(parse, body)
             else:
-                request = await read_beside(call.size, parsed, parse, body)
-            response = await handler(request, call)
-            answered: bytes = response.SerializeToString()
-            call.answered(body, answered)
-            content: bytes | None = answered
+                require_place()
+                request = await read_in_turn(call.size, LARGE_BYTES, parsed, parse, body)
+            content = await handler(request, call)
+            call.answered(body, content)
             status = call.status
         except Exception as raised:  # noqa: BLE001 - every one is answered and told apart here
             # Not kept in a variable, nor given to `abort`, which keeps its own exception: a
             # frame that refers to one which has passed through it is garbage that only the
             # collector finds (docs/decisions.md).
             status, code, trailers = _refuse(context, call.failed(raised))
-            content = None
         finally:
             self._under_way -= 1
-            self._recent.pop(call, None)
             if not self._under_way:
                 self._idle.set()
             if status == CLIENT_CLOSED_REQUEST:

@@ -5,7 +5,6 @@ import contextlib
 from collections.abc import Sequence
 
 import grpc
-from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
@@ -132,7 +131,7 @@ class _Unknown(grpc.GenericRpcHandler):
         return self._method
 
 
-async def _refuse_unknown(_: bytes, __: Call) -> Message:
+async def _refuse_unknown(_: bytes, __: Call) -> bytes:
     raise ServingError(
         Code.METHOD_NOT_ALLOWED, "There is no such method; reflection lists the services."
     )

@@ -8,7 +8,6 @@ from typing import Any
 import pydantic
 from bentoml.exceptions import BentoMLConfigException
 from google.protobuf.descriptor import FileDescriptor, MethodDescriptor, ServiceDescriptor
-from google.protobuf.message import Message
 
 from framework.adapters.bentoml import APIMethod, declared_type
 from serving.batching.computation import Chunk
@@ -68,7 +67,7 @@ class TypedMethod:
             self.prediction, self.path, GRPC, lambda body, _: self.codec.read(body)
         )
 
-    async def answer(self, rows: Chunk, _: Call) -> Message:
+    async def answer(self, rows: Chunk, _: Call) -> bytes:
         """Answers a gRPC call."""
         answers = await self.prediction.submit(rows)
         if len(rows) < MANY_ROWS:

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from serving.batching.computation import Chunk
 from serving.batching.prediction import Prediction
-from serving.beside import MANY_ROWS, read_beside, write_beside
+from serving.beside import MANY_ROWS, read_in_turn, write_beside
 from serving.errors import ServingError
 from serving.http.asgi import (
     CLIENT_CLOSED_REQUEST,
@@ -30,7 +30,7 @@ from serving.http.response import answer, answer_error
 from serving.metrics import HTTP, RouteMetrics
 from serving.record.recorder import Recorder
 from serving.settings import Settings
-from serving.turn import TURN_BYTES, may_be_large, require_place, take_time
+from serving.turn import TURN_BYTES, may_be_large, require_place
 
 logger = logging.getLogger("bentoml.serving")
 
@@ -167,13 +167,14 @@ class Endpoint:
     async def _predict(
         self, body: bytes, headers: dict[bytes, bytes], receive: Receive
     ) -> tuple[Headers, bytes]:
-        if len(body) < self._codec.large_bytes:
-            if len(body) >= TURN_BYTES:
-                await take_time()
-            rows, asked = self._codec.read(body, headers)
+        codec = self._codec
+        if len(body) < TURN_BYTES:
+            rows, asked = codec.read(body, headers)
         else:
-            rows, asked = await read_beside(len(body), self._codec.read, body, headers)
+            rows, asked = await read_in_turn(
+                len(body), codec.large_bytes, codec.read, body, headers
+            )
         answers = await self._prediction.submit(rows, partial(client_leaves, receive))
         if len(rows) < MANY_ROWS:
-            return self._codec.write(answers, asked)
-        return await write_beside(self._codec.write, answers, asked)
+            return codec.write(answers, asked)
+        return await write_beside(codec.write, answers, asked)

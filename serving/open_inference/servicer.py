@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
+from google.protobuf.message import Message
+
 from framework.open_inference import inference_pb2 as pb
 from framework.open_inference.tensors import BYTES, Tensor, encode
 from serving.batching.computation import Chunk
-from serving.beside import LARGE_BYTES, read_beside
+from serving.beside import LARGE_BYTES, MANY_ROWS, read_beside, write_beside
 from serving.errors import ServingError
-from serving.grpc.calls import Call
+from serving.grpc.calls import Call, Handler
 from serving.grpc.typed import RpcService
 from serving.grpc.wire import Parser, counted, too_many_fields
 from serving.metrics import GRPC
@@ -61,19 +63,22 @@ def inference_service(
         if record is not None
     }
     servicer = _Servicer(models, is_ready, is_live, gather, recorders)
+    told: dict[str, Callable[[Any, Call], Awaitable[Message]]] = {
+        "ServerLive": servicer.server_live,
+        "ServerReady": servicer.server_ready,
+        "ModelReady": servicer.model_ready,
+        "ServerMetadata": servicer.server_metadata,
+        "ModelMetadata": servicer.model_metadata,
+        "ModelConfig": servicer.model_config,
+        "ModelStatistics": servicer.model_statistics,
+        "RepositoryIndex": servicer.repository_index,
+    }
     return RpcService(
         _SERVICE,
         {
-            "ServerLive": servicer.server_live,
-            "ServerReady": servicer.server_ready,
-            "ModelReady": servicer.model_ready,
-            "ServerMetadata": servicer.server_metadata,
-            "ModelMetadata": servicer.model_metadata,
+            **{name: _serialized(handler) for name, handler in told.items()},
             _INFER: servicer.model_infer,
             _STREAM_INFER: servicer.model_stream_infer,
-            "ModelConfig": servicer.model_config,
-            "ModelStatistics": servicer.model_statistics,
-            "RepositoryIndex": servicer.repository_index,
         },
         parsers=dict.fromkeys((_INFER, _STREAM_INFER), _parser(models)),
     )
@@ -150,12 +155,23 @@ class _Servicer:
             ],
         )
 
-    async def model_infer(self, request: pb.ModelInferRequest, call: Call) -> pb.ModelInferResponse:
-        return await self._infer(request, call, _INFER)
+    async def model_infer(self, request: pb.ModelInferRequest, call: Call) -> bytes:
+        return await self._infer(request, call, _INFER, _alone)
+
+    async def model_stream_infer(self, request: pb.ModelInferRequest, call: Call) -> bytes:
+        try:
+            return await self._infer(request, call, _STREAM_INFER, _in_stream)
+        except Exception as raised:  # noqa: BLE001 - told in the message, the stream goes on
+            answer = pb.ModelInferResponse(model_name=request.model_name, id=request.id)
+            return _in_stream(answer, str(call.failed(raised)))
 
     async def _infer(
-        self, request: pb.ModelInferRequest, call: Call, method: str
-    ) -> pb.ModelInferResponse:
+        self,
+        request: pb.ModelInferRequest,
+        call: Call,
+        method: str,
+        written: Callable[[pb.ModelInferResponse], bytes],
+    ) -> bytes:
         model = self._model(request.model_name, request.model_version, call)
         if self._recorders:
             call.record_by(self._recorders[method][model.name])
@@ -170,22 +186,14 @@ class _Servicer:
         else:
             rows = await read_beside(call.size, _rows, model, request)
         answers = await model.prediction.submit(rows)
-        response = _response(model, request, model.write(answers, asked))
-        if call.prediction_id:
-            response.parameters["prediction_id"].string_param = call.prediction_id
-        return response
 
-    async def model_stream_infer(
-        self, request: pb.ModelInferRequest, call: Call
-    ) -> pb.ModelStreamInferResponse:
-        message = ""
-        try:
-            answer = await self._infer(request, call, _STREAM_INFER)
-        except Exception as raised:  # noqa: BLE001 - told in the message, the stream goes on
-            message = str(call.failed(raised))
-            answer = pb.ModelInferResponse(model_name=request.model_name, id=request.id)
-        answer.parameters[_LAST_OF_REQUEST].bool_param = True
-        return pb.ModelStreamInferResponse(error_message=message, infer_response=answer)
+        def write() -> bytes:
+            response = _response(model, request, model.write(answers, asked))
+            if call.prediction_id:
+                response.parameters["prediction_id"].string_param = call.prediction_id
+            return written(response)
+
+        return write() if len(rows) < MANY_ROWS else await write_beside(write)
 
     async def model_config(
         self, request: pb.ModelConfigRequest, call: Call
@@ -214,6 +222,27 @@ class _Servicer:
         model = find_model(self._models, name, version)
         call.model_tag = model.bundle.tag
         return model
+
+
+def _serialized(handler: Callable[[Any, Call], Awaitable[Message]]) -> Handler:
+    async def handle(request: Any, call: Call) -> bytes:
+        content: bytes = (await handler(request, call)).SerializeToString()
+        return content
+
+    return handle
+
+
+def _alone(answer: pb.ModelInferResponse) -> bytes:
+    content: bytes = answer.SerializeToString()
+    return content
+
+
+def _in_stream(answer: pb.ModelInferResponse, error: str = "") -> bytes:
+    answer.parameters[_LAST_OF_REQUEST].bool_param = True
+    content: bytes = pb.ModelStreamInferResponse(
+        error_message=error, infer_response=answer
+    ).SerializeToString()
+    return content
 
 
 def _rows(model: InferenceModel, request: pb.ModelInferRequest) -> Chunk:

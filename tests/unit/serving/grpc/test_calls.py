@@ -1,4 +1,4 @@
-"""One call: where it is parsed, whom it waits for, and that a refused one leaves no garbage."""
+"""One call: where it is parsed, and that a refused one leaves no garbage."""
 
 import asyncio
 import gc
@@ -11,11 +11,9 @@ from google.rpc.status_pb2 import Status
 
 from serving.beside import LARGE_BYTES
 from serving.errors import MAX_DETAILS, Code, ServingError
-from serving.grpc import calls as calls_module
 from serving.grpc.calls import Call, Calls
 from serving.grpc.status import status_bytes
 from serving.logs import RouteLog
-from tests.unit.serving.batching.bench import until
 
 CALLS = 50
 
@@ -55,7 +53,7 @@ class NoMetrics:
         assert status in (200, 503)
 
 
-async def refuse(request: Empty, call: Call) -> Empty:
+async def refuse(_: Empty, call: Call) -> bytes:
     """Fails behind a wait, as a request in the queue does."""
     failing = asyncio.get_running_loop().create_future()
     failing.set_exception(ServingError(Code.OVERLOADED, headers=[("retry-after", "3")]))
@@ -64,7 +62,7 @@ async def refuse(request: Empty, call: Call) -> Empty:
         await failing
     finally:
         del failing
-    return request
+    return b""
 
 
 @pytest.mark.usefixtures("no_collector")
@@ -75,7 +73,7 @@ def test_refusals_leave_no_garbage() -> None:
         gc.collect()
         for _ in range(CALLS):
             context = Context()
-            assert await method(b"", context) == b""
+            assert await method(b"", context) is None
             assert context.code is Code.OVERLOADED.grpc_status
             assert context.trailers["x-model-tag"] == "toy:1"
             assert context.trailers["x-request-id"] == "order-66"
@@ -95,70 +93,6 @@ def test_a_status_stays_small_enough_for_the_trailers() -> None:
     assert len(ServingError.from_details(details).detail) == MAX_DETAILS
 
 
-async def wave(calls: Calls, size: int) -> int:
-    """Makes calls at once; returns the most that had arrived when one was answered."""
-    arrived: list[int] = []
-
-    async def answer(request: Empty, _: Call) -> Empty:
-        arrived.append(calls._under_way)
-        await asyncio.sleep(0)
-        return request
-
-    method: Any = calls.method("/toy", Empty.FromString, answer)
-    await asyncio.gather(*(method.unary_unary(b"", Context()) for _ in range(size)))
-    return max(arrived)
-
-
-def test_concurrent_calls_are_joined(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls_module, "JOIN_SECONDS", 0.02)
-
-    async def run() -> list[int]:
-        calls = Calls(NoMetrics())  # type: ignore[arg-type]
-        return [await wave(calls, 20) for _ in range(3)]
-
-    # The first, alone when it comes, does not wait for the others.
-    assert asyncio.run(run()) == [19, 19, 19]
-
-
-@pytest.mark.parametrize("size", [1, 2, 5])
-def test_a_few_calls_wait_for_nobody(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
-    async def run() -> None:
-        calls = Calls(NoMetrics())  # type: ignore[arg-type]
-        monkeypatch.setattr(calls_module, "JOIN_SECONDS", 0.001)
-        for _ in range(calls_module.VAIN_WAITS):
-            await wave(calls, size)
-        monkeypatch.setattr(calls_module, "JOIN_SECONDS", 3_600)
-        for _ in range(10):
-            await asyncio.wait_for(wave(calls, size), 10)
-
-    asyncio.run(run())
-
-
-def test_slow_calls_of_one_method_keep_those_of_another_from_waiting_for_ever(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    async def run() -> None:
-        calls, gate = Calls(NoMetrics()), asyncio.Event()  # type: ignore[arg-type]
-        begun = []
-
-        async def hold(request: Empty, call: Call) -> Empty:
-            begun.append(call)
-            await gate.wait()
-            return request
-
-        monkeypatch.setattr(calls_module, "JOIN_SECONDS", 0.001)
-        monkeypatch.setattr(calls_module, "SLOW_SECONDS", 0.02)
-        method: Any = calls.method("/slow", Empty.FromString, hold)
-        slow = [asyncio.ensure_future(method.unary_unary(b"", Context())) for _ in range(8)]
-        await until(lambda: len(begun) == 8 and not calls._concurrent())
-        monkeypatch.setattr(calls_module, "JOIN_SECONDS", 3_600)
-        await asyncio.wait_for(wave(calls, 1), 10)
-        gate.set()
-        await asyncio.gather(*slow)
-
-    asyncio.run(run())
-
-
 @pytest.mark.parametrize(("size", "on_loop"), [(LARGE_BYTES - 1, True), (LARGE_BYTES, False)])
 def test_a_large_message_is_parsed_beside_the_loop(size: int, on_loop: bool) -> None:
     places = []
@@ -167,9 +101,9 @@ def test_a_large_message_is_parsed_beside_the_loop(size: int, on_loop: bool) -> 
         places.append(threading.current_thread() is threading.main_thread())
         return body
 
-    async def answer(request: bytes, call: Call) -> Empty:
+    async def answer(request: bytes, call: Call) -> bytes:
         assert len(request) == call.size == size
-        return Empty()
+        return b""
 
     async def run() -> None:
         calls: Any = Calls(NoMetrics())  # type: ignore[arg-type]
