@@ -46,28 +46,30 @@ class Tensor:
     name: str
     datatype: str
     shape: Sequence[int]
-    data: bytes | list[Any]
-    """Raw bytes, or a list of values, flat or nested like the shape."""
+    data: bytes | list[Any] | NDArray[Any]
+    """Raw bytes, a list of values, flat or nested like the shape, or an array of the datatype."""
 
     base64: bool = False
     """Whether every text is Base64 of the text that is meant."""
 
 
 def values(tensor: Tensor, count: int) -> list[Any]:
-    """Returns the values of a tensor whose data are a list, or of a raw one of `BYTES`.
+    """Returns the values of a tensor whose data are a list or an array, or of a raw one of `BYTES`.
 
     Raises:
         TensorError: There are not `count` values, or one is no UTF-8 text, or not in Base64.
     """
     if isinstance(tensor.data, bytes):
         found: list[Any] = _decode_texts(tensor.data)
+    elif isinstance(tensor.data, np.ndarray):
+        found = tensor.data.tolist()
     else:
         found = tensor.data
         for _ in tensor.shape[1:]:
             if found and all(isinstance(part, list) for part in found):
                 found = list(chain.from_iterable(found))
     if len(found) != count:
-        raise TensorError(f"The data hold {len(found)} values, but the shape asks for {count}")
+        raise _miscounted(len(found), count)
     return [_from_base64(value) for value in found] if tensor.base64 else found
 
 
@@ -83,20 +85,41 @@ def _from_base64(value: Any) -> Any:
         raise TensorError("An element is not UTF-8 text in Base64") from None
 
 
-def array(raw: bytes, datatype: str, count: int) -> NDArray[Any]:
-    """Returns raw data of a datatype of fixed width as an array.
+def array(data: bytes | NDArray[Any], datatype: str, count: int) -> NDArray[Any]:
+    """Returns the data of a tensor whose datatype has a fixed width as an array, without a copy.
 
     Raises:
         TensorError: There are not `count` values, or a truth value is neither 0 nor 1.
     """
+    if isinstance(data, np.ndarray):
+        if len(data) != count:
+            raise _miscounted(len(data), count)
+        return data
     dtype = np.dtype(DTYPES[datatype])
-    if len(raw) != count * dtype.itemsize:
+    if len(data) != count * dtype.itemsize:
         raise TensorError(
-            f"The data have {len(raw)} bytes, but the shape asks for {count * dtype.itemsize}"
+            f"The data have {len(data)} bytes, but the shape asks for {count * dtype.itemsize}"
         )
-    if datatype == "BOOL" and raw.translate(None, b"\x00\x01"):
+    if datatype == "BOOL" and data.translate(None, b"\x00\x01"):
         raise TensorError("A truth value is a byte of 0 or 1")
-    return np.frombuffer(raw, dtype)
+    return np.frombuffer(data, dtype)
+
+
+def typed(values: Sequence[Any], datatype: str) -> NDArray[Any]:
+    """Returns values as an array of a datatype of fixed width.
+
+    Raises:
+        TensorError: One does not fit into it.
+    """
+    try:
+        with np.errstate(over="raise"):
+            return np.array(values, dtype=DTYPES[datatype])
+    except (OverflowError, FloatingPointError):
+        raise TensorError(f"A value does not fit into {datatype}") from None
+
+
+def _miscounted(found: int, count: int) -> TensorError:
+    return TensorError(f"The data hold {found} values, but the shape asks for {count}")
 
 
 def encode(column: NDArray[Any], datatype: str) -> bytes:

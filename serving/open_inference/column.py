@@ -13,7 +13,15 @@ import numpy as np
 import pydantic
 from numpy.typing import NDArray
 
-from framework.open_inference.tensors import BYTES, DTYPES, Tensor, TensorError, array, values
+from framework.open_inference.tensors import (
+    BYTES,
+    DTYPES,
+    Tensor,
+    TensorError,
+    array,
+    typed,
+    values,
+)
 from serving.open_inference.signature import InputColumn
 
 # Values that pydantic is given at a time.
@@ -30,7 +38,7 @@ def read_column(column: InputColumn, tensor: Tensor, rows: int) -> Any:
     if column.vocabulary is not None:
         return _positions(column, tensor, rows)
     count = rows * (column.spec.length or 1)
-    if isinstance(tensor.data, bytes) and tensor.datatype != BYTES:
+    if not isinstance(tensor.data, list) and tensor.datatype != BYTES:
         found = array(tensor.data, tensor.datatype, count)
         if not _within(column, found):
             _accepted(column, _values(column, found.tolist(), tensor.datatype))
@@ -128,17 +136,13 @@ def _typed(column: InputColumn, listed: list[Any], datatype: str) -> Any:
     present = list(chain.from_iterable(rows)) if spec.length else rows
     if dtype.kind in "iu" and not all(type(value) is int for value in present):
         raise TensorError(f"A value is not a whole number, as {datatype} asks for")
-    try:
-        with np.errstate(over="raise"):
-            typed = np.array(present, dtype=dtype)
-    except (OverflowError, FloatingPointError):
-        raise TensorError(f"A value does not fit into {datatype}") from None
+    made = typed(present, datatype)
     if spec.length:
-        typed = typed.reshape(-1, spec.length)
+        made = made.reshape(-1, spec.length)
     if len(rows) == len(listed):
-        return typed
-    whole = np.full((len(listed), *typed.shape[1:]), math.nan)
-    whole[[one is not None for one in listed]] = typed
+        return made
+    whole = np.full((len(listed), *made.shape[1:]), math.nan)
+    whole[[one is not None for one in listed]] = made
     return whole
 
 

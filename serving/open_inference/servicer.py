@@ -1,38 +1,26 @@
 """The Open Inference Protocol over gRPC: `inference.GRPCInferenceService`."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from google.protobuf.message import Message
 
 from framework.open_inference import inference_pb2 as pb
-from framework.open_inference.tensors import BYTES, Tensor, encode
 from serving.batching.computation import Chunk
 from serving.beside import LARGE_BYTES, MANY_ROWS, read_beside, write_beside
-from serving.errors import ServingError
 from serving.grpc.calls import Call, Handler
 from serving.grpc.typed import RpcService
 from serving.grpc.wire import Parser, counted, too_many_fields
 from serving.metrics import GRPC
-from serving.open_inference.json_body import is_base64, parameters, require_supported
-from serving.open_inference.model import InferenceModel, Output
+from serving.open_inference.json_body import require_supported
+from serving.open_inference.messages import given, response_of, tensors_of
+from serving.open_inference.model import InferenceModel
 from serving.open_inference.routes import SERVER
 from serving.open_inference.triton import ModelIndex, configuration, statistics
 from serving.record.recorder import Record, Recorder
 from serving.served import find_model
 
-# Datatype → the field of `InferTensorContents` that holds its values. FP16 has none: it is raw.
-_CONTENTS = {
-    "BOOL": "bool_contents",
-    **dict.fromkeys(("INT8", "INT16", "INT32"), "int_contents"),
-    "INT64": "int64_contents",
-    **dict.fromkeys(("UINT8", "UINT16", "UINT32"), "uint_contents"),
-    "UINT64": "uint64_contents",
-    "FP32": "fp32_contents",
-    "FP64": "fp64_contents",
-    BYTES: "bytes_contents",
-}
 # Each element of a tensor of texts is a field of the message.
 _FIELDS_BESIDE_ROWS, _TEXTS_OF_ROW = 10_000, 4
 _SERVICE = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"]
@@ -176,9 +164,9 @@ class _Servicer:
         if self._recorders:
             call.record_by(self._recorders[method][model.name])
         require_supported(
-            _given(request.parameters),
-            [(tensor.name, _given(tensor.parameters)) for tensor in request.inputs],
-            [(output.name, _given(output.parameters)) for output in request.outputs],
+            given(request.parameters),
+            [(tensor.name, given(tensor.parameters)) for tensor in request.inputs],
+            [(output.name, given(output.parameters)) for output in request.outputs],
         )
         asked = model.outputs([one.name for one in request.outputs])
         if call.size < LARGE_BYTES:
@@ -188,7 +176,7 @@ class _Servicer:
         answers = await model.prediction.submit(rows)
 
         def write() -> bytes:
-            response = _response(model, request, model.write(answers, asked))
+            response = response_of(model, request, model.write(answers, asked))
             if call.prediction_id:
                 response.parameters["prediction_id"].string_param = call.prediction_id
             return written(response)
@@ -246,67 +234,4 @@ def _in_stream(answer: pb.ModelInferResponse, error: str = "") -> bytes:
 
 
 def _rows(model: InferenceModel, request: pb.ModelInferRequest) -> Chunk:
-    return model.read(_tensors(request))
-
-
-def _tensors(request: pb.ModelInferRequest) -> list[Tensor]:
-    raw = request.raw_input_contents
-    if raw and len(raw) != len(request.inputs):
-        raise _invalid(
-            "raw_input_contents", f"There are {len(raw)} of them for {len(request.inputs)} inputs"
-        )
-    # MLServer's client sends an empty `contents` beside the raw ones.
-    if raw and any(one.contents.ListFields() for one in request.inputs):
-        raise _invalid("raw_input_contents", "Inputs have either raw or typed contents, not both")
-    contents: Sequence[bytes | list[Any]] = raw or [_values(one) for one in request.inputs]
-    return [
-        Tensor(one.name, one.datatype, one.shape, content, is_base64(_given(one.parameters)))
-        for one, content in zip(request.inputs, contents, strict=True)
-    ]
-
-
-def _given(parameters: Mapping[str, pb.InferParameter]) -> dict[str, Any]:
-    return {
-        name: getattr(value, choice)
-        for name, value in parameters.items()
-        if (choice := value.WhichOneof("parameter_choice"))
-    }
-
-
-def _values(tensor: pb.ModelInferRequest.InferInputTensor) -> list[Any]:
-    if tensor.datatype not in _CONTENTS:
-        known = ", ".join(_CONTENTS)
-        raise _invalid(tensor.name, f"The datatype of typed contents should be one of {known}")
-    values: list[Any] = list(getattr(tensor.contents, _CONTENTS[tensor.datatype]))
-    if tensor.datatype != BYTES:
-        return values
-    try:
-        return [value.decode() for value in values]
-    except UnicodeDecodeError:
-        raise _invalid(tensor.name, "An element is not UTF-8 text") from None
-
-
-def _response(
-    model: InferenceModel, request: pb.ModelInferRequest, outputs: Sequence[Output]
-) -> pb.ModelInferResponse:
-    response = pb.ModelInferResponse(
-        model_name=model.name, model_version=model.version, id=request.id
-    )
-    for output, column in outputs:
-        tensor = response.outputs.add(
-            name=output.name, datatype=output.datatype, shape=column.shape
-        )
-        for name, value in parameters(output).items():
-            tensor.parameters[name].string_param = value
-        if request.raw_input_contents:
-            response.raw_output_contents.append(encode(column, output.datatype))
-            continue
-        values = column.ravel().tolist()
-        if output.datatype == BYTES:
-            values = [text.encode() for text in values]
-        getattr(tensor.contents, _CONTENTS[output.datatype]).extend(values)
-    return response
-
-
-def _invalid(name: str, message: str) -> ServingError:
-    return ServingError.from_details([{"loc": ("inputs", name), "msg": message, "type": "tensor"}])
+    return model.read(tensors_of(request))
