@@ -30,8 +30,7 @@ class Scorer:
 
     Args:
         booster: The model.
-        hindrance: Why it is not scored by compiled trees; see `Computation`.
-        detail: The same.
+        not_compiled: Why it is not scored by compiled trees.
 
     Attributes:
         outputs: Numbers that it gives for each row: one, or one for each class.
@@ -41,9 +40,9 @@ class Scorer:
         ValueError: LightGBM would write another number of them than it says.
     """
 
-    def __init__(self, booster: Booster, hindrance: str = "", detail: str = "") -> None:
+    def __init__(self, booster: Booster, not_compiled: str = "") -> None:
         self._booster = booster
-        self.computation = Computation("lightgbm", False, hindrance, detail)
+        self.computation = Computation("lightgbm", is_compiled=False, hindrance=not_compiled)
         self._handle = booster_handle(booster)
         self._columns: int = booster.num_feature()
         self.outputs = self._written_each_row()

@@ -20,15 +20,7 @@ SHIPPED = Path(__file__).with_name(FOLDER)
 
 
 class NoLibraryError(Exception):
-    """The kernel is not to be had; the message says why.
-
-    Attributes:
-        places: Which files are unfit, and why.
-    """
-
-    def __init__(self, reason: str, places: Sequence[str] = ()) -> None:
-        super().__init__(reason)
-        self.places = places
+    """The kernel is not to be had; the message says why."""
 
 
 class Kernel(NamedTuple):
@@ -70,9 +62,10 @@ def load(folders: Sequence[Path]) -> Kernel:
                 return _loaded(path)
             except OSError as error:
                 problems.append(f"{path} cannot be loaded ({error})")
-    if problems:
-        raise NoLibraryError("the compiled code may not be loaded", problems)
-    raise NoLibraryError("there is no compiled code (`make compile`, where there is a C compiler)")
+    raise NoLibraryError(
+        "; ".join(problems)
+        or "the trees are not compiled (`make compile`, where there is a C compiler)"
+    )
 
 
 def _loaded(path: Path) -> Kernel:

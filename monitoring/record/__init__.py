@@ -1,0 +1,1 @@
+"""From what servers wrote down to tables: decoding, converting, keeping, deleting."""
