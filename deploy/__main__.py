@@ -1,4 +1,4 @@
-"""`python -m deploy build`, `image` and `rules`."""
+"""`python -m deploy build`, `image`, `rules` and `dashboards`."""
 
 import argparse
 
@@ -27,11 +27,19 @@ def rules(_: argparse.Namespace) -> None:
     print(plain_rules(), end="")
 
 
+def dashboards(_: argparse.Namespace) -> None:
+    """Writes the JSON of the Grafana dashboards, which is committed."""
+    from deploy.monitoring.dashboards import write
+
+    for path in write():
+        print(path)
+
+
 def main() -> None:
     """Does what is asked for, and prints what it made and what that measures."""
     parser = argparse.ArgumentParser(prog="python -m deploy", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (build, image, rules):
+    for command in (build, image, rules, dashboards):
         one = commands.add_parser(
             command.__name__, help=command.__doc__, description=command.__doc__
         )

@@ -6,6 +6,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from deploy.monitoring.dashboards import files
 from deploy.monitoring.rules import plain_rules
 from serving.settings import Settings
 from tests.container.pods import render
@@ -19,8 +20,15 @@ def manifests(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
     return render(request.param)
 
 
-def of_kind(manifests: list[dict[str, Any]], kind: str) -> dict[str, Any]:
-    return next(manifest for manifest in manifests if manifest["kind"] == kind)
+def of_kind(
+    manifests: list[dict[str, Any]], kind: str, name: str = "model-server"
+) -> dict[str, Any]:
+    """The one manifest of a kind whose name begins so."""
+    return next(
+        manifest
+        for manifest in manifests
+        if manifest["kind"] == kind and manifest["metadata"]["name"].startswith(name)
+    )
 
 
 def test_manifests_keep_to_the_schemas(manifests: list[dict[str, Any]]) -> None:
@@ -48,7 +56,7 @@ def test_the_pod_is_restricted(manifests: list[dict[str, Any]]) -> None:
 
 def test_no_pod_is_killed_while_it_drains(manifests: list[dict[str, Any]]) -> None:
     pod = of_kind(manifests, "Deployment")["spec"]["template"]["spec"]
-    settings = of_kind(manifests, "ConfigMap")["data"]
+    settings = of_kind(manifests, "ConfigMap", "model-server-settings")["data"]
     _, waiting = pod["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
 
     longest = (
@@ -61,7 +69,7 @@ def test_no_pod_is_killed_while_it_drains(manifests: list[dict[str, Any]]) -> No
 
 def test_settings_are_known_to_the_server(manifests: list[dict[str, Any]]) -> None:
     prefix = "MODEL_SERVER_"
-    names = of_kind(manifests, "ConfigMap")["data"].keys() - {"WORKERS"}
+    names = of_kind(manifests, "ConfigMap", "model-server-settings")["data"].keys() - {"WORKERS"}
 
     assert {name.removeprefix(prefix).lower() for name in names} <= Settings.model_fields.keys()
     # Else Kubernetes adds MODEL_SERVER_PORT and others, which are not.
@@ -92,6 +100,8 @@ def test_the_cluster_parts_are_there(overlay: str) -> None:
         "ServiceMonitor",
     ]
     assert of_kind(manifests, "PrometheusRule")["spec"] == yaml.safe_load(plain_rules())
+    dashboards = of_kind(manifests, "ConfigMap", "model-server-dashboards")
+    assert dashboards["data"] == {path.name: text for path, text in files().items()}
     metrics = of_kind(manifests, "HorizontalPodAutoscaler")["spec"]["metrics"]
     assert metrics[0]["resource"]["name"] == "cpu"
     assert metrics[1]["pods"]["metric"]["name"] == "model_server_queue_rows"

@@ -1,6 +1,9 @@
 """Servers that are driven into trouble, and what is done to them."""
 
+import contextlib
+import threading
 import uuid
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -14,6 +17,7 @@ ORIGIN = "https://console.example"
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 QUEUE_ROWS = 8
 TIMEOUT_SECONDS = 0.8
+PAUSE_SECONDS = 0.05
 
 CONFIGURATION = f"""
 services:
@@ -72,3 +76,23 @@ def start_sleeping(
 def queued_rows(server: Server) -> float:
     """Rows waiting for the slow API."""
     return Scrape(server).total("model_server_queue_rows", route="/sleep")
+
+
+@contextlib.contextmanager
+def traffic(*requests: Callable[[], object]) -> Iterator[None]:
+    """Sends requests in turn, and again and again, while the block runs."""
+    stopping = threading.Event()
+
+    def send() -> None:
+        while not stopping.wait(PAUSE_SECONDS):
+            for request in requests:
+                with contextlib.suppress(httpx.HTTPError):
+                    request()
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        thread.join()

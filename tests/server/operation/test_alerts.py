@@ -1,8 +1,7 @@
 """Faults that are injected into a real server fire their alerts in a real Prometheus."""
 
 import contextlib
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,10 +12,16 @@ import pytest
 from deploy.processes import wait_until
 from tests.processes import Server
 from tests.prometheus import Prometheus
-from tests.server.operation.driving import QUEUE_ROWS, TIMEOUT_SECONDS, TOY, sleep, start_sleeping
+from tests.server.operation.driving import (
+    QUEUE_ROWS,
+    TIMEOUT_SECONDS,
+    TOY,
+    sleep,
+    start_sleeping,
+    traffic,
+)
 
 DEADLINE_SECONDS = 60
-PAUSE_SECONDS = 0.05
 HANG_SECONDS = 15
 BURNS = "ModelServerBudgetBurnsFast"
 ENVIRONMENT = {
@@ -26,26 +31,6 @@ ENVIRONMENT = {
     # So that a worker that is lost stays lost, as in a pod.
     "BENTOML_CONTAINERIZED": "true",
 }
-
-
-@contextlib.contextmanager
-def traffic(*requests: Callable[[], object]) -> Iterator[None]:
-    """Sends requests in turn, and again and again, while the block runs."""
-    stopping = threading.Event()
-
-    def send() -> None:
-        while not stopping.wait(PAUSE_SECONDS):
-            for request in requests:
-                with contextlib.suppress(httpx.HTTPError):
-                    request()
-
-    thread = threading.Thread(target=send)
-    thread.start()
-    try:
-        yield
-    finally:
-        stopping.set()
-        thread.join()
 
 
 def double(server: Server) -> httpx.Response:

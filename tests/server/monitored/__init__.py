@@ -1,0 +1,1 @@
+"""A model server, what it records, who checks that, and a Prometheus that scrapes both."""
