@@ -11,6 +11,7 @@ from typing import Any
 
 import bentoml
 import pytest
+import requests
 import yaml
 
 from deploy.bento import MEGABYTE
@@ -18,6 +19,8 @@ from deploy.engine import Engine
 from deploy.image import image_size
 from deploy.processes import ROOT
 from deploy.running import Container
+from framework.discovery import find_models
+from framework.recipes.lightgbm import LightGBM
 from tests.container.conftest import CANARY, IMAGE_NAME, Measured
 from tests.container.test_bento import pinned
 
@@ -94,6 +97,16 @@ def test_user_ports_and_health_check_are_declared(configuration: dict[str, Any])
     health = configuration.get("Healthcheck") or configuration.get("Health")
     assert health is None or "/livez" in str(health)
     assert configuration["Entrypoint"][0] == "bentoml", "no shell in between"
+
+
+def test_trees_are_compiled_without_a_compiler(container: Container) -> None:
+    """By code that only root may write, and the server, which is not root, may read."""
+    names = [model.name for model in find_models().values() if isinstance(model, LightGBM)]
+    models = requests.get(f"{container.url}/models", timeout=30).json()
+
+    computed_by = {model["name"]: model["computed_by"] for model in models}
+    assert names
+    assert {computed_by[name] for name in names} == {"compiled trees"}
 
 
 def test_no_compiler_git_or_package_cache_is_left(container: Container) -> None:
