@@ -1,5 +1,6 @@
 """The alerts: valid, each one firing when it should and silent when not, each one explained."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -12,7 +13,8 @@ import yaml
 
 from deploy.monitoring.rules import plain_rules
 from deploy.processes import ROOT
-from tests.tools import require_tool
+from tests.console import commands, run
+from tests.tools import require_tool, search_path
 
 CASES = Path(__file__).parent / "alerts"
 RULES = [rule for group in yaml.safe_load(plain_rules())["groups"] for rule in group["rules"]]
@@ -75,3 +77,17 @@ def test_each_alert_says_what_to_do(name: str) -> None:
     assert rule["annotations"]["summary"]
     assert rule["annotations"]["description"]
     assert rule["labels"]["severity"] in ("page", "ticket")
+
+
+@pytest.mark.parametrize("headline", ["Alerts", "Dashboards"])
+def test_the_commands_of_the_page_work(headline: str, tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "monitoring.md").read_text()
+    (section,) = re.findall(rf"^## {headline}$(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
+    (tmp_path / "section.md").write_text(section)
+    environment = {**os.environ, "PATH": search_path()}
+
+    for command in commands(tmp_path / "section.md"):
+        if "promtool" in command.line:
+            require_tool("promtool")
+        printed = run(command.line, ROOT, environment)
+        assert re.fullmatch(re.escape(command.shown).replace("…", ".*"), printed, re.DOTALL)
