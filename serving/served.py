@@ -112,8 +112,9 @@ class ServedModels:
         if server_context.worker_index is None:
             # Once for all workers, by the process that makes them.
             for bundle in loaded.values():
-                if hindrance := bundle.computation.hindrance:
-                    logger.warning("Model %s is not compiled: %s", bundle.tag, hindrance)
+                if why := bundle.computation.hindrance:
+                    detail = bundle.computation.detail and f" ({bundle.computation.detail})"
+                    logger.warning("Model %s is not compiled: %s%s", bundle.tag, why, detail)
         return loaded
 
 

@@ -10,6 +10,7 @@ from typing import NoReturn
 import pytest
 
 INSTALL: Mapping[str, str] = {
+    "cc": "apt-get install gcc",
     "chromium": "apt-get install chromium",
     "curl": "apt-get install curl",
     "haproxy": "apt-get install haproxy",
@@ -17,6 +18,7 @@ INSTALL: Mapping[str, str] = {
     "kubectl": ".venv/bin/python .ci/kubectl.py .venv/bin/kubectl",
     "nginx": "apt-get install nginx",
     "npm": "apt-get install npm",
+    "objdump": "apt-get install binutils",
     "openssl": "apt-get install openssl",
     "podman": "apt-get install podman",
     "prometheus": "apt-get install prometheus",

@@ -32,15 +32,17 @@ def quickest(text: str) -> Scorer:
         kernel = load([SHIPPED, home_folder() / FOLDER])
         forest = forest_of(text)
         compiled = CompiledScorer(booster, Layout(forest), kernel)
-    except (NoLibraryError, UnfitForestError) as error:
-        return Scorer(booster, not_compiled=str(error))
+    except UnfitForestError as error:
+        return Scorer(booster, str(error))
+    except NoLibraryError as error:
+        return Scorer(booster, str(error), "; ".join(error.places))
     rows = _rows_near_splits(forest)
     singly = [compiled(row[np.newaxis]) for row in rows[:_PROBED_SINGLY]]
     if _are_equal(compiled(rows), plain(rows)) and _are_equal(
         np.concatenate(singly), plain(rows[:_PROBED_SINGLY])
     ):
         return compiled
-    return Scorer(booster, not_compiled="compiled trees give other scores than LightGBM")
+    return Scorer(booster, "compiled trees give other scores than LightGBM")
 
 
 class CompiledScorer(Scorer):

@@ -30,7 +30,8 @@ class Scorer:
 
     Args:
         booster: The model.
-        not_compiled: Why it is not scored by compiled trees.
+        hindrance: Why it is not scored by compiled trees; see `Computation`.
+        detail: The same.
 
     Attributes:
         outputs: Numbers that it gives for each row: one, or one for each class.
@@ -40,9 +41,9 @@ class Scorer:
         ValueError: LightGBM would write another number of them than it says.
     """
 
-    def __init__(self, booster: Booster, not_compiled: str = "") -> None:
+    def __init__(self, booster: Booster, hindrance: str = "", detail: str = "") -> None:
         self._booster = booster
-        self.computation = Computation("lightgbm", is_compiled=False, hindrance=not_compiled)
+        self.computation = Computation("lightgbm", False, hindrance, detail)
         self._handle = booster_handle(booster)
         self._columns: int = booster.num_feature()
         self.outputs = self._written_each_row()

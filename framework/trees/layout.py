@@ -3,9 +3,10 @@
 import ctypes
 from bisect import bisect_left
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from framework.trees.forest import Forest, NumericalSplit, Split, Tree, UnfitForestError
 from framework.trees.shape import OCTET, Looks, Shape
@@ -64,11 +65,11 @@ class Layout(ctypes.Structure):
 
     def __init__(self, forest: Forest) -> None:
         tables = _Tables(forest)
-        self._arrays = [np.array(getattr(tables, name), kind) for name, kind in _TABLES.items()]
+        self._arrays = tables.arrays()
         self.size = sum(array.nbytes for array in self._arrays)
         super().__init__(
             forest.features,
-            len(tables.view),
+            tables.views,
             tables.planes,
             len(forest.trees),
             forest.outputs,
@@ -108,22 +109,28 @@ class _View(NamedTuple):
 
 
 class _Tables:
-    """The tables as lists."""
+    """The tables, and what is told of them."""
 
     def __init__(self, forest: Forest) -> None:
         if not 1 <= forest.outputs <= _MAX_OUTPUTS or len(forest.trees) % forest.outputs:
             raise UnfitForestError(f"{len(forest.trees)} trees give {forest.outputs} outputs")
-        self.view: list[tuple[int, ...]] = []
-        self.cut: list[float] = []
-        self.tree: list[tuple[int, ...]] = []
-        self.test: list[tuple[int, ...]] = []
-        self.node: list[tuple[int, ...]] = []
-        self.leaf: list[float] = []
-        self.planes = 0
+        # In parts: objects of all trees at once would leave holes in the memory of a worker.
+        self._parts: dict[str, list[NDArray[Any]]] = {name: [] for name in _TABLES}
+        self.views = self.planes = 0
+        self._cuts = 0
         # View and cut → plane and code.
         self._codes: dict[tuple[_View, float], tuple[int, int]] = {}
         self._add_views(forest)
         self._add_trees(forest.trees)
+
+    def arrays(self) -> list[NDArray[Any]]:
+        """Returns the tables, in their order."""
+        empty = {name: np.empty(0, kind) for name, kind in _TABLES.items()}
+        return [np.concatenate([empty[name], *parts]) for name, parts in self._parts.items()]
+
+    def _add(self, table: str, entries: Sequence[Any]) -> int:
+        self._parts[table].append(np.array(entries, _TABLES[table]))
+        return len(entries)
 
     def _add_views(self, forest: Forest) -> None:
         cuts: dict[_View, set[float]] = {}
@@ -142,29 +149,26 @@ class _Tables:
 
     def _add_view(self, view: _View, cuts: Sequence[float]) -> None:
         planes = -(-len(cuts) // OCTET) if view.is_categorical else 1
-        where = (len(self.cut), len(cuts), self.planes, planes)
-        self.view.append((view.column, view.is_categorical, *where, *view.codes(cuts)))
+        where = (self._cuts, len(cuts), self.planes, planes)
+        self.views += self._add("view", [(*view[:2], *where, *view.codes(cuts))])
         for place, cut in enumerate(cuts):
             octet, bit = divmod(place, OCTET)
             code = (octet, 1 << bit) if view.is_categorical else (0, place)
             self._codes[view, cut] = (self.planes + code[0], code[1])
-        self.cut += cuts
+        self._cuts += self._add("cut", cuts)
         self.planes += planes
 
     def _add_trees(self, trees: Sequence[Tree]) -> None:
-        shapes = [Shape(tree, [self._looks(split) for split in tree.splits]) for tree in trees]
-        in_blocks = all(shape.octets <= _MAX_OCTETS for shape in shapes)
-        for tree, shape in zip(trees, shapes, strict=True):
-            first = len(self.leaf)
-            self.tree.append((len(self.node), shape.steps, first, shape.octets))
-            self.node += shape.nodes()
-            if in_blocks:
-                self.test += shape.tests()
-            self.leaf += [0.0] * (OCTET * shape.octets)
-            for position, value in zip(shape.positions, tree.leaves, strict=True):
-                self.leaf[first + position] = value
-        steps = max(sum(shape.steps for shape in shapes), 1)
-        self.walked = 1 + int(_TESTS_A_STEP * len(self.test) / steps) if in_blocks else _EVERY_ROW
+        in_blocks = all(len(tree.leaves) <= _MAX_OCTETS * OCTET for tree in trees)
+        nodes = leaves = tests = steps = 0
+        for tree in trees:
+            shape = Shape(tree, [self._looks(split) for split in tree.splits])
+            self._add("tree", [(nodes, shape.steps, leaves, shape.octets)])
+            nodes += self._add("node", shape.nodes())
+            leaves += self._add("leaf", shape.leaves())
+            tests += self._add("test", shape.tests() if in_blocks else [])
+            steps += shape.steps
+        self.walked = 1 + int(_TESTS_A_STEP * tests / max(steps, 1)) if in_blocks else _EVERY_ROW
 
     def _looks(self, split: Split) -> Looks:
         view = _View.of(split)

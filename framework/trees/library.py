@@ -20,7 +20,15 @@ SHIPPED = Path(__file__).with_name(FOLDER)
 
 
 class NoLibraryError(Exception):
-    """The kernel is not to be had; the message says why."""
+    """The kernel is not to be had; the message says why.
+
+    Attributes:
+        places: Which files are unfit, and why.
+    """
+
+    def __init__(self, reason: str, places: Sequence[str] = ()) -> None:
+        super().__init__(reason)
+        self.places = places
 
 
 class Kernel(NamedTuple):
@@ -62,10 +70,9 @@ def load(folders: Sequence[Path]) -> Kernel:
                 return _loaded(path)
             except OSError as error:
                 problems.append(f"{path} cannot be loaded ({error})")
-    raise NoLibraryError(
-        "; ".join(problems)
-        or "the trees are not compiled (`make compile`, where there is a C compiler)"
-    )
+    if problems:
+        raise NoLibraryError("the compiled code may not be loaded", problems)
+    raise NoLibraryError("there is no compiled code (`make compile`, where there is a C compiler)")
 
 
 def _loaded(path: Path) -> Kernel:

@@ -1,7 +1,7 @@
 """One tree as the kernel's tests of blocks, and as its nodes for single rows."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from framework.trees.forest import Tree, UnfitForestError
@@ -32,7 +32,6 @@ class Shape:
         looks: What decides each of its splits.
 
     Attributes:
-        positions: Position of each leaf.
         steps: Looks on the way to the deepest leaf.
         octets: Leaves divided by eight.
 
@@ -46,7 +45,7 @@ class Shape:
         self._tree = tree
         self._looks = looks
         self.octets = -(-len(tree.leaves) // OCTET)
-        self.positions = [-1] * len(tree.leaves)
+        self._positions = [-1] * len(tree.leaves)
         # Of each split: leaves below it, those to its left, the first one's position.
         self._below = [0] * len(tree.splits)
         self._left_leaves = [0] * len(tree.splits)
@@ -59,7 +58,7 @@ class Shape:
         for at in reversed(range(len(self._looks))):
             left, right = self._tree.left[at], self._tree.right[at]
             for child in (left, right):
-                if not (at < child < len(steps) or -len(self.positions) <= child < 0):
+                if not (at < child < len(steps) or -len(self._positions) <= child < 0):
                     raise UnfitForestError("a branch leads to no split further on, and no leaf")
             self._left_leaves[at] = 1 if left < 0 else self._below[left]
             self._below[at] = self._left_leaves[at] + (1 if right < 0 else self._below[right])
@@ -69,19 +68,27 @@ class Shape:
 
     def _place_leaves(self) -> None:
         if not self._looks:
-            self.positions[0] = 0
+            self._positions[0] = 0
         for at, begin in enumerate(self._first):
             middle = begin + self._left_leaves[at]
             for child, first in ((self._tree.left[at], begin), (self._tree.right[at], middle)):
                 if child >= 0:
                     self._first[child] = first
                 else:
-                    self.positions[~child] = first
-        if sorted(self.positions) != list(range(len(self.positions))):
+                    self._positions[~child] = first
+        if sorted(self._positions) != list(range(len(self._positions))):
             raise UnfitForestError("a leaf is on no branch, or on two")
 
-    def tests(self) -> Iterator[tuple[int, int, int]]:
+    def leaves(self) -> list[float]:
+        """Returns the values of the leaves by their positions, filled up to eights."""
+        values = [0.0] * (OCTET * self.octets)
+        for position, value in zip(self._positions, self._tree.leaves, strict=True):
+            values[position] = value
+        return values
+
+    def tests(self) -> list[tuple[int, int, int]]:
         """Returns the tests of every eight leaves, after their number: plane, code, mask."""
+        tests = []
         numerical: list[list[tuple[int, int, int]]] = [[] for _ in range(self.octets)]
         categorical: list[list[tuple[int, int, int]]] = [[] for _ in range(self.octets)]
         for looks, begin, leaves in zip(self._looks, self._first, self._left_leaves, strict=True):
@@ -96,9 +103,8 @@ class Shape:
             high, low = divmod(len(categories), 256)
             if high > _MAX_BYTE:
                 raise UnfitForestError(f"a tree takes {len(categories):,} looks at categories")
-            yield len(numbers), low, high
-            yield from numbers
-            yield from categories
+            tests += [(len(numbers), low, high), *numbers, *categories]
+        return tests
 
     def nodes(self) -> list[tuple[int, int, int, int, int]]:
         """Returns the nodes: plane, keep, code, next, leaf.
@@ -112,7 +118,7 @@ class Shape:
         while waiting:
             child, look = waiting.popleft()
             if child < 0:
-                nodes.append((0, 0, _MAX_BYTE, 0, self.positions[~child]))
+                nodes.append((0, 0, _MAX_BYTE, 0, self._positions[~child]))
                 continue
             looks, left, right = self._looks[child], self._tree.left[child], self._tree.right[child]
             if (child, look) not in children:

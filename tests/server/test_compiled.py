@@ -14,10 +14,11 @@ from framework.discovery import find_models
 from framework.recipes.lightgbm import LightGBM
 from tests.processes import Server
 from tests.server.watching import Scrape
+from tests.tools import require_tool
 
 MODELS = find_models()
 TREES = [model for model in MODELS.values() if isinstance(model, LightGBM)]
-NOT_COMPILED = "the trees are not compiled (`make compile`, where there is a C compiler)"
+NOT_COMPILED = "there is no compiled code (`make compile`, where there is a C compiler)"
 METRIC = "model_server_compiled"
 
 
@@ -44,6 +45,7 @@ def told(server: Server, model: Model[Any, Any]) -> tuple[str, str | None]:
 def test_models_of_trees_are_compiled(
     server: Server, stored_models: dict[str, bentoml.Model]
 ) -> None:
+    require_tool("cc")
     scrape = Scrape(server)
     assert TREES
     for name, model in MODELS.items():

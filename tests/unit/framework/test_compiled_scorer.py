@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from framework.recipes import compiled_scorer
 from framework.recipes.compiled_scorer import CompiledScorer, quickest
 from framework.recipes.scorer import Scorer
 from framework.trees.compiler import compiled_into
+from tests.tools import require_tool
 
 ROWS, COLUMNS = 500, 4
 
@@ -29,6 +31,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def compiled(home: Path) -> None:
     """The kernel, compiled into it."""
+    require_tool("cc")
     compiled_into(home / "compiled")
 
 
@@ -67,6 +70,18 @@ def test_takes_a_matrix_of_any_layout(text: str, features: NDArray[np.float64]) 
 
 
 @pytest.mark.usefixtures("compiled")
+def test_scores_from_several_threads(text: str, features: NDArray[np.float64]) -> None:
+    scorer = quickest(text)
+    expected = scorer(features)
+    many = np.tile(features, (20, 1))
+    with ThreadPoolExecutor(4) as pool:
+        alone = list(pool.map(lambda row: scorer(row[np.newaxis])[0], [*features] * 5))
+        beside = list(pool.map(scorer, [many] * 8))
+    np.testing.assert_array_equal(alone, np.tile(expected, 5))
+    np.testing.assert_array_equal(beside, np.tile(expected, (8, 20)))
+
+
+@pytest.mark.usefixtures("compiled")
 @pytest.mark.parametrize("rows", [1, 2])
 def test_refuses_another_number_of_columns(
     text: str, features: NDArray[np.float64], rows: int
@@ -86,7 +101,7 @@ def test_without_a_library_lightgbm_scores_and_it_is_said(text: str) -> None:
 
     assert type(scorer) is Scorer
     assert (scorer.computation.by, scorer.computation.is_compiled) == ("lightgbm", False)
-    assert "not compiled (`make compile`" in scorer.computation.hindrance
+    assert "no compiled code (`make compile`" in scorer.computation.hindrance
 
 
 @pytest.mark.usefixtures("compiled")

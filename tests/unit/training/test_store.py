@@ -8,8 +8,11 @@ from pathlib import Path
 import bentoml
 import pytest
 
+import training.store
 from deploy.processes import ROOT
+from framework.trees import library
 from tests.disks import on_a_read_only_disk
+from tests.tools import require_tool
 from tests.unit.training.conftest import Toys, entries
 from training import TrainingError, train
 
@@ -106,3 +109,25 @@ def test_an_interrupted_store_leaves_no_part_behind(
     with pytest.raises((TrainingError, KeyboardInterrupt)):
         train(toys["loans"], tag="half")
     assert entries(store) == before
+
+
+def test_what_scores_trees_is_compiled(
+    toys: Toys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require_tool("cc")
+    monkeypatch.setattr(training.store, "home_folder", lambda: tmp_path)
+
+    train(toys["loans"], tag="compiled")
+
+    assert library.load([tmp_path / library.FOLDER])
+
+
+def test_a_machine_without_a_compiler_trains_too(
+    toys: Toys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CC", "no-such-compiler")
+    monkeypatch.setattr(training.store, "home_folder", lambda: tmp_path)
+
+    assert train(toys["loans"], tag="uncompiled").tag.version == "uncompiled"
+
+    assert list(tmp_path.iterdir()) == []

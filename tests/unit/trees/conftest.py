@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 
 from framework.trees import compiler, library
+from tests.tools import require_tool
 
 
 @pytest.fixture(scope="session")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the kernel, compiled anew."""
+    require_tool("cc")
     folder = tmp_path_factory.mktemp("compiled")
     compiler.compiled_into(folder)
     return folder
