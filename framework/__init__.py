@@ -7,7 +7,8 @@ from framework.answers import Answers
 from framework.bundle import Bundle
 from framework.card import ModelCard
 from framework.fields import FieldError, Recorded
-from framework.model import MAX_ROWS, Model, Source
+from framework.fitting import Source
+from framework.model import MAX_ROWS, Model
 from framework.records import Records
 from framework.refusal import ModelRefusedError
 from framework.tasks import Binary, Multiclass, MultiOutput, Regression, Task

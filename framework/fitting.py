@@ -1,15 +1,32 @@
-"""What fitting a model takes and gives."""
+"""What fitting a model takes and gives, and where it may take it from."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
 from numpy.typing import NDArray
 
+from framework.card import DataKind
+
 Ranking = list[tuple[str, float]]
 Progress = Callable[[int, str], AbstractContextManager[Any]]
 """Makes a progress bar of so many steps under a label; `update()` takes a step."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Rows that a model can be trained on without a file.
+
+    Attributes:
+        kind: `simulated`, or `builtin` for a public data set that a library ships.
+        name: What it is, for people: `simulation`, `scikit-learn: diabetes`.
+        load: Returns the columns of the table: name → values.
+    """
+
+    kind: DataKind
+    name: str
+    load: Callable[[], Mapping[str, Any]]
 
 
 @dataclass(frozen=True)

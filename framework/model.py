@@ -8,7 +8,6 @@ import re
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic
@@ -19,11 +18,11 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from framework.answers import AnswerT
-from framework.card import DataKind, ModelCard
+from framework.card import ModelCard
 from framework.computation import Computation
 from framework.encoder import Encoder
 from framework.fields import FieldError
-from framework.fitting import Examples, Fitted, Progress
+from framework.fitting import Examples, Fitted, Progress, Source
 from framework.records import Records, RecordT
 from framework.refusal import ModelRefusedError
 from framework.tasks import Scores, Task
@@ -34,21 +33,6 @@ MAX_ROWS = 10_000
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 RESERVED = frozenset({"all", "models", "v2", "metrics", "docs", "redoc"})
 """Names that already mean something on a command line or in an address of the server."""
-
-
-@dataclass(frozen=True)
-class Source:
-    """Rows that a model can be trained on without a file.
-
-    Attributes:
-        kind: `simulated`, or `builtin` for a public data set that a library ships.
-        name: What it is, for people: `simulation`, `scikit-learn: diabetes`.
-        load: Returns the columns of the table: name → values.
-    """
-
-    kind: DataKind
-    name: str
-    load: Callable[[], Mapping[str, Any]]
 
 
 class Model(ABC, Generic[RecordT, AnswerT]):

@@ -15,7 +15,7 @@ import pandas as pd
 import requests
 
 from framework.card import DataKind
-from framework.model import Source
+from framework.fitting import Source
 from training import csv_format
 from training.errors import TrainingError
 

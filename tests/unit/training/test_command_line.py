@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from framework import ModelCard
-from framework.model import Source
+from framework.fitting import Source
 from tests.unit.training.conftest import TOYS, Toys, entries, plants
 from training.__main__ import main
 
