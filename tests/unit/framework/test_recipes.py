@@ -1,6 +1,7 @@
 """Recipes: what they fit, store and refuse."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import lightgbm
@@ -16,9 +17,13 @@ from sklearn.preprocessing import StandardScaler
 from framework import Bundle, FieldError, ModelRefusedError, Multiclass, MultiOutput, Regression
 from framework.fitting import Examples
 from framework.model import Model
+from framework.recipes import compiled_scorer
 from framework.recipes.lightgbm import LightGBM
 from framework.recipes.pipeline import Pipeline
+from framework.recipes.scorer import Scorer
 from framework.recipes.skops_archive import dumps, loads
+from framework.trees.compiler import compiled_into
+from tests.tools import require_tool
 from tests.unit.framework.fitted import card_of, fit
 
 ROWS = 90
@@ -105,8 +110,9 @@ def test_boosted_classes_have_a_score_each(tmp_path: Any) -> None:
         np.testing.assert_array_equal(scores, expected[:count])
 
 
-def test_boosted_outputs_have_a_booster_each(tmp_path: Any) -> None:
-    model = LightGBM[Leaf, Weights](
+def weights_of_two() -> LightGBM[Leaf, Weights]:
+    """A model of two outputs."""
+    return LightGBM[Leaf, Weights](
         name="leaf",
         record=Leaf,
         answer=Weights,
@@ -114,6 +120,10 @@ def test_boosted_outputs_have_a_booster_each(tmp_path: Any) -> None:
         task=MultiOutput(),
         sample=SAMPLE,
     )
+
+
+def test_boosted_outputs_have_a_booster_each(tmp_path: Any) -> None:
+    model = weights_of_two()
     rows = examples(model, np.column_stack([np.arange(ROWS), -np.arange(ROWS)]).astype(float))
     path_of = fitted_files(model, rows, tmp_path)
 
@@ -129,6 +139,34 @@ def test_boosted_outputs_have_a_booster_each(tmp_path: Any) -> None:
     bundle = Bundle(model, "leaf:1", card_of(model, ()), estimator)
     with pytest.raises(NotImplementedError, match="leaf does not explain"):
         bundle.explain(leaves()[:1])
+
+
+def test_outputs_are_compiled_if_all_of_their_boosters_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require_tool("cc")
+    compiled_into(tmp_path / "compiled")
+    monkeypatch.setattr(compiled_scorer, "home_folder", lambda: tmp_path)
+    model = weights_of_two()
+    rows = examples(model, np.column_stack([np.arange(ROWS), -np.arange(ROWS)]).astype(float))
+    path_of = fitted_files(model, rows, tmp_path)
+    whole = model.load(path_of, card_of(model, ()))
+    assert model.computation(whole).is_compiled
+
+    another = Scorer(lightgbm.Booster(model_file=path_of("model-1.txt")), "why", "where")
+    computation = model.computation([whole[0], another])
+
+    assert not computation.is_compiled
+    assert (computation.by, computation.hindrance, computation.detail) == (
+        "lightgbm",
+        "why",
+        "where",
+    )
+    np.testing.assert_allclose(
+        model.scores([whole[0], another], rows.features),
+        model.scores(whole, rows.features),
+        rtol=1e-12,
+    )
 
 
 def test_an_explanation_names_each_column_of_lists_missing_and_derived_values() -> None:
