@@ -31,6 +31,10 @@ from serving.batching.threads import Threads
 from serving.batching.ticket import Limits
 from serving.endpoints import Endpoints
 from serving.errors import Code
+from serving.feedback.metrics import LabelMetrics
+from serving.feedback.routes import PATH as FEEDBACK_PATH
+from serving.feedback.servicer import feedback_service
+from serving.feedback.taking import Feedback
 from serving.grpc.server import RpcServer
 from serving.grpc.typed import (
     api_route,
@@ -150,6 +154,8 @@ class Worker:
             if not is_batchable_list(api)
             for ending in (["", "/submit"] if api.is_task else [""])
         }
+        if root is not None:
+            limited.add(join_paths(root, FEEDBACK_PATH))
         return Paths(
             live={*own_live, *(prefixed_path(service, path) for path in LIVE_PATHS)},
             ready={*own_ready, prefixed_path(service, READY_PATH)},
@@ -196,6 +202,7 @@ class Worker:
         models = self._inference_models()
         settle_memory()
         self._start_record()
+        feedback = self._take_feedback()
         methods = typed_methods(self._protos, self.predictions)
         if self.settings.grpc_port and self._factory.is_main and (methods or models):
             services = typed_services(methods, self._record)
@@ -208,6 +215,7 @@ class Worker:
                     self._record,
                 )
             )
+            services.append(feedback_service(feedback))
             self._rpc = RpcServer(services, self.metrics, self.settings)
             await self._rpc.start()
             self._watching = asyncio.create_task(self._watch_health(self._rpc))
@@ -239,6 +247,17 @@ class Worker:
         if self._factory.enable_metrics:
             self._record_metrics = RecordMetrics(self._record)
             self._record_metrics.start()
+
+    def _take_feedback(self) -> Feedback | None:
+        """Has the resources take labels, if there is a record to write them to."""
+        if self._record is None:
+            return None
+        metrics = LabelMetrics(self._bundles, enabled=self._factory.enable_metrics)
+        feedback = Feedback(self._record, self._bundles, metrics, self.settings.timeout_seconds)
+        for app, *_ in self._service.mount_apps:
+            if isinstance(app, ResourcesApp):
+                app.state.feedback = feedback
+        return feedback
 
     def close(self) -> None:
         """Writes down what is left to tell, once everything has ended."""

@@ -102,10 +102,20 @@ def new_spool_file(spool: Path, now_ns: int) -> tuple[Path, int]:
         # Nobody may find it before it is held.
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         made.rename(path)
+        # What is written there is safe only if its name is.
+        _sync(spool)
     except OSError:
         os.close(descriptor)
         raise
     return path, descriptor
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextlib.contextmanager

@@ -59,12 +59,17 @@ def note_code(scope: Scope, code: str) -> None:
         envelope.code = code
 
 
-def refusal(scope: Scope, error: ServingError) -> Response:
-    """Makes the answer of an application of this server's own to a request it refuses."""
+def own_request_id(scope: Scope) -> str:
+    """Returns the id that the envelope around a request has given it, or makes one."""
     envelope: Envelope | None = scope.get(_ENVELOPE)
     if envelope is None:
-        own_id = request_id(dict(scope["headers"]).get(b"x-request-id"))
-    else:
-        own_id, envelope.code = envelope.request_id, error.code.code
+        return request_id(dict(scope["headers"]).get(b"x-request-id"))
+    return envelope.request_id
+
+
+def refusal(scope: Scope, error: ServingError) -> Response:
+    """Makes the answer of an application of this server's own to a request it refuses."""
+    own_id = own_request_id(scope)
+    note_code(scope, error.code.code)
     headers = {"X-Request-ID": own_id, **dict(error.headers)}
     return Response(error.body(own_id), error.status, headers, JSON.decode())

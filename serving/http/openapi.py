@@ -38,6 +38,7 @@ _INFRASTRUCTURE = {
 }
 TAGS = {
     "Predictions": "Rows in, predictions out, in the same order.",
+    "Feedback": "What became true of what was predicted.",
     "Models": "What is served, how good it is, and how it was made.",
     "Open Inference Protocol": "Whole columns in and out, for clients of Triton, KServe, MLServer.",
     "Infrastructure": "Probes and metrics.",

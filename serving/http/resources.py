@@ -18,6 +18,8 @@ from starlette.exceptions import HTTPException
 from framework import Bundle, ModelCard
 from framework.card import CategoryProfile, DataKind, NumberProfile
 from serving.errors import Code, ServingError
+from serving.feedback.routes import add_routes as add_feedback_routes
+from serving.feedback.routes import described_routes as feedback_routes
 from serving.http.envelope import refusal
 from serving.http.openapi import Described, Document, error_responses, openapi_document
 from serving.open_inference.routes import add_routes as add_inference_routes
@@ -116,6 +118,7 @@ def resources_app() -> FastAPI:
             path, endpoint, tags=["Models"], responses=error_responses(Code.NOT_FOUND)
         )
     add_inference_routes(app)
+    add_feedback_routes(app)
     for raised in (ServingError, HTTPException, RequestValidationError, Exception):
         app.add_exception_handler(raised, _refuse)
     page = partial(app.add_api_route, methods=["GET", "HEAD"], include_in_schema=False)
@@ -216,7 +219,7 @@ def service_document(service: bentoml.Service[Any]) -> Document:
     """Describes a service with all that is mounted in it."""
     own = [app for app, *_ in service.mount_apps if isinstance(app, ResourcesApp)]
     others = [mounted for mounted in service.mount_apps if mounted[0] not in own]
-    resources = [*own[0].routes, *described_routes()] if own else []
+    resources = [*own[0].routes, *feedback_routes(), *described_routes()] if own else []
     return openapi_document(service, resources, others)
 
 

@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -98,6 +98,10 @@ class Record:
         if self._pending:
             self.thread.hand_over(Batch(self._pending, self._pending_bytes, self._is_private))
             self._pending, self._pending_bytes, self._is_private = [], 0, False
+
+    async def keep(self, entries: Sequence[EntryTuple]) -> bool:
+        """Writes entries together, and waits for it; returns whether they are safe on the disk."""
+        return await asyncio.wrap_future(self.thread.promise(entries))
 
     def close(self) -> None:
         """Writes what is left; nothing may be added any more."""

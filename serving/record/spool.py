@@ -110,14 +110,24 @@ class Spool:
             LostError: The file is gone.
             OSError: What was written may not be safe.
         """
-        if self._path is not None:
-            self._require_file()
-            if self._unsure:
-                os.fdatasync(self._descriptor)
-                self._unsure = 0
-            if time.monotonic() - self._began >= self._limits.file_seconds:
-                self.close_file()
+        self.sync()
+        if self._path is not None and (time.monotonic() - self._began >= self._limits.file_seconds):
+            self.close_file()
         self._trim()
+
+    def sync(self) -> None:
+        """Makes sure of what was written.
+
+        Raises:
+            LostError: The file is gone.
+            OSError: What was written may not be safe.
+        """
+        if self._path is None:
+            return
+        self._require_file()
+        if self._unsure:
+            os.fdatasync(self._descriptor)
+            self._unsure = 0
 
     def close_file(self) -> None:
         """Closes the file: from then on others may convert it.

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
@@ -46,6 +47,19 @@ class Batch:
     is_private: bool
 
 
+@dataclass(frozen=True)
+class Promise:
+    """Entries that somebody waits for.
+
+    Attributes:
+        entries: The entries, which are written together or not at all.
+        kept: Whether they are safe on the disk.
+    """
+
+    entries: Sequence[EntryTuple]
+    kept: Future[bool]
+
+
 class SpoolThread(threading.Thread):
     """Writes what it is handed, in order.
 
@@ -64,7 +78,8 @@ class SpoolThread(threading.Thread):
     def __init__(self, spool: Spool) -> None:
         super().__init__(name="record", daemon=True)
         self._spool = spool
-        self._queue: SimpleQueue[Batch | None] = SimpleQueue()
+        self._queue: SimpleQueue[Batch | Promise | None] = SimpleQueue()
+        self._promises: list[Future[bool]] = []
         self._failing = ""
         self.entries = 0
         self.done_entries = 0
@@ -74,6 +89,12 @@ class SpoolThread(threading.Thread):
     def hand_over(self, batch: Batch) -> None:
         """Takes entries to write."""
         self._queue.put(batch)
+
+    def promise(self, entries: Sequence[EntryTuple]) -> Future[bool]:
+        """Takes entries to write together; tells when they are safe on the disk, or cannot be."""
+        kept: Future[bool] = Future()
+        self._queue.put(Promise(entries, kept))
+        return kept
 
     def end(self, seconds: float) -> None:
         """Writes what is left and closes the file, as far as that is done in so many seconds."""
@@ -85,16 +106,22 @@ class SpoolThread(threading.Thread):
         next_look = time.monotonic()
         while True:
             try:
-                batch = self._queue.get(timeout=max(0, next_look - time.monotonic()))
+                item = self._queue.get(timeout=max(0, next_look - time.monotonic()))
             except Empty:
                 pass
             else:
-                if batch is None:
+                if item is None:
                     break
-                self._write(batch)
+                if isinstance(item, Promise):
+                    self._write_promised(item)
+                else:
+                    self._write(item)
+                if self._queue.empty():
+                    self._keep_promises()
             if time.monotonic() >= next_look:
                 self._attempt(self._spool.look_after)
                 next_look = time.monotonic() + TICK_SECONDS
+        self._keep_promises()
         self._attempt(self._spool.close_file)
 
     def _write(self, batch: Batch) -> None:
@@ -108,11 +135,40 @@ class SpoolThread(threading.Thread):
                 self.dropped[_INTERNAL] += len(entries)
             else:
                 self.entries += len(entries)
-                if self._failing:
-                    self._failing = ""
-                    logger.warning("The record is being written again")
+                self._recover()
         self.done_entries += len(batch.entries)
         self.done_bytes += batch.size
+
+    def _write_promised(self, promise: Promise) -> None:
+        if not promise.kept.set_running_or_notify_cancel():
+            return
+        try:
+            self._spool.append(promise.entries)
+        except OSError as error:
+            self._fail(error, 0)
+            promise.kept.set_result(False)
+        except Exception:
+            logger.exception("The record could not take %d entries", len(promise.entries))
+            promise.kept.set_result(False)
+        else:
+            self._recover()
+            self._promises.append(promise.kept)
+
+    def _keep_promises(self) -> None:
+        """Makes sure, once for all of them, of what others wait for."""
+        if self._promises:
+            self._attempt(self._spool.sync)
+            self._settle(kept=True)
+
+    def _settle(self, *, kept: bool) -> None:
+        for promise in self._promises:
+            promise.set_result(kept)
+        self._promises = []
+
+    def _recover(self) -> None:
+        if self._failing:
+            self._failing = ""
+            logger.warning("The record is being written again")
 
     def _attempt(self, action: Callable[[], None]) -> None:
         try:
@@ -125,6 +181,8 @@ class SpoolThread(threading.Thread):
     def _fail(self, error: OSError, entries: int) -> None:
         reason = _REASONS.get(error.errno or 0, _DISK_ERROR)
         self.dropped[reason] += entries
+        # Whether they are on the disk is not known any more.
+        self._settle(kept=False)
         if reason != self._failing:
             self._failing = reason
             logger.error("The record cannot be written, answers go unrecorded: %s", error)

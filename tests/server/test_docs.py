@@ -51,6 +51,7 @@ def test_the_document_is_valid_openapi_and_complete(client: httpx.Client) -> Non
     # Those of `/v2` are exercised, one by one, by the tests of Open Inference.
     assert {path for path in document["paths"] if not path.startswith("/v2")} == {
         *map(route_of, APIS),
+        "/feedback",
         "/models",
         "/models/{name}",
         "/models/{name}/performance",

@@ -1,12 +1,13 @@
 """Servers that record."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import bentoml
 import pytest
 
+from tests.plugin import pinned
 from tests.processes import Server
 from tests.server.starting import PLANE
 
@@ -29,3 +30,16 @@ def start(toys_served: dict[str, bentoml.Model], folder: Path) -> Start:
         return Server.start(PLANE, workers=workers, environment=environment)
 
     return start
+
+
+@pytest.fixture(scope="module")
+def plain(
+    toy_models: dict[str, bentoml.Model], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """A server that records somewhere."""
+    folder = tmp_path_factory.mktemp("record")
+    with (
+        pinned(toy_models),
+        Server.start(PLANE, environment={"MODEL_SERVER_RECORD": str(folder)}) as server,
+    ):
+        yield server

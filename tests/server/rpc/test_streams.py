@@ -47,6 +47,7 @@ def test_both_versions_of_reflection_tell_all_services(channel: grpc.Channel, ve
             "grpc.health.v1.Health",
             *(f"grpc.reflection.{one}.ServerReflection" for one in VERSIONS),
             "inference.GRPCInferenceService",
+            "model_server.feedback.v1.FeedbackService",
         ]
     )
 

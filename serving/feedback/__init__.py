@@ -1,0 +1,1 @@
+"""Feedback: clients tell what became true of what was predicted for them."""
