@@ -13,7 +13,6 @@ from serving.codecs.tensors import TensorCodec
 from serving.connect.codec import ConnectCodec
 from serving.connect.endpoint import ConnectEndpoint
 from serving.grpc.typed import TypedMethod
-from serving.http.asgi import App
 from serving.http.endpoint import Endpoint, HttpCodec
 from serving.logs import RouteLog
 from serving.metrics import Metrics, RouteMetrics
@@ -55,7 +54,7 @@ class Endpoints:
         predictions: Mapping[str, Prediction],
         models: Iterable[InferenceModel],
         methods: Sequence[TypedMethod],
-    ) -> dict[str, App]:
+    ) -> dict[str, Endpoint]:
         """Returns the endpoints by path.
 
         Args:
@@ -63,7 +62,7 @@ class Endpoints:
             models: The models that are asked in columns.
             methods: The methods of typed services.
         """
-        endpoints: dict[str, App] = {}
+        endpoints: dict[str, Endpoint] = {}
         codecs = {route: JsonCodec(prediction) for route, prediction in predictions.items()}
         for route, prediction in predictions.items():
             path = self._prefixed(route)
@@ -80,7 +79,7 @@ class Endpoints:
 
     def _endpoint(
         self, prediction: Prediction, codec: HttpCodec, route: str, kind: type[Endpoint] = Endpoint
-    ) -> App:
+    ) -> Endpoint:
         if self._is_counted:
             metrics = self._metrics.route(route, prediction.model_tag, kind.protocol)
         else:

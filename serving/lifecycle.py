@@ -7,6 +7,7 @@ import logging
 import resource
 from collections.abc import Callable, Collection
 
+from framework.adapters.uvicorn_connection import Direct
 from serving.failed_start import FailedStart
 from serving.siblings import Siblings
 
@@ -37,6 +38,9 @@ class Lifecycle:
         hangs: Tells whether a model has been computing one batch for too long.
         probes: Paths that are answered whatever else is asked.
         on_refuse: Called on the event loop when a connection is refused unheard.
+
+    Attributes:
+        direct: Path → who may answer what is posted to it, ahead of the application.
     """
 
     def __init__(
@@ -60,6 +64,7 @@ class Lifecycle:
         self._hangs = hangs
         self.probes = probes
         self._on_refuse = on_refuse
+        self.direct: dict[str, Direct] = {}
         self.draining = False
 
     def started(self) -> None:

@@ -44,7 +44,7 @@ from serving.grpc.typed import (
     typed_services,
 )
 from serving.http.application import AppFactory
-from serving.http.asgi import App
+from serving.http.endpoint import Endpoint
 from serving.http.gateway import UNMATCHED, Gateway, Paths
 from serving.http.resources import ResourcesApp
 from serving.lifecycle import Lifecycle, settle_memory
@@ -183,7 +183,7 @@ class Worker:
         """Tag of the model behind an API; empty if none is stored under its route's first part."""
         return self._tags.get(_model_name(route), "")
 
-    async def start(self) -> dict[str, App]:
+    async def start(self) -> Mapping[str, Endpoint]:
         """Opens the gRPC port, and makes the endpoints that need no application, by path.
 
         To be called when the service instance exists.

@@ -1,5 +1,7 @@
-"""Uvicorn's insides: a connection that declines upgrades and does not wait for ever."""
+"""Uvicorn's insides: a connection that declines upgrades, never waits for ever, and saves tasks."""
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Literal
 
 import httptools
@@ -18,6 +20,11 @@ Waiting = Literal["idle", "head", "body", "reader"]
 taking what was written."""
 
 
+Direct = Callable[[Any, bytearray, Callable[[], Any], Callable[..., Any]], bool]
+"""Given scope, whole body, `receive` and `send` of a request, sees to its answer, or declines: it
+returns whether it does. It raises nothing."""
+
+
 class Connection(HttpToolsProtocol):
     """Uvicorn's connection, mended where a client could lose a request or hold the server.
 
@@ -27,7 +34,18 @@ class Connection(HttpToolsProtocol):
       came before the last.
     - `check` ends what waits for its client too long; it is called for every connection once in a
       while, so that no request needs a timer of its own. It keeps the keep-alive time, too.
+    - A request whose body has come with its head is offered to who may answer it directly, ahead of
+      the application: a task, its coroutines and ASGI's messages cost more than a prediction.
+
+    Args:
+        direct: Path → who may answer what is posted to it.
+        kinds: What uvicorn's own connection is made of.
     """
+
+    def __init__(self, direct: Mapping[str, Direct] = MappingProxyType({}), **kinds: Any) -> None:
+        super().__init__(**kinds)
+        self._direct = direct
+        self._held: tuple[RequestResponseCycle, Direct] | None = None
 
     _answering: RequestResponseCycle | None = None
     # What `check` saw the last time: for what of which request it waited, and since when.
@@ -43,6 +61,8 @@ class Connection(HttpToolsProtocol):
             self.send_400_response("Invalid HTTP request received.")
         except httptools.HttpParserUpgrade as offer:
             self._upgrade(memoryview(data)[offer.args[0] :])
+        if self._held is not None:
+            self._begin(*self._held)
 
     def _should_upgrade(self) -> bool:
         # Asked about requests that offer an upgrade alone; told so, uvicorn leaves them to
@@ -88,7 +108,20 @@ class Connection(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._answering = cycle
-        super()._start_asgi_task(cycle, app)
+        scope = cycle.scope
+        direct = self._direct.get(scope["path"]) if scope["method"] == "POST" else None
+        if direct is not None and app is self.app:
+            # Its body may come next, from what is being read.
+            self._held = cycle, direct
+        else:
+            super()._start_asgi_task(cycle, app)
+
+    def _begin(self, cycle: RequestResponseCycle, direct: Direct) -> None:
+        """Has a request answered, of which all that has come so far is read."""
+        self._held = None
+        is_whole = not (cycle.more_body or cycle.disconnected)
+        if not (is_whole and direct(cycle.scope, cycle.body, cycle.receive, cycle.send)):
+            super()._start_asgi_task(cycle, self.app)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tells every request under way that its client has left."""
@@ -115,7 +148,8 @@ class Connection(HttpToolsProtocol):
             return
         self.flow.resume_reading()
         if self.pipeline:
-            self._start_asgi_task(*self.pipeline.pop())
+            self._answering, app = self.pipeline.pop()
+            super()._start_asgi_task(self._answering, app)
 
     def check(self, now: float, seconds: float) -> None:
         """Ends the connection if it has waited for its client too long.

@@ -13,7 +13,7 @@ from uvicorn.protocols.http.flow_control import CLOSE_HEADER
 
 from framework.adapters.bentoml import WORKER_MODULE
 from framework.adapters.uvicorn_acceptor import Acceptor, Sharing
-from framework.adapters.uvicorn_connection import Connection
+from framework.adapters.uvicorn_connection import Connection, Direct
 
 GRACE_SECONDS = 0.5
 """How long, at most, a connection that is idle when the server stops may still bring a request:
@@ -29,6 +29,9 @@ class Stopping(Sharing, Protocol):
 
     drain_seconds: float
     """Time from the first sign to the closing of the socket."""
+
+    direct: dict[str, Direct]
+    """Path → who may answer what is posted to it, ahead of the application."""
 
     def started(self) -> None:
         """Begins to serve; called on the event loop."""
@@ -136,6 +139,7 @@ class Server(uvicorn.Server):
 
     def _connection(self) -> asyncio.Protocol:
         return Connection(
+            direct=self._stopping.direct,
             config=self.config,
             server_state=self.server_state,
             app_state=self.lifespan.state,

@@ -116,22 +116,36 @@ class Batcher:
                 `deadline_exceeded` after the time-out.
             Exception: Whatever the function raised for these rows, or `leaving` did.
         """
-        if not len(rows):
-            return []
+        ticket = self.enter(rows, leaving)
+        try:
+            return await ticket.future
+        finally:
+            self.leave(ticket)
+            # A future that holds an exception whose traceback holds this frame is a cycle.
+            del ticket
+
+    def enter(self, rows: Chunk, leaving: Leaving | None = None) -> Ticket:
+        """Has rows wait for their answers, which their ticket's future gets; see `submit`.
+
+        Whoever enters has to leave (`leave`), once there are answers or nobody wants them.
+
+        Raises:
+            ServingError: `overloaded`.
+        """
         ticket = Ticket(rows, self._loop.create_future(), time.monotonic(), leaving)
+        if not len(rows):
+            ticket.future.set_result([])
+            return ticket
         self._admission.require_place(ticket, waits=bool(self._running) or self._has_left_some)
         self._queue.add(ticket)
         self._schedule(ticket)
-        try:
-            return await ticket.future
-        except BaseException:
-            self._queue.discard(ticket)
-            raise
-        finally:
-            if ticket.watcher is not None:
-                ticket.watcher.cancel()
-            # A future that holds an exception whose traceback holds this frame is a cycle.
-            del ticket
+        return ticket
+
+    def leave(self, ticket: Ticket) -> None:
+        """Gives up a ticket's place, if it still has one, and watches its caller no more."""
+        self._queue.discard(ticket)
+        if ticket.watcher is not None:
+            ticket.watcher.cancel()
 
     def _schedule(self, ticket: Ticket) -> None:
         """Has a batch taken once all that has already arrived is queued."""

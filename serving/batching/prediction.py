@@ -10,7 +10,7 @@ from framework.adapters.bentoml import APIMethod, IORootModel, declared_type
 from framework.encoder import Encoder, EncodingError
 from serving.batching.batcher import Batcher
 from serving.batching.computation import Chunk
-from serving.batching.ticket import Leaving
+from serving.batching.ticket import Leaving, Ticket
 from serving.codecs.judge import Judge
 from serving.errors import Loc, ServingError
 
@@ -144,6 +144,29 @@ class Prediction:
             answers = await self._batcher.submit(rows, leaving)
         except pydantic.ValidationError as error:
             raise ServingError.from_validation(error) from None
+        return self._checked(answers)
+
+    def enter(self, rows: Chunk, leaving: Leaving | None = None) -> Ticket:
+        """Has rows wait for their answers; see `Batcher.enter`.
+
+        Raises:
+            ServingError: `overloaded`.
+        """
+        return self._batcher.enter(rows, leaving)
+
+    def leave(self, ticket: Ticket) -> Sequence[Any]:
+        """Returns the answers of a ticket whose future is done; raises what `submit` does."""
+        self._batcher.leave(ticket)
+        try:
+            answers = ticket.future.result()
+        except pydantic.ValidationError as error:
+            raise ServingError.from_validation(error) from None
+        finally:
+            # As in `Batcher.submit`.
+            del ticket
+        return self._checked(answers)
+
+    def _checked(self, answers: Sequence[Any]) -> Sequence[Any]:
         if type(answers) is Answers and answers.answer_type is self.answer_type:
             return answers
         checked: Sequence[Any] = self.answers.validator.validate_python(list(answers))

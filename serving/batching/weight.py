@@ -35,4 +35,4 @@ def _columns(chunk: Chunk) -> Collection[Sequence[Any]]:
     """The columns of texts."""
     if type(chunk) is Records:
         return chunk.text_columns if chunk.encoder.texts else ()
-    return (chunk,) if type(chunk[0]) is str else ()
+    return (chunk,) if len(chunk) and type(chunk[0]) is str else ()

@@ -1,6 +1,7 @@
 """One method over Connect: its deadline, its version, its form of errors."""
 
 import asyncio
+from collections.abc import Mapping
 
 from serving.connect.errors import error_body, http_status
 from serving.errors import Code, ServingError
@@ -21,6 +22,10 @@ class ConnectEndpoint(Endpoint):
     """
 
     protocol = CONNECT
+
+    def _takes(self, headers: Mapping[bytes, bytes]) -> bool:
+        is_usual = headers.get(b"connect-protocol-version", b"1") == b"1"
+        return is_usual and b"connect-timeout-ms" not in headers and super()._takes(headers)
 
     async def _predict(
         self, body: bytes, headers: dict[bytes, bytes], receive: Receive

@@ -1,17 +1,17 @@
 """One path that is answered ahead of BentoML: from the socket through the batcher and back."""
 
-import logging
-import time
+import asyncio
+from collections.abc import Coroutine, Mapping
 from functools import partial
 from typing import Any, Protocol
 
 from serving.batching.computation import Chunk
 from serving.batching.prediction import Prediction
+from serving.batching.ticket import Ticket
 from serving.beside import MANY_ROWS, read_in_turn, write_beside
 from serving.errors import ServingError
 from serving.http.asgi import (
     CLIENT_CLOSED_REQUEST,
-    PREDICTION_ID,
     ClientGoneError,
     Headers,
     Receive,
@@ -19,20 +19,17 @@ from serving.http.asgi import (
     Send,
     client_leaves,
     in_time,
-    log_answer,
     read_decoded_body,
-    request_id,
     require_content_type,
 )
 from serving.http.envelope import note_code
+from serving.http.exchange import Exchange
 from serving.http.intake import Intake
-from serving.http.response import answer, answer_error
+from serving.http.response import answer, answer_error, answered_at_once
 from serving.metrics import HTTP, RouteMetrics
 from serving.record.recorder import Recorder
 from serving.settings import Settings
 from serving.turn import TURN_BYTES, may_be_large, require_place
-
-logger = logging.getLogger("bentoml.serving")
 
 
 class HttpCodec(Protocol):
@@ -92,77 +89,127 @@ class Endpoint:
         self._recorder = recorder
         tag = prediction.model_tag
         self.identity = [(b"x-model-tag", tag.encode())] if tag else []
+        self._finishing: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one HTTP request (ASGI)."""
-        started = time.perf_counter()
-        self._metrics.started()
-        headers = dict(scope["headers"])
-        own_id = request_id(headers.get(b"x-request-id"))
-        identity = [*self.identity, (b"x-request-id", own_id.encode())]
-        recorder, prediction_id = self._recorder, ""
-        if recorder is not None:
-            if prediction_id := recorder.identify():
-                headers[PREDICTION_ID] = prediction_id.encode()
-                identity.append((b"x-prediction-id", headers[PREDICTION_ID]))
-            else:
-                recorder = None
+        exchange = Exchange(scope, self.identity, self._metrics, self._recorder)
         status, code = CLIENT_CLOSED_REQUEST, ""
         try:
             try:
-                require_content_type(headers, *self._codec.content_types)
-                timed = in_time(receive, self._settings.timeout_seconds)
-                if timed is not receive and may_be_large(headers):
-                    timed = Intake(timed, self._prediction.require_room)
-                body = await read_decoded_body(headers, timed, self._settings.max_body_bytes)
-                if timed is receive and len(body) >= TURN_BYTES:
-                    require_place()
-                response_headers, content = await self._predict(body, headers, receive)
-                await answer(send, 200, [*response_headers, *identity], content)
+                body = await self._body(exchange.headers, receive)
+                headers, content = await self._predict(body, exchange.headers, receive)
+                await answer(send, 200, [*headers, *exchange.identity], content)
                 status = 200
-                if recorder is not None:
-                    given = headers.get(b"content-type", self._codec.content_types[0])
-                    recorder.answered(
-                        prediction_id, own_id, given.decode("latin-1"), body, content, headers
-                    )
+                exchange.answered(body, content, self._codec.content_types[0])
             except ClientGoneError:
-                logger.debug("Request %s: its client has left", own_id)
-                if recorder is not None:
-                    recorder.left(prediction_id, own_id, status)
+                exchange.left()
             except Exception as raised:  # noqa: BLE001 - every one is answered and told apart here
                 # Not kept in a variable: a frame that refers to an exception which has passed
                 # through it is garbage that only the collector finds (docs/decisions.md).
-                status, code = await self._fail(
-                    send,
-                    ServingError.from_exception(raised, own_id, self._metrics.log),
-                    identity,
-                    own_id,
-                    prediction_id,
+                status, code = await self._refuse(
+                    send, exchange.refusal(raised), exchange.identity, exchange.own_id
                 )
                 note_code(scope, code)
         finally:
-            seconds = time.perf_counter() - started
-            self._metrics.ended(status, seconds)
-            if self._metrics.log.accesses:
-                log_answer(self._metrics.log, own_id, scope, status, code, seconds)
+            exchange.ended(status, code)
 
-    async def _fail(
-        self,
-        send: Send,
-        error: ServingError,
-        identity: Headers,
-        own_id: str,
-        prediction_id: str,
+    def take(self, scope: Scope, body: bytearray, receive: Receive, send: Send) -> bool:
+        """Sees to the answer of a small request whose body has come, without a task for it.
+
+        Args:
+            scope: As ASGI has it.
+            body: All of it.
+            receive: For use once the body has been read.
+            send: As ASGI has it.
+
+        Returns:
+            Whether it does; if not, nothing was done, and the application is to be asked.
+        """
+        if len(body) >= TURN_BYTES or not self._takes(dict(scope["headers"])):
+            return False
+        exchange = Exchange(scope, self.identity, self._metrics, self._recorder)
+        content = bytes(body)
+        try:
+            require_content_type(exchange.headers, *self._codec.content_types)
+            rows, asked = self._codec.read(content, exchange.headers)
+            ticket = self._prediction.enter(rows, partial(client_leaves, receive))
+        except Exception as raised:  # noqa: BLE001 - as above
+            self._refuse_later(exchange, send, raised)
+        else:
+            ticket.future.add_done_callback(
+                partial(self._answer, exchange, ticket, asked, content, send)
+            )
+        return True
+
+    def _takes(self, headers: Mapping[bytes, bytes]) -> bool:
+        """Whether there is nothing more to do about a request than to read and answer it."""
+        return b"content-encoding" not in headers and b"expect" not in headers
+
+    def _answer(
+        self, exchange: Exchange, ticket: Ticket, asked: Any, body: bytes, send: Send, _: object
+    ) -> None:
+        """Answers what was taken, now that there are answers."""
+        try:
+            headers, content = self._codec.write(self._prediction.leave(ticket), asked)
+            headers = [*headers, *exchange.identity]
+            if not answered_at_once(send, 200, headers, content):
+                self._finish(exchange, self._send(exchange, send, headers, content, body))
+                return
+            exchange.answered(body, content, self._codec.content_types[0])
+            exchange.ended(200)
+        except ClientGoneError:
+            exchange.left()
+            exchange.ended(CLIENT_CLOSED_REQUEST)
+        except Exception as raised:  # noqa: BLE001 - as above
+            self._refuse_later(exchange, send, raised)
+        finally:
+            # As in `Batcher.submit`.
+            del ticket, _
+
+    async def _send(
+        self, exchange: Exchange, send: Send, headers: Headers, content: bytes, body: bytes
     ) -> tuple[int, str]:
-        if prediction_id and self._recorder is not None:
-            self._recorder.refused(prediction_id, own_id, error)
-        return await self._refuse(send, error, identity, own_id)
+        await answer(send, 200, headers, content)
+        exchange.answered(body, content, self._codec.content_types[0])
+        return 200, ""
+
+    def _refuse_later(self, exchange: Exchange, send: Send, raised: Exception) -> None:
+        error = exchange.refusal(raised)
+        self._finish(exchange, self._refuse(send, error, exchange.identity, exchange.own_id))
+
+    def _finish(self, exchange: Exchange, answering: Coroutine[Any, Any, tuple[int, str]]) -> None:
+        """Sends what was not written at once, in a task."""
+
+        async def finish() -> None:
+            status, code = CLIENT_CLOSED_REQUEST, ""
+            try:
+                status, code = await answering
+            except ClientGoneError:
+                exchange.left()
+            finally:
+                exchange.ended(status, code)
+
+        task = asyncio.ensure_future(finish())
+        self._finishing.add(task)
+        task.add_done_callback(self._finishing.discard)
 
     async def _refuse(
         self, send: Send, error: ServingError, identity: Headers, own_id: str
     ) -> tuple[int, str]:
         """Answers with an error; returns the status to count it under, and its code."""
         return await answer_error(send, error, identity, own_id), error.code.code
+
+    async def _body(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
+        """Reads the body of a request, in its turn."""
+        require_content_type(headers, *self._codec.content_types)
+        timed = in_time(receive, self._settings.timeout_seconds)
+        if timed is not receive and may_be_large(headers):
+            timed = Intake(timed, self._prediction.require_room)
+        body = await read_decoded_body(headers, timed, self._settings.max_body_bytes)
+        if timed is receive and len(body) >= TURN_BYTES:
+            require_place()
+        return body
 
     async def _predict(
         self, body: bytes, headers: dict[bytes, bytes], receive: Receive

@@ -11,7 +11,6 @@ from starlette.routing import BaseRoute, Match, Mount
 from serving.errors import Code, ServingError
 from serving.http.asgi import (
     CLIENT_CLOSED_REQUEST,
-    App,
     ClientGoneError,
     Message,
     Receive,
@@ -22,6 +21,7 @@ from serving.http.asgi import (
     read_body,
     request_id,
 )
+from serving.http.endpoint import Endpoint
 from serving.http.envelope import Envelope, enveloped
 from serving.lifecycle import Lifecycle
 from serving.metrics import Metrics
@@ -73,7 +73,7 @@ class Gateway:
         app: Starlette,
         paths: Paths,
         model_tags: Mapping[str, str],
-        start: Callable[[], Awaitable[Mapping[str, App]]],
+        start: Callable[[], Awaitable[Mapping[str, Endpoint]]],
         end_calls: Callable[[], Awaitable[None]],
         close: Callable[[], None],
         is_ready: Callable[[], Awaitable[bool]],
@@ -91,7 +91,7 @@ class Gateway:
         self._lifecycle = lifecycle
         self._metrics = metrics
         self._settings = settings
-        self._endpoints: Mapping[str, App] = {}
+        self._endpoints: Mapping[str, Endpoint] = {}
         self._failed_start = lifecycle.failed_start
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -125,6 +125,9 @@ class Gateway:
         async def watched(message: Message) -> None:
             if message["type"] == "lifespan.startup.complete":
                 self._endpoints = await self._start()
+                self._lifecycle.direct |= {
+                    path: endpoint.take for path, endpoint in self._endpoints.items()
+                }
             elif message["type"] == "lifespan.shutdown.complete":
                 self._close()
             elif message["type"] == "lifespan.startup.failed":

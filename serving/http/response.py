@@ -11,12 +11,17 @@ async def answer(send: Send, status: int, headers: Headers, body: bytes) -> None
     Raises:
         ClientGoneError: There is nobody to send it to.
     """
-    headers.append((b"content-length", b"%d" % len(body)))
+    headers = [*headers, (b"content-length", b"%d" % len(body))]
     if not write_at_once(send, status, headers, body):
         if has_left(send):
             raise ClientGoneError
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+
+
+def answered_at_once(send: Send, status: int, headers: Headers, body: bytes) -> bool:
+    """Writes a whole response, if that is all there is to do; if not, it has to be sent."""
+    return write_at_once(send, status, [*headers, (b"content-length", b"%d" % len(body))], body)
 
 
 async def answer_error(send: Send, error: ServingError, identity: Headers, request_id: str) -> int:

@@ -2,15 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from framework.adapters.uvicorn import has_left, has_whole_body
-from framework.adapters.uvicorn_connection import Connection
+from framework.adapters.uvicorn import has_left, has_whole_body, write_at_once
+from framework.adapters.uvicorn_connection import Connection, Direct
 from tests.unit.adapters.transport import RecordingTransport
 
 Message = MutableMapping[str, Any]
@@ -27,9 +27,10 @@ class Peer:
 
     Args:
         holds: Whether the application waits for `release` before it answers.
+        direct: Path → who may answer what is posted to it.
     """
 
-    def __init__(self, *, holds: bool = False) -> None:
+    def __init__(self, *, holds: bool = False, direct: Mapping[str, Direct] | None = None) -> None:
         self.asked: list[tuple[str, bytes, dict[bytes, bytes]]] = []
         self.told: list[tuple[bool, bool]] = []
         self.release = asyncio.Event()
@@ -56,11 +57,15 @@ class Peer:
         config.load()
         self.transport = RecordingTransport()
         self.state = ServerState()
-        made = config.http_protocol_class(  # type: ignore[call-arg]
-            config=config, server_state=self.state, app_state={}, _loop=asyncio.get_running_loop()
+        self.protocol = Connection(
+            direct=direct or {},
+            config=config,
+            server_state=self.state,
+            app_state={},
+            _loop=asyncio.get_running_loop(),
         )
-        assert isinstance(made, Connection)
-        self.protocol = made
+        # As in a worker; here pytest listens to every logger.
+        self.protocol.access_log = False
         self.protocol.connection_made(self.transport)
 
     async def send(self, *packets: bytes) -> None:
@@ -85,11 +90,11 @@ class Peer:
 Check = Callable[[Peer], Awaitable[None]]
 
 
-def run(check: Check, *, holds: bool = False) -> None:
+def run(check: Check, *, holds: bool = False, direct: Mapping[str, Direct] | None = None) -> None:
     """Runs a check in a loop of its own."""
 
     async def checked() -> None:
-        peer = Peer(holds=holds)
+        peer = Peer(holds=holds, direct=direct)
         await check(peer)
         peer.release.set()
         peer.protocol.connection_lost(None)
@@ -296,3 +301,98 @@ def test_time_counts_from_the_last_request() -> None:
         assert peer.answers == 5
 
     run(check)
+
+
+class Taker:
+    """Who may answer directly: at once, later or not at all.
+
+    Args:
+        accepts: Whether it takes what it is offered.
+        at_once: Whether it answers at once; otherwise when it is told to.
+    """
+
+    def __init__(self, *, accepts: bool = True, at_once: bool = True) -> None:
+        self.bodies: list[bytes] = []
+        self._accepts = accepts
+        self._at_once = at_once
+        self._senders: list[Send] = []
+
+    def __call__(self, scope: Message, body: bytearray, receive: Receive, send: Send) -> bool:
+        self.bodies.append(bytes(body))
+        if self._accepts:
+            self._senders.append(send)
+            if self._at_once:
+                self.answer()
+        return self._accepts
+
+    def answer(self) -> bool:
+        """Answers the first that is not answered; returns whether that could be written."""
+        return write_at_once(self._senders.pop(0), 200, [(b"content-length", b"2")], b"ok")
+
+
+def test_what_has_come_whole_is_answered_directly_and_the_rest_by_the_application() -> None:
+    taker = Taker()
+
+    async def check(peer: Peer) -> None:
+        await peer.send(post(b"body") + b"body")
+        assert (taker.bodies, peer.asked, peer.answers) == ([b"body"], [], 1)
+        assert not peer.state.tasks
+        await peer.send(post(b"body"), b"body", GET, post(b"") + GET)
+        assert [asked[:2] for asked in peer.asked] == [
+            ("POST", b"body"),
+            ("GET", b""),
+            ("GET", b""),
+        ]
+        assert (taker.bodies, peer.answers) == ([b"body", b""], 5)
+
+    run(check, direct={"/": taker})
+
+
+def test_what_is_declined_or_posted_elsewhere_is_the_applications() -> None:
+    taker = Taker(accepts=False)
+
+    async def check(peer: Peer) -> None:
+        await peer.send(post(b"body") + b"body", post(b"").replace(b" / ", b" /else "))
+        assert [asked[:2] for asked in peer.asked] == [("POST", b"body"), ("POST", b"")]
+        assert (taker.bodies, peer.answers) == ([b"body"], 2)
+
+    run(check, direct={"/": taker})
+
+
+def test_requests_in_one_packet_are_answered_in_order() -> None:
+    taker = Taker(at_once=False)
+
+    async def check(peer: Peer) -> None:
+        await peer.send(post(b"1") + b"1" + post(b"2") + b"2" + GET)
+        assert (taker.bodies, peer.asked) == ([b"1"], [])
+        assert taker.answer()
+        await peer.send()
+        while peer.state.tasks:
+            await asyncio.gather(*peer.state.tasks)
+        assert [asked[:2] for asked in peer.asked] == [("POST", b"2"), ("GET", b"")]
+        assert peer.answers == 3
+
+    run(check, direct={"/": taker})
+
+
+def test_a_client_that_leaves_gets_no_direct_answer() -> None:
+    taker = Taker(at_once=False)
+
+    async def check(peer: Peer) -> None:
+        await peer.send(post(b"1") + b"1")
+        peer.protocol.connection_lost(None)
+        assert not taker.answer()
+        assert not peer.transport.writes
+
+    run(check, direct={"/": taker})
+
+
+def test_a_request_before_a_broken_one_is_not_offered() -> None:
+    taker = Taker()
+
+    async def check(peer: Peer) -> None:
+        await peer.send(post(b"1") + b"1" + b"no request\r\n\r\n")
+        assert not taker.bodies
+        assert peer.told == [(True, True)]
+
+    run(check, direct={"/": taker})

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import uvicorn
 
-from framework.adapters.uvicorn_connection import Connection
+from framework.adapters.uvicorn_connection import Connection, Direct
 from framework.adapters.uvicorn_server import Server, serve_by
 
 GET = b"GET / HTTP/1.1\r\nhost: here\r\n\r\n"
@@ -28,6 +28,7 @@ class Recorder:
     def __init__(self) -> None:
         self.told: list[str] = []
         self.signals = 0
+        self.direct: dict[str, Direct] = {}
         self.began, self.drained = asyncio.Event(), asyncio.Event()
 
     def started(self) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import json
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -21,12 +21,13 @@ from serving.batching.ticket import Limits
 from serving.beside import MANY_ROWS, SLOW_BYTES
 from serving.codecs.json import JsonCodec
 from serving.codecs.tensors import TensorCodec
-from serving.http.asgi import Message
+from serving.http.asgi import JSON, Message
 from serving.http.endpoint import Endpoint, HttpCodec
 from serving.logs import RouteLog
 from serving.metrics import BatchMetrics, RouteMetrics
 from serving.open_inference.model import InferenceModel
 from serving.settings import Settings
+from serving.turn import TURN_BYTES
 from tests.server import toy_service
 from tests.server.toy_models import gauges
 from tests.server.toy_models.gauges import Estimate, Gauge
@@ -122,23 +123,46 @@ async def ask(target: Endpoint, body: bytes) -> int:
     return statuses[0]
 
 
-async def garbage(target: Endpoint, body: bytes, status: int) -> int:
+async def ask_directly(target: Endpoint, body: bytes) -> int:
+    """Has one request taken, and returns the status of its answer."""
+    status: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    async def receive() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError("unreachable")
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            status.set_result(message["status"])
+
+    assert target.take({"headers": [(b"content-type", JSON)]}, bytearray(body), receive, send)
+    return await status
+
+
+Ask = Callable[[Endpoint, bytes], Awaitable[int]]
+each_way = pytest.mark.parametrize("way", [ask, ask_directly])
+
+
+async def garbage(target: Endpoint, body: bytes, status: int, way: Ask = ask) -> int:
     """Objects that many requests leave for the collector."""
-    assert await ask(target, body) == status
+    assert await way(target, body) == status
     gc.collect()
     for _ in range(REQUESTS):
-        assert await ask(target, body) == status
+        assert await way(target, body) == status
     return gc.collect()
 
 
 @pytest.mark.usefixtures("no_collector")
+@each_way
 @pytest.mark.parametrize(
     ("rows", "status"), [([ROW], 200), ([{"value": "x"}], 400), ([{**ROW, "fail": True}], 500)]
 )
-def test_an_idle_service_leaves_no_cycles(rows: list[dict[str, Any]], status: int) -> None:
+def test_an_idle_service_leaves_no_cycles(
+    rows: list[dict[str, Any]], status: int, way: Ask
+) -> None:
     async def run() -> int:
         async with endpoint("pick") as target:
-            return await garbage(target, rows_body(rows), status)
+            return await garbage(target, rows_body(rows), status, way)
 
     assert asyncio.run(run()) < REQUESTS
 
@@ -147,11 +171,12 @@ GAUGE = {"level": 1.0, "count": None, "flag": None, "grade": None}
 
 
 @pytest.mark.usefixtures("no_collector")
+@each_way
 @pytest.mark.parametrize("by", ["rows", "tensors"])
 @pytest.mark.parametrize(
     ("changes", "status"), [({}, 200), ({"grade": "x"}, 400), ({"level": gauges.BROKEN}, 500)]
 )
-def test_a_model_leaves_no_cycles(by: str, changes: dict[str, Any], status: int) -> None:
+def test_a_model_leaves_no_cycles(by: str, changes: dict[str, Any], status: int, way: Ask) -> None:
     api: Any = Gauging.apis["predict"]  # type: ignore[attr-defined]
 
     async def run() -> int:
@@ -159,16 +184,17 @@ def test_a_model_leaves_no_cycles(by: str, changes: dict[str, Any], status: int)
         async with prediction_of(api, predict, bundle=BUNDLE) as prediction:
             if by == "rows":
                 target = endpoint_of(prediction, JsonCodec(prediction))
-                return await garbage(target, gauges_body({**GAUGE, **changes}), status)
+                return await garbage(target, gauges_body({**GAUGE, **changes}), status, way)
             model = InferenceModel.of(BUNDLE, prediction)
             target = endpoint_of(prediction, TensorCodec(model))
-            return await garbage(target, tensors_body({**GAUGE, **changes}), status)
+            return await garbage(target, tensors_body({**GAUGE, **changes}), status, way)
 
     assert asyncio.run(run()) < REQUESTS
 
 
 @pytest.mark.usefixtures("no_collector")
-def test_refusing_under_load_leaves_no_cycles() -> None:
+@each_way
+def test_refusing_under_load_leaves_no_cycles(way: Ask) -> None:
     gate = threading.Event()
 
     def wait_at_the_gate(rows: list[Any]) -> list[float]:
@@ -183,7 +209,7 @@ def test_refusing_under_load_leaves_no_cycles() -> None:
                 # A few turns of the loop take it to where it waits.
                 for _ in range(10):
                     await asyncio.sleep(0)
-            found = await garbage(target, rows_body([ROW]), 503)
+            found = await garbage(target, rows_body([ROW]), 503, way)
             gate.set()
             await asyncio.gather(*busy)
             return found
@@ -238,3 +264,60 @@ def test_refusing_large_bodies_leaves_no_cycles() -> None:
             return await garbage(target, rows_body([{"value": "x"}]).ljust(SLOW_BYTES), 400)
 
     assert asyncio.run(run()) < REQUESTS
+
+
+@pytest.mark.parametrize(
+    ("fields", "body"),
+    [
+        ({}, rows_body([ROW]).ljust(TURN_BYTES)),
+        ({b"content-encoding": b"gzip"}, rows_body([ROW])),
+        ({b"expect": b"100-continue"}, rows_body([ROW])),
+    ],
+    ids=["large", "compressed", "expecting"],
+)
+def test_what_wants_more_than_an_answer_is_left_to_the_application(
+    fields: dict[bytes, bytes], body: bytes
+) -> None:
+    async def untouched(*_: Any) -> Any:
+        raise AssertionError("nothing is to be done")
+
+    async def run() -> bool:
+        async with endpoint("pick") as target:
+            headers = [(b"content-type", JSON), *fields.items()]
+            return target.take({"headers": headers}, bytearray(body), untouched, untouched)
+
+    assert not asyncio.run(run())
+
+
+def test_a_client_that_leaves_before_its_answer_is_counted() -> None:
+    gate = threading.Event()
+
+    def wait_at_the_gate(rows: list[Any]) -> list[float]:
+        gate.wait(60)
+        return [0.0 for _ in rows]
+
+    async def run() -> dict[int, int]:
+        left, counted = asyncio.Event(), asyncio.Event()
+
+        async def receive() -> Message:
+            await left.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(_: Message) -> None:
+            raise AssertionError("nobody is there")
+
+        api = TOY.apis["sleep"]
+        async with prediction_of(api, wait_at_the_gate) as prediction:
+            metrics = RouteMetrics((), counted.set, LOG)
+            target = Endpoint(prediction, JsonCodec(prediction), Settings(), metrics)
+            scope = {"headers": [(b"content-type", JSON)]}
+            assert target.take(scope, bytearray(rows_body([ROW])), receive, send)
+            assert metrics.in_progress == 1
+            await asyncio.sleep(0)
+            left.set()
+            await asyncio.wait_for(counted.wait(), 10)
+            gate.set()
+            assert metrics.in_progress == 0
+            return {status: sum(one.counts) for status, one in metrics.by_status.items()}
+
+    assert asyncio.run(run()) == {499: 1}

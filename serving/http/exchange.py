@@ -1,0 +1,100 @@
+"""One request and its answer: whose it is, and what is counted, logged and recorded of it."""
+
+import logging
+import time
+
+from serving.errors import ServingError
+from serving.http.asgi import (
+    CLIENT_CLOSED_REQUEST,
+    PREDICTION_ID,
+    Headers,
+    Scope,
+    log_answer,
+    request_id,
+)
+from serving.metrics import RouteMetrics
+from serving.record.recorder import Recorder
+
+logger = logging.getLogger("bentoml.serving")
+
+
+class Exchange:
+    """A request that has come, until it has been answered.
+
+    Args:
+        scope: As ASGI has it.
+        identity: Headers that every answer has.
+        metrics: Counts of the route.
+        recorder: What records the route's requests, if they are recorded.
+
+    Attributes:
+        headers: Of the request, and what a codec must know beside.
+        own_id: The request id.
+        identity: Headers that say whose the answer is.
+    """
+
+    __slots__ = (
+        "_metrics",
+        "_prediction_id",
+        "_recorder",
+        "_scope",
+        "_started",
+        "headers",
+        "identity",
+        "own_id",
+    )
+
+    def __init__(
+        self, scope: Scope, identity: Headers, metrics: RouteMetrics, recorder: Recorder | None
+    ) -> None:
+        self._started = time.perf_counter()
+        metrics.started()
+        self._metrics = metrics
+        self._scope = scope
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.own_id = request_id(self.headers.get(b"x-request-id"))
+        self.identity = [*identity, (b"x-request-id", self.own_id.encode())]
+        self._recorder, self._prediction_id = None, ""
+        if recorder is not None and (prediction_id := recorder.identify()):
+            self._recorder, self._prediction_id = recorder, prediction_id
+            self.headers[PREDICTION_ID] = prediction_id.encode()
+            self.identity.append((b"x-prediction-id", self.headers[PREDICTION_ID]))
+
+    def answered(self, body: bytes, content: bytes, usual_type: bytes) -> None:
+        """Records the answer.
+
+        Args:
+            body: Of the request.
+            content: Of the answer.
+            usual_type: Content type of a request that tells none.
+        """
+        if self._recorder is not None:
+            given = self.headers.get(b"content-type", usual_type).decode("latin-1")
+            self._recorder.answered(
+                self._prediction_id, self.own_id, given, body, content, self.headers
+            )
+
+    def left(self) -> None:
+        """Records that the client has left."""
+        logger.debug("Request %s: its client has left", self.own_id)
+        if self._recorder is not None:
+            self._recorder.left(self._prediction_id, self.own_id, CLIENT_CLOSED_REQUEST)
+
+    def refusal(self, raised: Exception) -> ServingError:
+        """Returns what the client is told of an error, and records it."""
+        error = ServingError.from_exception(raised, self.own_id, self._metrics.log)
+        if self._recorder is not None:
+            self._recorder.refused(self._prediction_id, self.own_id, error)
+        return error
+
+    def ended(self, status: int, code: str = "") -> None:
+        """Counts and logs it.
+
+        Args:
+            status: Of the answer; 499 if the client has left.
+            code: Of the error, if it was one.
+        """
+        seconds = time.perf_counter() - self._started
+        self._metrics.ended(status, seconds)
+        if self._metrics.log.accesses:
+            log_answer(self._metrics.log, self.own_id, self._scope, status, code, seconds)
