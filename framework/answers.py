@@ -67,7 +67,16 @@ class Answers(Sequence[AnswerT], Generic[AnswerT]):
         labels: Field that is a mapping → its keys, in the order of the array's columns.
     """
 
-    __slots__ = ("_columns", "_is_finite", "_part", "_values", "_whole", "answer_type", "labels")
+    __slots__ = (
+        "_columns",
+        "_count",
+        "_is_finite",
+        "_part",
+        "_values",
+        "_whole",
+        "answer_type",
+        "labels",
+    )
 
     def __init__(
         self,
@@ -78,6 +87,7 @@ class Answers(Sequence[AnswerT], Generic[AnswerT]):
         self.answer_type = answer_type
         self.labels = labels
         self._columns: Columns | None = columns
+        self._count = len(next(iter(columns.values()))) if columns else 0
         self._values: list[list[Any]] | None = None
         self._is_finite: bool | None = None
         # A part of a batch refers to the whole: what is made of that is made once for all parts.
@@ -163,7 +173,7 @@ class Answers(Sequence[AnswerT], Generic[AnswerT]):
         return found
 
     def __len__(self) -> int:
-        return len(next(iter(self.columns.values())))
+        return self._count
 
     @overload
     def __getitem__(self, index: int) -> AnswerT: ...
@@ -173,8 +183,9 @@ class Answers(Sequence[AnswerT], Generic[AnswerT]):
         if isinstance(index, slice):
             part: Answers[AnswerT] = type(self)(self.answer_type, {}, self.labels)
             part._columns, part._whole, part._part = None, self, index
+            part._count = len(range(*index.indices(self._count)))
             return part
-        start = range(len(self))[index]
+        start = range(self._count)[index]
         return _validated(self[start : start + 1])[0]
 
     def __iter__(self) -> Iterator[AnswerT]:

@@ -57,7 +57,7 @@ class Admission:
             ServingError: `overloaded`.
         """
         limits, queued = self._limits, self._queue.rows
-        if queued + len(ticket.rows) > limits.max_queue_rows:
+        if queued + ticket.count > limits.max_queue_rows:
             raise self.refusal("queue_full", ticket.weight)
         if waits or queued > limits.max_batch_rows:
             self._require_time(ticket.weight)

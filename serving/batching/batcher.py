@@ -133,7 +133,7 @@ class Batcher:
             ServingError: `overloaded`.
         """
         ticket = Ticket(rows, self._loop.create_future(), time.monotonic(), leaving)
-        if not len(rows):
+        if not ticket.count:
             ticket.future.set_result([])
             return ticket
         self._admission.require_place(ticket, waits=bool(self._running) or self._has_left_some)
@@ -185,7 +185,7 @@ class Batcher:
             if not start and not is_retry and self._is_late(ticket, now):
                 continue
             batch.append(part)
-            is_whole = stop - start == len(ticket.rows)
+            is_whole = stop - start == ticket.count
             chunks.append(ticket.rows if is_whole else ticket.rows[start:stop])
             rows += stop - start
             weight += own

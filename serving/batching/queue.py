@@ -43,7 +43,7 @@ class Queue:
     def add(self, ticket: Ticket) -> None:
         """Has a request wait."""
         self._waiting[ticket] = None
-        self.rows += len(ticket.rows)
+        self.rows += ticket.count
         self.weight += ticket.weight
 
     def discard(self, ticket: Ticket) -> None:
@@ -51,7 +51,7 @@ class Queue:
         if ticket not in self._waiting:
             return
         del self._waiting[ticket]
-        self.rows -= len(ticket.rows) - ticket.taken
+        self.rows -= ticket.count - ticket.taken
         self.weight -= ticket.left
         if ticket.size:
             self._leave_size(ticket)
@@ -74,7 +74,7 @@ class Queue:
 
     def take_all(self) -> list[Slice]:
         """Takes everything, in order of arrival."""
-        batch = [(one, one.taken, len(one.rows), one.left) for one in self._waiting]
+        batch = [(one, one.taken, one.count, one.left) for one in self._waiting]
         self._waiting.clear()
         if self._sizes:
             self._sizes.clear()

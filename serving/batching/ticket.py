@@ -38,6 +38,7 @@ class Ticket:
         leaving: Makes a coroutine that raises once nobody waits for the answers any more.
 
     Attributes:
+        count: Number of its rows.
         weight: Weight of its rows; see `weight_of`.
         taken: Rows that have gone into batches.
         left: Weight of the others.
@@ -52,6 +53,7 @@ class Ticket:
         "_sums",
         "answers",
         "arrived",
+        "count",
         "future",
         "left",
         "missing",
@@ -74,7 +76,7 @@ class Ticket:
         self.future = future
         self.arrived = arrived
         self.taken = self.size = 0
-        self.missing = len(rows)
+        self.count = self.missing = len(rows)
         self.answers: list[Sequence[Any]] = []
         self._leaving = leaving
         self.watcher: asyncio.Task[None] | None = None
@@ -82,11 +84,11 @@ class Ticket:
 
     def fits(self, rows: int, weight: int) -> bool:
         """Whether what is left of it is within these bounds."""
-        return self.left <= weight and len(self.rows) - self.taken <= rows
+        return self.left <= weight and self.count - self.taken <= rows
 
     def cut(self, rows: int, weight: int) -> Slice:
         """Takes its next rows: as many as are within the bounds, and one at least."""
-        start, end = self.taken, len(self.rows)
+        start, end = self.taken, self.count
         if self._sums is None:
             has_texts = self.weight > end
             self._sums = [0, *accumulate(weights_of(self.rows))] if has_texts else range(end + 1)

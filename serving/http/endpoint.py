@@ -93,13 +93,14 @@ class Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one HTTP request (ASGI)."""
-        exchange = Exchange(scope, self.identity, self._metrics, self._recorder)
+        headers = dict(scope["headers"])
+        exchange = Exchange(scope, headers, self.identity, self._metrics, self._recorder)
         status, code = CLIENT_CLOSED_REQUEST, ""
         try:
             try:
-                body = await self._body(exchange.headers, receive)
-                headers, content = await self._predict(body, exchange.headers, receive)
-                await answer(send, 200, [*headers, *exchange.identity], content)
+                body = await self._body(headers, receive)
+                own, content = await self._predict(body, headers, receive)
+                await answer(send, 200, [*own, *exchange.identity], content)
                 status = 200
                 exchange.answered(body, content, self._codec.content_types[0])
             except ClientGoneError:
@@ -126,13 +127,14 @@ class Endpoint:
         Returns:
             Whether it does; if not, nothing was done, and the application is to be asked.
         """
-        if len(body) >= TURN_BYTES or not self._takes(dict(scope["headers"])):
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        if len(body) >= TURN_BYTES or not self._takes(headers):
             return False
-        exchange = Exchange(scope, self.identity, self._metrics, self._recorder)
+        exchange = Exchange(scope, headers, self.identity, self._metrics, self._recorder)
         content = bytes(body)
         try:
-            require_content_type(exchange.headers, *self._codec.content_types)
-            rows, asked = self._codec.read(content, exchange.headers)
+            require_content_type(headers, *self._codec.content_types)
+            rows, asked = self._codec.read(content, headers)
             ticket = self._prediction.enter(rows, partial(client_leaves, receive))
         except Exception as raised:  # noqa: BLE001 - as above
             self._refuse_later(exchange, send, raised)

@@ -23,12 +23,12 @@ class Exchange:
 
     Args:
         scope: As ASGI has it.
+        headers: Its headers; a codec is told more of the request by some beside.
         identity: Headers that every answer has.
         metrics: Counts of the route.
         recorder: What records the route's requests, if they are recorded.
 
     Attributes:
-        headers: Of the request, and what a codec must know beside.
         own_id: The request id.
         identity: Headers that say whose the answer is.
     """
@@ -45,20 +45,25 @@ class Exchange:
     )
 
     def __init__(
-        self, scope: Scope, identity: Headers, metrics: RouteMetrics, recorder: Recorder | None
+        self,
+        scope: Scope,
+        headers: dict[bytes, bytes],
+        identity: Headers,
+        metrics: RouteMetrics,
+        recorder: Recorder | None,
     ) -> None:
         self._started = time.perf_counter()
         metrics.started()
         self._metrics = metrics
         self._scope = scope
-        self.headers: dict[bytes, bytes] = dict(scope["headers"])
-        self.own_id = request_id(self.headers.get(b"x-request-id"))
+        self.headers = headers
+        self.own_id = request_id(headers.get(b"x-request-id"))
         self.identity = [*identity, (b"x-request-id", self.own_id.encode())]
         self._recorder, self._prediction_id = None, ""
         if recorder is not None and (prediction_id := recorder.identify()):
             self._recorder, self._prediction_id = recorder, prediction_id
-            self.headers[PREDICTION_ID] = prediction_id.encode()
-            self.identity.append((b"x-prediction-id", self.headers[PREDICTION_ID]))
+            headers[PREDICTION_ID] = prediction_id.encode()
+            self.identity.append((b"x-prediction-id", headers[PREDICTION_ID]))
 
     def answered(self, body: bytes, content: bytes, usual_type: bytes) -> None:
         """Records the answer.
