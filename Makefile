@@ -124,9 +124,11 @@ new: .venv/.dev ## Make a model of a table (NAME=…, DATA=FILE, TARGET=COLUMN; 
 .PHONY: lock
 lock: .venv/.dev ## Resolve pyproject.toml into requirements*.txt (ARGS=--upgrade: newest of the rest)
 	$(LOCK) $(ARGS) --output-file requirements.txt
-	$(LOCK) $(ARGS) --extra train --constraint requirements.txt \
+	$(LOCK) $(ARGS) --extra monitoring --constraint requirements.txt \
+		--output-file requirements-monitoring.txt
+	$(LOCK) $(ARGS) --extra monitoring --extra train --constraint requirements-monitoring.txt \
 		--output-file requirements-train.txt
-	$(LOCK) $(ARGS) --extra train --extra dev --constraint requirements-train.txt \
+	$(LOCK) $(ARGS) --extra monitoring --extra train --extra dev --constraint requirements-train.txt \
 		--output-file requirements-dev.txt
 
 .PHONY: bench
@@ -150,7 +152,7 @@ clean: ## Remove .venv, caches and reports; the BentoML store stays
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage report.html
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# What is installed is remembered by a stamp, so that later runs start at once. The three files
+# What is installed is remembered by a stamp, so that later runs start at once. The four files
 # agree on every version and each holds the one before it: installing the smaller set into the
 # environment of the larger one changes nothing, and the larger one counts as the smaller.
 #
