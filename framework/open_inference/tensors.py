@@ -33,6 +33,11 @@ DTYPES = {
 """Datatype → NumPy's name of its layout; `BYTES` alone has no fixed width."""
 
 _LENGTH = struct.Struct("<I")
+# Texts of a vocabulary are compared by words of eight bytes.
+_WORD, _MOST_WORDS = 8, 8
+_UNKNOWN = 255
+_MASKS = np.array([(1 << 8 * length) - 1 for length in range(_WORD + 1)], np.uint64)
+"""Number of bytes → those bytes of a word."""
 
 
 class TensorError(ValueError):
@@ -138,29 +143,81 @@ def encode_text(text: str) -> bytes:
 class Vocabulary:
     """Finds the positions of known texts in a raw `BYTES` tensor, without a loop over its elements.
 
-    Every known text is replaced, length and all, by one byte of 128 and more. The raw data had no
-    such byte, so where nothing else is left, they were known texts from beginning to end. Other
-    data, and vocabularies that are not short ASCII texts, are left to the caller.
+    No known text has a zero byte, and the lengths of all are one byte and three zeros: so the zeros
+    tell where elements begin, and each text is compared as a few numbers of eight bytes. Other
+    data, and vocabularies of long or very many texts, are left to the caller.
 
     Args:
         texts: The vocabulary.
     """
 
     def __init__(self, texts: Iterable[str]) -> None:
-        encoded = [encode_text(text) for text in texts]
-        self._fits = len(encoded) <= 128 and all(one.isascii() for one in encoded)
-        self._codes = [(one, bytes([128 + code])) for code, one in enumerate(encoded[:128])]
+        encoded = [text.encode() for text in texts]
+        longest = max(map(len, encoded), default=0)
+        self._fits = (
+            len(encoded) < _UNKNOWN
+            and longest <= _MOST_WORDS * _WORD
+            and not any(b"\0" in text for text in encoded)
+        )
+        self._words = max(1, -(-longest // _WORD))
+        padded = b"".join(text.ljust(self._words * _WORD, b"\0") for text in encoded)
+        self._known = np.frombuffer(padded, "<u8").reshape(-1, self._words) if self._fits else None
 
     def positions(self, raw: bytes, count: int) -> NDArray[np.uint8] | None:
         """Returns the position of each element in the vocabulary, or None: look at each."""
-        if not self._fits or not raw.isascii():
+        if self._known is None:
             return None
-        for text, code in self._codes:
-            raw = raw.replace(text, code)
-        coded = np.frombuffer(raw, np.uint8)
-        if len(coded) != count or coded.min(initial=255) < 128:
+        data = np.frombuffer(raw, np.uint8)
+        starts = _element_starts(data, count)
+        if starts is None:
             return None
-        return coded - np.uint8(128)
+        lengths = data[starts]
+        words = _words_at(raw, starts + _LENGTH.size, lengths, self._words)
+        found = np.full(count, _UNKNOWN, np.uint8)
+        for position, known in enumerate(self._known):
+            found[np.logical_and.reduce([a == b for a, b in zip(words, known, strict=True)])] = (
+                position
+            )
+        return None if (found == _UNKNOWN).any() else found
+
+
+def _element_starts(data: NDArray[np.uint8], count: int) -> NDArray[np.intp] | None:
+    """Returns where the elements of raw texts begin, if none is long or has a zero byte in it.
+
+    The length of a text is a byte and three zeros, that of an empty one four zeros. So a run of
+    zeros is some empty texts, behind the end of a text; or, if three more, also the length before.
+    """
+    is_zero = np.zeros(len(data) + 2, np.int8)
+    is_zero[1:-1] = data == 0
+    edges = np.diff(is_zero)
+    begins, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+    empty, rest = np.divmod(ends - begins, _LENGTH.size)
+    has_length = rest == _LENGTH.size - 1
+    elements = empty + has_length
+    if not (has_length | (rest == 0)).all() or elements.sum() != count:
+        return None
+    starts = begins - has_length
+    if len(starts) != count:
+        first = np.cumsum(elements) - elements
+        within = np.arange(count) - np.repeat(first, elements)
+        starts = np.repeat(starts, elements) + within * _LENGTH.size
+    stops = starts + _LENGTH.size + data[starts]
+    is_whole = starts[0] == 0 and stops[-1] == len(data) if count else not len(data)
+    return starts if is_whole and (starts[1:] == stops[:-1]).all() else None
+
+
+def _words_at(
+    raw: bytes, starts: NDArray[np.intp], lengths: NDArray[np.uint8], count: int
+) -> list[NDArray[np.uint64]]:
+    """Returns the first, second, … eight bytes of texts as numbers; what is beyond a text is 0."""
+    padded = raw + bytes(count * _WORD)
+    everywhere: NDArray[np.uint64] = np.ndarray(
+        len(padded) - _WORD + 1, "<u8", buffer=padded, strides=(1,)
+    )
+    return [
+        everywhere[starts + at] & _MASKS[np.clip(lengths.astype(np.intp) - at, 0, _WORD)]
+        for at in range(0, count * _WORD, _WORD)
+    ]
 
 
 def _decode_texts(raw: bytes) -> list[str]:

@@ -71,33 +71,44 @@ def test_columns_are_judged_as_rows_are(
             assert [type(one) for one in values] == [type(row[name]) for row in rows]
 
 
-def vocabulary(name: str) -> Vocabulary:
-    """Finds the positions of a field's categories."""
-    found = SIGNATURE.inputs[name].vocabulary
-    assert found is not None
-    return found
+KNOWN = ["low", "", "medium", "eight by", "nine byte", "größer", "x" * 64, "a", "b"]
+VOCABULARY = Vocabulary(KNOWN)
 
 
-@given(st.lists(st.sampled_from(["low", "medium", "high"]), min_size=1, max_size=50))
+def raw_of(texts: list[str]) -> bytes:
+    """Raw data of texts."""
+    return encode(np.array(texts, dtype=object), BYTES)
+
+
+@given(st.lists(st.sampled_from(KNOWN), max_size=50))
 def test_known_texts_are_found_by_their_positions(texts: list[str]) -> None:
-    categories = SIGNATURE.inputs["grade"].spec.categories
-    raw = encode(np.array(texts, dtype=object), BYTES)
-
-    positions = vocabulary("grade").positions(raw, len(texts))
+    positions = VOCABULARY.positions(raw_of(texts), len(texts))
 
     assert positions is not None
-    assert [categories[position] for position in positions] == texts
+    assert [KNOWN[position] for position in positions] == texts
 
 
-@given(st.binary(max_size=60), st.integers(0, 5))
+ALMOST = st.lists(
+    st.one_of(
+        st.sampled_from([raw_of([text]) for text in KNOWN]),
+        st.sampled_from([b"\0", b"\3\0\0\0lo", b"\3\0\0\0lo\0", b"\2\1\0\0lo", b"\0\0\0", b"w"]),
+    ),
+    max_size=8,
+).map(b"".join)
+
+
+@given(st.one_of(st.binary(max_size=60), ALMOST), st.integers(0, 8))
 def test_what_is_no_sequence_of_known_texts_has_no_positions(raw: bytes, count: int) -> None:
-    categories = SIGNATURE.inputs["grade"].spec.categories
-
-    positions = vocabulary("grade").positions(raw, count)
+    positions = VOCABULARY.positions(raw, count)
 
     if positions is not None:
-        texts = [categories[position] for position in positions]
-        assert encode(np.array(texts, dtype=object), BYTES) == raw
+        assert raw_of([KNOWN[position] for position in positions]) == raw
+        assert len(positions) == count
+
+
+@pytest.mark.parametrize("texts", [["x" * 65], ["a\0"], [str(number) for number in range(255)]])
+def test_texts_that_are_long_or_many_are_left_to_others(texts: list[str]) -> None:
+    assert Vocabulary(texts).positions(raw_of(texts[:1]), 1) is None
 
 
 @pytest.mark.parametrize(
