@@ -41,11 +41,10 @@ def require_tools() -> None:
 def describe(reference: Reference, data: Mapping[str, Data]) -> dict[str, str]:
     """Returns what to state, name → value."""
     memory = psutil.virtual_memory().total / 2**30
+    found = here("load_tests")
     return {
-        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "commit": _commit(),
-        "command": shlex.join(["python", "-m", "load_tests", *_without_folders(sys.argv[1:])]),
-        "CPU": f"{_cpu()}, {os.cpu_count()} cores, shared by server and load generator",
+        **found,
+        "CPU": f"{found['CPU']}, shared by server and load generator",
         "memory": f"{memory:.0f} GiB",
         "kernel": f"{platform.system()} {platform.release()}",
         "Python": platform.python_version(),
@@ -56,9 +55,19 @@ def describe(reference: Reference, data: Mapping[str, Data]) -> dict[str, str]:
     }
 
 
+def here(module: str) -> dict[str, str]:
+    """Returns what every run of a module states: when, what, how and on which processor."""
+    return {
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "commit": _commit(),
+        "command": shlex.join(["python", "-m", module, *_without_folders(sys.argv[1:])]),
+        "CPU": f"{_cpu()}, {os.cpu_count()} cores",
+    }
+
+
 def _without_folders(arguments: list[str]) -> list[str]:
     """A page to be published should not show where on a disk somebody keeps their data."""
-    return [re.sub(r"(^|=)/(.*/)?", r"\1", one) for one in arguments]
+    return [re.sub(r"(^|[=,])/([^,]*/)?", r"\1", one) for one in arguments]
 
 
 def _cpu() -> str:
