@@ -35,16 +35,17 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--version", metavar="VERSION", help="of its tag (default: the one that answered last)"
     )
+    parser.add_argument("--json", metavar="FILE", type=Path, help="also write the result there")
+    parser.add_argument("--html", metavar="FILE", type=Path, help="also write a page with plots")
+    add_checking(parser)
+
+
+def add_checking(parser: argparse.ArgumentParser) -> None:
+    """Adds what a check looks at, how many rows it judges, and how strictly."""
+    shared.add_record(parser)
     parser.add_argument(
         "--labels", metavar="FILE", type=Path, help="CSV or Parquet: " + ", ".join(LABEL_COLUMNS)
     )
-    parser.add_argument("--json", metavar="FILE", type=Path, help="also write the result there")
-    add_sizes(parser)
-    shared.add_record(parser)
-
-
-def add_sizes(parser: argparse.ArgumentParser) -> None:
-    """Adds what says how many rows are judged, and how strictly."""
     parser.add_argument(
         "--window",
         metavar="ROWS",
@@ -100,22 +101,30 @@ def run(options: argparse.Namespace) -> int:
         Store(shared.record_of(options)),
         find_model(options.model, options.package),
         options.version,
-        labels=None if options.labels is None else read_labels(options.labels),
+        labels=labels_of(options),
         sizes=sizes_of(options),
         margin=options.margin,
     )
     _show(result)
     if options.json is not None:
         _write(options.json, result.model_dump_json(indent=2) + "\n")
+    if options.html is not None:
+        # matplotlib, for which other commands need not wait.
+        from monitoring.report import render
+
+        _write(options.html, render(result))
     return result.exit_code
 
 
-def read_labels(path: Path) -> pa.Table:
-    """Reads a file of labels.
+def labels_of(options: argparse.Namespace) -> pa.Table | None:
+    """Returns the labels, if a file of them is given.
 
     Raises:
         MonitoringError: It cannot be read, or lacks a column.
     """
+    path: Path | None = options.labels
+    if path is None:
+        return None
     try:
         read: Any = pq.read_table if path.suffix == ".parquet" else pa_csv.read_csv
         table: pa.Table = read(path)

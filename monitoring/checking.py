@@ -1,5 +1,6 @@
 """A check of one version of a model: drift, refusals, and what the answers were worth."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from monitoring.drift.windows import DEFAULT_SIZES, Sizes, Waiting, new_windows
 from monitoring.errors import MonitoringError
 from monitoring.observed import Observed, observed
 from monitoring.performance.measures import MARGIN, measures
-from monitoring.performance.truth import Labelled, labelled
+from monitoring.performance.truth import labelled
 from monitoring.result import Drift, Performance, Refused, Result
 from monitoring.store import Store
 
@@ -26,6 +27,8 @@ LOOK_BACK = 100_000
 """Most rows that a check reads, the newest."""
 
 MOST_PLACES = 10
+# The number of a row or of a value in a list, which matters to its sender alone.
+_ROW = re.compile(r"\.[0-9]+(?![^.])")
 
 
 def check(
@@ -65,7 +68,7 @@ def check(
         left_out=sorted(rows.left_out),
         drift=_drift(History.of(store.folder, model.name, version), rows, sizes),
         refused=refused_of(store.failed(model.name, since=since)),
-        performance=None if labels is None else _performance(labelled(rows, labels), rows, margin),
+        performance=None if labels is None else _performance(rows, labels, margin),
     )
 
 
@@ -97,7 +100,7 @@ def refused_of(failed: pa.Table) -> Refused:
     places: Counter[str] = Counter()
     if {"place", "type"} <= set(failed.column_names):
         pairs = zip(failed["place"].to_pylist(), failed["type"].to_pylist(), strict=True)
-        places.update(f"{place}: {kind}" for place, kind in pairs if place)
+        places.update(f"{_ROW.sub('.*', place)}: {kind}" for place, kind in pairs if place)
     return Refused(
         requests=len(failed),
         by_code={str(code): count for code, count in codes.most_common()},
@@ -164,7 +167,8 @@ def _sentence(state: State, windows: Sequence[Window], waiting: Waiting, sizes: 
     return f"{found} {waiting.distinct:,} distinct records have come since."
 
 
-def _performance(known: Labelled, rows: Observed, margin: float) -> Performance:
+def _performance(rows: Observed, labels: pa.Table, margin: float) -> Performance:
+    known = labelled(rows, labels)
     found = measures(known, margin) if len(known.rows) else []
     delays = known.delays
     worse = [f"{one.metric} ({one.part})" for one in found if one.worse]
@@ -182,6 +186,7 @@ def _performance(known: Labelled, rows: Observed, margin: float) -> Performance:
         labelled=len(known.rows),
         unfit=known.unfit,
         elsewhere=known.elsewhere,
+        newest_label=known.newest,
         median_delay_seconds=float(np.median(delays)) if len(delays) else None,
         longest_delay_seconds=float(np.quantile(delays, 0.95)) if len(delays) else None,
         measures=found,

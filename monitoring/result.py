@@ -44,6 +44,7 @@ class Performance(_Frozen):
     labelled: int = Field(description="How many of these have a label.")
     unfit: int = Field(description="Labels that are none of the task's.")
     elsewhere: int = Field(description="Labels of other rows: older ones, or another version's.")
+    newest_label: datetime | None = Field(description="Time of the newest label of the model.")
     median_delay_seconds: float | None = Field(description="From an answer to its label.")
     longest_delay_seconds: float | None = Field(description="The same, of 95 % of the labels.")
     measures: list[Measure]

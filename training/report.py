@@ -8,9 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-from framework.evaluation import plots
+from framework.evaluation import pages, plots
 from training.errors import TrainingError
 from training.result import Trained
 
@@ -20,14 +18,6 @@ TEMPLATE = "report.html.jinja"
 def render(tag: str, trained: Trained) -> str:
     """Returns the report as HTML, its plots included."""
     card, evaluation = trained.card, trained.evaluation
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["metric"] = metric
     overall = card.performance["overall"]
     groups: dict[str, list[str]] = {}
     if parts := list(evaluation.parts()):
@@ -35,32 +25,26 @@ def render(tag: str, trained: Trained) -> str:
     for name in evaluation.slices:
         if name in card.performance:
             groups.setdefault(f"By {name.partition('=')[0]}", []).append(name)
-    return environment.get_template(TEMPLATE).render(
-        tag=tag,
-        trained_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        card=card,
-        evaluation=evaluation,
-        notes=trained.notes,
-        overall={key: overall[key] for key in evaluation.headings if key in overall},
-        groups=groups,
-        plots=evaluation.plots(),
-        rankings_title=trained.fitted.rankings_title,
-        rankings=[
-            (group, plots.ranking(items, compact=bool(group)))
-            for group, items in trained.fitted.rankings.items()
-            if items
-        ],
+    return (
+        pages.environment(Path(__file__).parent)
+        .get_template(TEMPLATE)
+        .render(
+            tag=tag,
+            trained_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+            card=card,
+            evaluation=evaluation,
+            notes=trained.notes,
+            overall={key: overall[key] for key in evaluation.headings if key in overall},
+            groups=groups,
+            plots=evaluation.plots(),
+            rankings_title=trained.fitted.rankings_title,
+            rankings=[
+                (group, plots.ranking(items, compact=bool(group)))
+                for group, items in trained.fitted.rankings.items()
+                if items
+            ],
+        )
     )
-
-
-def metric(name: str, value: float | None) -> str:
-    """Returns a metric as it is shown: with four digits or so that tell something."""
-    if value is None:
-        return "-"
-    if name == "rows":
-        return f"{value:,.0f}"
-    digits = 4 if abs(value) < 10 else 2 if abs(value) < 1000 else 0
-    return f"{value:,.{digits}f}"
 
 
 @contextmanager

@@ -7,8 +7,8 @@ import bentoml
 
 from framework.card import DataSummary, ModelCard
 from framework.evaluation.classification import Classification
+from framework.evaluation.pages import metric
 from framework.evaluation.regression import HEADINGS
-from training.report import metric
 from training.store import REPORT_FILE
 
 MARKS = {

@@ -13,8 +13,8 @@ Flags = NDArray[np.bool_]
 Plot = tuple[str, str]
 """Title and image, as a data URI."""
 
-ERRORS = frozenset({"log_loss", "brier", "rmse", "mae", "median_ae"})
-"""Metrics of which less is better; of all others more is."""
+ERRORS = frozenset({"log_loss", "brier", "rmse", "mae", "median_ae", "baseline_rmse"})
+"""Metrics of which less is better, down to 0; of all others more is, up to 1."""
 
 GOLDEN = 8
 """Golden examples of a model, unless it has more classes than that."""

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 from sklearn.metrics import (
     average_precision_score,
@@ -65,7 +65,7 @@ def roc(curves: OneAgainstRest) -> str:
         if curves:
             axes.legend(loc="lower right", title="area under curve", title_fontsize=8)
 
-    return _image(draw)
+    return image(draw)
 
 
 def precision_recall(curves: OneAgainstRest) -> str:
@@ -81,7 +81,7 @@ def precision_recall(curves: OneAgainstRest) -> str:
         if curves:
             axes.legend(loc="lower left", title="average precision", title_fontsize=8)
 
-    return _image(draw)
+    return image(draw)
 
 
 def calibration(sure: Values, right: Flags, x_label: str, y_label: str) -> str:
@@ -99,7 +99,7 @@ def calibration(sure: Values, right: Flags, x_label: str, y_label: str) -> str:
         _unit_square(axes, x_label, y_label)
         axes.legend(loc="best")
 
-    return _image(draw)
+    return image(draw)
 
 
 def confusion(classes: Sequence[str], labels: NDArray[np.intp], predicted: NDArray[np.intp]) -> str:
@@ -126,7 +126,7 @@ def confusion(classes: Sequence[str], labels: NDArray[np.intp], predicted: NDArr
         axes.grid(False)
         axes.tick_params(length=0)
 
-    return _image(draw)
+    return image(draw)
 
 
 def agreement(truth: Values, predicted: Values, unit: str) -> str:
@@ -139,7 +139,7 @@ def agreement(truth: Values, predicted: Values, unit: str) -> str:
         axes.set(xlabel=f"True value{unit}", ylabel=f"Predicted value{unit}")
         axes.legend(loc="upper left")
 
-    return _image(draw)
+    return image(draw)
 
 
 def residuals(truth: Values, predicted: Values, unit: str) -> str:
@@ -150,7 +150,7 @@ def residuals(truth: Values, predicted: Values, unit: str) -> str:
         axes.axhline(0, color=MUTED, linewidth=0.8, linestyle=":")
         axes.set(xlabel=f"Predicted value{unit}", ylabel=f"Predicted minus true{unit}")
 
-    return _image(draw)
+    return image(draw)
 
 
 def errors(truth: Values, predicted: Values, unit: str) -> str:
@@ -162,7 +162,7 @@ def errors(truth: Values, predicted: Values, unit: str) -> str:
         axes.set(xlabel=f"Predicted minus true{unit}", ylabel="Rows")
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
 
-    return _image(draw)
+    return image(draw)
 
 
 def ranking(items: Ranking, *, compact: bool) -> str:
@@ -185,7 +185,60 @@ def ranking(items: Ranking, *, compact: bool) -> str:
         axes.tick_params(axis="y", length=0, labelcolor=INK)
 
     height = 0.3 + (0.23 if compact else 0.3) * len(items)
-    return _image(draw, size=(3.6 if compact else 7.6, height))
+    return image(draw, size=(3.6 if compact else 7.6, height))
+
+
+def shares(reference: Sequence[int], window: Sequence[int], labels: Sequence[str]) -> str:
+    """Draws the shares of two samples in each bin, side by side."""
+    at = np.arange(len(labels))
+    pairs = [(reference, MUTED, "held-out rows", -0.2), (window, ACCENT, "these rows", 0.2)]
+
+    def draw(axes: Axes) -> None:
+        for counts, color, name, offset in pairs:
+            part = np.array(counts) / max(sum(counts), 1)
+            axes.barh(at + offset, part, height=0.38, color=color, label=name)
+        axes.set_yticks(at, labels)
+        axes.invert_yaxis()
+        axes.grid(visible=False, axis="y")
+        axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        axes.xaxis.set_major_locator(MaxNLocator(5))
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
+
+    return image(draw, size=(4.6, 1 + 0.24 * len(labels)))
+
+
+def intervals(parts: Sequence[tuple[str, float, float, float, float]], name: str) -> str:
+    """Draws values with their intervals, and what each should be.
+
+    Args:
+        parts: What it is of; the value, the ends of its interval, and what it should be.
+        name: Name of the values.
+    """
+
+    def draw(axes: Axes) -> None:
+        at = np.arange(len(parts))
+        names, values, lows, highs, wanted = zip(*parts, strict=True)
+        reach = [np.subtract(values, lows), np.subtract(highs, values)]
+        axes.errorbar(values, at, xerr=reach, fmt="o", color=ACCENT, markersize=4, label="live")
+        axes.plot(wanted, at, "|", color=INK, markersize=11, markeredgewidth=1.6, label="card")
+        axes.set_yticks(at, names)
+        axes.invert_yaxis()
+        axes.set_xlabel(name)
+        axes.legend(loc="best")
+
+    return image(draw, size=(4.6, 1 + 0.26 * len(parts)))
+
+
+def image(draw: Callable[[Axes], None], size: tuple[float, float] = (4.6, 3.6)) -> str:
+    """Returns a drawing as a data URI; an image of its own cannot clash with others' ids."""
+    with rc_context(STYLE):
+        # Without pyplot there is no global state, and no window system to look for.
+        figure = Figure(figsize=size, layout="constrained")
+        FigureCanvasSVG(figure)
+        draw(figure.add_subplot())
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
 def _cloud(axes: Axes, x: Values, y: Values) -> None:
@@ -197,15 +250,3 @@ def _cloud(axes: Axes, x: Values, y: Values) -> None:
 
 def _unit_square(axes: Axes, x: str, y: str) -> None:
     axes.set(xlabel=x, ylabel=y, xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
-
-
-def _image(draw: Callable[[Axes], None], size: tuple[float, float] = (4.6, 3.6)) -> str:
-    """Returns a drawing as a data URI; an image of its own cannot clash with others' ids."""
-    with rc_context(STYLE):
-        # Without pyplot there is no global state, and no window system to look for.
-        figure = Figure(figsize=size, layout="constrained")
-        FigureCanvasSVG(figure)
-        draw(figure.add_subplot())
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -128,13 +128,17 @@ def _measure(
         # The card's value was itself measured on so many rows only.
         unsure = error * np.sqrt(1 + rows / promised["rows"])
         is_worse = bool(sign * (value - limit) > critical * unsure)
+    # No error is below 0, and nothing else above 1.
+    low, high = (
+        (max(value - half, 0), value + half) if sign > 0 else (value - half, min(value + half, 1))
+    )
     return Measure(
         part=part,
         metric=metric,
         rows=int(rows),
         value=value,
-        low=value - half if is_known else None,
-        high=value + half if is_known else None,
+        low=low if is_known else None,
+        high=high if is_known else None,
         card=card,
         limit=limit,
         worse=is_worse,

@@ -4,10 +4,12 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from framework.card import ModelCard
@@ -26,6 +28,7 @@ class Labelled:
         delays: How long it took until that was told, in seconds, shape `[N]`.
         unfit: Labels that are none of the task's.
         elsewhere: Labels of rows that are not among those that were looked at.
+        newest: Time of the newest label.
     """
 
     rows: Observed
@@ -33,6 +36,7 @@ class Labelled:
     delays: NDArray[np.float64]
     unfit: int
     elsewhere: int
+    newest: datetime | None = None
 
 
 def labelled(rows: Observed, labels: pa.Table) -> Labelled:
@@ -65,6 +69,7 @@ def labelled(rows: Observed, labels: pa.Table) -> Labelled:
         np.array([known[place][1] for place in order], dtype=np.float64),
         unfit,
         elsewhere,
+        pc.max(labels["time"]).as_py(),
     )
 
 

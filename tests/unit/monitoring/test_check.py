@@ -1,6 +1,7 @@
 """A check of a model in use, from the record to the exit code."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,7 @@ def test_refused_requests_are_counted(
         store.folder,
         [
             {**about, "place": "records.0.salary", "type": "literal_error"},
-            {**about, "place": "records.0.salary", "type": "literal_error"},
+            {**about, "place": "records.12.salary", "type": "literal_error"},
             {**about, "place": None, "type": None, "code": "overloaded"},
             {**about, "model": "others", "place": "records", "type": "missing"},
             {**about, "time": late, "place": "staff", "type": "missing"},
@@ -124,7 +125,7 @@ def test_refused_requests_are_counted(
     refused = checked().refused
     assert refused.requests == 3
     assert refused.by_code == {"invalid_input": 2, "overloaded": 1}
-    assert refused.by_place == {"records.0.salary: literal_error": 2}
+    assert refused.by_place == {"records.*.salary: literal_error": 2}
 
 
 def test_versions_are_judged_apart(
@@ -200,6 +201,39 @@ def test_the_command_names_the_culprits_and_writes_the_result(
     result = Result.model_validate_json(path.read_text())
     assert result.is_alarm
     assert json.loads(path.read_text())["drift"]["state"] == "alarm"
+
+
+def test_the_page_needs_nothing_but_itself(
+    bundle: Bundle[Any, Any], known: Rows, store: Store, command: Any, tmp_path: Path
+) -> None:
+    ids = write(store.folder, bundle, staff(known, 1_000, **LOW))
+    labels = tmp_path / "labels.csv"
+    told = [
+        f"{one},0,{'yes' if at % 2 else 'no'},2026-11-03T00:00:00Z" for at, one in enumerate(ids)
+    ]
+    labels.write_text("\n".join(["prediction_id,row,label,time", *told]))
+    path = tmp_path / "check.html"
+    code, said, _ = command("--window", "500", "--labels", str(labels), "--html", str(path))
+    assert code == 1
+    assert "* roc_auc overall" in said
+    page = path.read_text(encoding="utf-8")
+    assert "Alarm: salary" in page
+    assert "Worse than the card promises" in page
+    assert page.count("<img") >= 8 + 2
+    assert not re.search(r"(src|href)=\"(?!data:)", page)
+    assert "nan" not in page
+
+
+def test_a_page_without_a_verdict(
+    bundle: Bundle[Any, Any], known: Rows, store: Store, command: Any, tmp_path: Path
+) -> None:
+    write(store.folder, bundle, staff(known, 100))
+    path = tmp_path / "check.html"
+    assert command("--html", str(path))[0] == 3
+    assert "No verdict: 100 distinct records" in path.read_text(encoding="utf-8")
+    code, _, said = command("--html", str(store.folder))
+    assert code == 2
+    assert "cannot be written" in said
 
 
 def test_what_cannot_be_used_is_told(
