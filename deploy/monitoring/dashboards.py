@@ -11,9 +11,12 @@ from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models.common import ScaleDistribution
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from deploy.monitoring.panels import DASHBOARDS, Dashboard, Panel
+from deploy.monitoring.model_panels import MODELS
+from deploy.monitoring.panels import Dashboard, Panel
 from deploy.monitoring.rules import RULES
+from deploy.monitoring.server_panels import SERVER
 
+DASHBOARDS = (SERVER, MODELS)
 FOLDER = RULES.parent / "dashboards"
 # Grafana's screen has 24 columns.
 _WIDTH, _HEIGHT = 12, 8

@@ -4,9 +4,10 @@ import math
 
 import pytest
 
-from deploy.monitoring.panels import DASHBOARDS, Dashboard, Panel
+from deploy.monitoring.dashboards import DASHBOARDS
+from deploy.monitoring.panels import Dashboard, Panel
 from deploy.processes import wait_until
-from tests.prometheus import Prometheus
+from tests.server.monitored.conftest import Asked
 
 DEADLINE_SECONDS = 30
 # As Grafana fills them in: everything chosen, and its shortest window.
@@ -24,18 +25,18 @@ def filled_in(expression: str) -> str:
 
 
 @pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel.title)
-def test_every_panel_shows_something(prometheus: Prometheus, panel: Panel) -> None:
+def test_every_panel_shows_something(asked: Asked, panel: Panel) -> None:
     for expression in panel.queries:
 
         def shown(expression: str = filled_in(expression)) -> bool:
-            series = prometheus.query(expression)
+            series = asked.prometheus.query(expression)
             return any(not math.isnan(float(one["value"][1])) for one in series)
 
         wait_until(shown, DEADLINE_SECONDS, f"{expression} returns nothing")
 
 
 @pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda dashboard: dashboard.name)
-def test_there_are_models_to_choose_from(prometheus: Prometheus, dashboard: Dashboard) -> None:
+def test_there_are_models_to_choose_from(asked: Asked, dashboard: Dashboard) -> None:
     chosen = f'{dashboard.models_of}{{model!=""}}'
 
-    wait_until(lambda: bool(prometheus.query(chosen)), DEADLINE_SECONDS, f"{chosen} has none")
+    wait_until(lambda: bool(asked.prometheus.query(chosen)), DEADLINE_SECONDS, f"{chosen} has none")

@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from deploy.monitoring.dashboards import files
-from deploy.monitoring.panels import DASHBOARDS, Panel
+from deploy.monitoring.dashboards import DASHBOARDS, files
+from deploy.monitoring.panels import Panel
 
 PANELS = [
     panel for dashboard in DASHBOARDS for panels in dashboard.rows.values() for panel in panels
