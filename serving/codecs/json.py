@@ -1,6 +1,6 @@
 """JSON requests and answers of a typed API."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -80,12 +80,17 @@ class JsonCodec:
         return content
 
 
-def fast_decoder(prediction: Prediction) -> FastDecoder | None:
-    """Makes the fast decoder of an API's records, if msgspec can tell their rules."""
+def fast_decoder(prediction: Prediction, renamed: Mapping[str, str] = {}) -> FastDecoder | None:
+    """Makes the fast decoder of an API's records, if msgspec can tell their rules.
+
+    Args:
+        prediction: The API.
+        renamed: Names in JSON of fields that have others there.
+    """
     if prediction.encoder is None:
         return None
     try:
-        return FastDecoder(prediction.encoder, prediction.request_type, prediction.field)
+        return FastDecoder(prediction.encoder, prediction.request_type, prediction.field, renamed)
     except FieldError:
         return None
 

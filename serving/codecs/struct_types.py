@@ -6,7 +6,7 @@ number that is not finite and a text that is a number among them.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import annotated_types
@@ -50,12 +50,19 @@ class FastDecoder:
         encoder: Encoder of the records.
         request: Type of the request, a model of one list of records, or `None` for a bare list.
         field: Name of that list.
+        renamed: Names in JSON of fields, and of that list, that have others there.
 
     Raises:
         FieldError: The types have rules that msgspec cannot tell.
     """
 
-    def __init__(self, encoder: Encoder[Any], request: type[BaseModel] | None, field: str) -> None:
+    def __init__(
+        self,
+        encoder: Encoder[Any],
+        request: type[BaseModel] | None,
+        field: str,
+        renamed: Mapping[str, str] = {},
+    ) -> None:
         record: type[BaseModel] = encoder.record_type
         for one in (record, request):
             if one is not None:
@@ -64,8 +71,8 @@ class FastDecoder:
         self._field = field
         try:
             self._rows_type = _rows(_struct(record), request, field)
-            whole = _rows(_struct(record, complete=True), request, field)
-            self._from_complete_json = _json_decoder(whole, request, field)
+            whole = _rows(_struct(record, complete=True, renamed=renamed), request, field)
+            self._from_complete_json = _json_decoder(whole, request, field, renamed)
             self._spellings = Spellings(record)
             spelt = _rows(self._spellings.struct, request, field)
             self._from_spelt_json = _json_decoder(spelt, request, field)
@@ -162,18 +169,29 @@ def _rows(row: type[msgspec.Struct], request: type[BaseModel] | None, field: str
     return rows if request is None else limited(rows, row_limits(request, field))
 
 
-def _json_decoder(rows: Any, request: type[BaseModel] | None, field: str) -> Callable[[bytes], Any]:
+def _json_decoder(
+    rows: Any, request: type[BaseModel] | None, field: str, renamed: Mapping[str, str] = {}
+) -> Callable[[bytes], Any]:
     if request is None:
         return msgspec.json.Decoder(rows).decode
-    whole = msgspec.defstruct(request.__name__, [(field, rows)], forbid_unknown_fields=True)
+    whole = msgspec.defstruct(
+        request.__name__, [(field, rows)], forbid_unknown_fields=True, rename=renamed
+    )
     return msgspec.json.Decoder(whole).decode
 
 
-def _struct(record: type[BaseModel], *, complete: bool = False) -> type[msgspec.Struct]:
+def _struct(
+    record: type[BaseModel], *, complete: bool = False, renamed: Mapping[str, str] = {}
+) -> type[msgspec.Struct]:
     """Makes a record's type; if `complete`, all fields must be given."""
     fields: list[Any] = [_field(spec, complete=complete) for spec in fields_of(record)]
     return msgspec.defstruct(
-        record.__name__, fields, forbid_unknown_fields=True, kw_only=True, gc=False
+        record.__name__,
+        fields,
+        forbid_unknown_fields=True,
+        kw_only=True,
+        gc=False,
+        rename=renamed,
     )
 
 

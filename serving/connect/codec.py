@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+from google.protobuf.descriptor import FieldDescriptor
 
 from serving.batching.computation import Chunk
 from serving.beside import SLICE_ROWS
 from serving.codecs.finite import require_finite
-from serving.codecs.json import JsonCodec
+from serving.codecs.json import JsonCodec, fast_decoder
 from serving.codecs.json_parts import (
     DuplicateError,
     count_colons,
@@ -17,6 +18,7 @@ from serving.codecs.json_parts import (
     without_texts,
 )
 from serving.codecs.problems import problem, twice
+from serving.codecs.struct_types import FastDecoder
 from serving.connect.messages import DuplicateNameError, reader, writer
 from serving.errors import ServingError
 from serving.grpc.typed import TypedMethod
@@ -54,15 +56,23 @@ class ConnectCodec:
         self._messages = method.codec
         self._json = json
         self.large_bytes = json.large_bytes
-        prediction = method.prediction
-        self._max_rows = prediction.max_rows
+        self._prediction = prediction = method.prediction
         fields = prediction.encoder.fields if prediction.encoder else ()
+        self._decoder: FastDecoder | None = None
+        # A `null` stands for the default, which msgspec does not know.
+        if not any(one.nullable and one.default is not None for one in fields):
+            self._decoder = fast_decoder(prediction, _json_names(rows))
         self._width = sum(field.length or 1 for field in fields) or _WIDTH
 
     def read(self, body: bytes, headers: dict[bytes, bytes]) -> tuple[Chunk, bytes]:
         """See `serving.http.endpoint.HttpCodec`; what was read is written."""
         if headers.get(b"content-type", JSON).lower().startswith(PROTO):
             return self._messages.read(body), PROTO
+        self._require_few(body)
+        if self._decoder is not None:
+            records = self._decoder.from_json(body)
+            if records is not None:
+                return self._prediction.require_few(records), JSON
         return self._messages.rows(self._rows_of(body)), JSON
 
     def write(self, answers: Sequence[Any], asked: bytes) -> tuple[Headers, bytes]:
@@ -88,7 +98,6 @@ class ConnectCodec:
         return b"[%s]" % b",".join(part[1:-1] for part in parts)
 
     def _rows_of(self, body: bytes) -> list[Any]:
-        self._require_few(body)
         try:
             content = msgspec.json.decode(body)
         except _NO_JSON as error:
@@ -116,11 +125,11 @@ class ConnectCodec:
         """Refuses JSON of more values than the most rows have, before anything is made of it."""
         if len(body) < self.large_bytes:
             return
-        most = 2 * self._max_rows * (self._width + 1) + _FURTHER_VALUES
+        most = 2 * self._prediction.max_rows * (self._width + 1) + _FURTHER_VALUES
         if most_problems(body, self._width) > most and (
             most_problems(without_texts(body), self._width) > most
         ):
-            raise ServingError.too_many_rows(self._max_rows)
+            raise ServingError.too_many_rows(self._prediction.max_rows)
 
     @staticmethod
     def _require_unique(body: bytes, rows: list[Any]) -> None:
@@ -131,6 +140,13 @@ class ConnectCodec:
             require_unique(body)
         except DuplicateError as error:
             raise ServingError.from_details([twice(error.loc)]) from None
+
+
+def _json_names(rows: FieldDescriptor) -> dict[str, str]:
+    """Returns the names in JSON of a list of messages and of their fields."""
+    message = rows.message_type
+    fields = [rows, *(message.fields if message else ())]
+    return {field.name: field.json_name for field in fields}
 
 
 def _refused(loc: tuple[str, ...], message: str, kind: str) -> ServingError:

@@ -97,6 +97,24 @@ def test_rows_are_decoded_as_pydantic_does(contract: Contract, data: st.DataObje
         compare(found, by_pydantic(contract, encoder, rows))
 
 
+@many
+@given(contract=contracts(), data=st.data())
+def test_fields_with_other_names_in_json_are_decoded_alike(
+    contract: Contract, data: st.DataObject
+) -> None:
+    encoder, _ = fast(contract)
+    renamed = {name: f"{name}In Json" for name in [ROWS, *encoder.names]}
+    decoder = FastDecoder(encoder, contract.request, ROWS, renamed)
+    for _ in range(4):
+        rows = data.draw(plain_rows(encoder.fields))
+        given = [{renamed.get(name, name): one for name, one in row.items()} for row in rows]
+        bodies = [
+            json.dumps(listed if contract.request is None else {name: listed}).encode()
+            for listed, name in ((given, renamed[ROWS]), (rows, ROWS))
+        ]
+        compare(decoder.from_json(bodies[0]), by_pydantic(contract, encoder, bodies[1]))
+
+
 NARROW = Field(min_length=1, max_length=1)
 ALIASED = AliasChoices("other", "a")
 PECULIAR: dict[str, tuple[Any, dict[str, Any], str]] = {
