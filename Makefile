@@ -132,15 +132,15 @@ lock: .venv/.dev ## Resolve pyproject.toml into requirements*.txt (ARGS=--upgrad
 		--output-file requirements-dev.txt
 
 .PHONY: bench
-bench: .venv/.dev ## Measure all systems side by side, write docs/benchmarks.md (ARGS="--data PATH")
+bench: .venv/.dev compile ## Measure all systems side by side, write docs/benchmarks.md (ARGS="--data PATH")
 	@$(BIN)/python -m load_tests $(ARGS)
 
 .PHONY: bench-quick
-bench-quick: .venv/.dev ## The same in about two minutes, to the terminal
+bench-quick: .venv/.dev compile ## The same in about two minutes, to the terminal
 	@$(BIN)/python -m load_tests --quick $(ARGS)
 
 .PHONY: bench-peers
-bench-peers: .venv/.dev ## The same with other model servers, each installed on first use
+bench-peers: .venv/.dev compile ## The same with other model servers, each installed on first use
 	@$(BIN)/python -m load_tests --systems \
 		fastapi-tuned,server,mlserver,litserve,rayserve --output docs/benchmarks-peers.md $(ARGS)
 

@@ -15,6 +15,8 @@ from pathlib import Path
 import psutil
 
 from deploy.processes import ROOT
+from framework.adapters.bentoml import home_folder
+from framework.trees import library
 from load_tests.data import Data
 from load_tests.reference import Reference
 
@@ -51,6 +53,7 @@ def describe(reference: Reference, data: Mapping[str, Data]) -> dict[str, str]:
         "libraries": ", ".join(f"{name} {version(name)}" for name in LIBRARIES),
         "wrk": _first_line(["wrk", "-v"]),
         "models": ", ".join(reference.tags.values()),
+        "trees of `server`": _trees(),
         **{f"{name} rows": one.source for name, one in data.items()},
     }
 
@@ -63,6 +66,14 @@ def here(module: str) -> dict[str, str]:
         "command": shlex.join(["python", "-m", module, *_without_folders(sys.argv[1:])]),
         "CPU": f"{_cpu()}, {os.cpu_count()} cores",
     }
+
+
+def _trees() -> str:
+    try:
+        library.load([library.SHIPPED, home_folder() / library.FOLDER])
+    except library.NoLibraryError as error:
+        return f"scored by LightGBM: {error}"
+    return "scored by compiled code, where the model suits it"
 
 
 def _without_folders(arguments: list[str]) -> list[str]:

@@ -2,7 +2,8 @@
 
 import sys
 
-from framework.adapters.bentoml import model_store_folder
+from framework.adapters.bentoml import home_folder, model_store_folder
+from framework.trees import library
 from load_tests.roles import PRIMARY
 from load_tests.systems.base import CONTRACT, Launch, System
 from load_tests.systems.typed import typed
@@ -25,6 +26,8 @@ def _environment(launch: Launch, **settings: str) -> dict[str, str]:
     home = launch.folder / f"bentoml-{launch.port}"
     home.mkdir()
     (home / "models").symlink_to(model_store_folder())
+    # As `make serve` has it, if it was compiled.
+    (home / library.FOLDER).symlink_to(home_folder() / library.FOLDER)
     own = {f"MODEL_SERVER_{name.upper()}": value for name, value in settings.items()}
     return {
         "BENTOML_HOME": str(home),
