@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from framework.answers import AnswerField, answer_fields
 from framework.evaluation import Evaluation, numbers_of, of_answers
@@ -77,7 +77,7 @@ def measures(labelled: Labelled, margin: float = MARGIN) -> list[Measure]:
         and metric in promised[part]
         and min(estimates[part]["rows"][0], promised[part]["rows"]) >= LEAST_ROWS
     }
-    critical = float(student.ppf(1 - LEVEL / max(len(judged), 1), GROUPS - 1))
+    critical = float(stdtrit(GROUPS - 1, 1 - LEVEL / max(len(judged), 1)))
     return [
         _measure(part, metric, estimates[part], promised[part], margin, critical)
         if (part, metric) in judged
@@ -119,7 +119,7 @@ def _measure(
     value, error = found[metric]
     rows = found["rows"][0]
     is_known = np.isfinite(error)
-    half = float(student.ppf((1 + SHOWN) / 2, GROUPS - 1)) * error
+    half = float(stdtrit(GROUPS - 1, (1 + SHOWN) / 2)) * error
     card = promised.get(metric)
     sign = 1 if metric in ERRORS else -1
     limit, is_worse = None, False

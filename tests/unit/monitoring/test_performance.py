@@ -11,6 +11,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from framework import Binary, Bundle, Multiclass, MultiOutput, Regression
+from framework.discovery import find_model
 from framework.evaluation.regression import RegressionEvaluation
 from monitoring.observed import Observed, observed
 from monitoring.performance.measures import LEAST_ROWS, Measure, estimate, measures
@@ -18,9 +19,11 @@ from monitoring.performance.truth import Labelled, labelled, reader
 from monitoring.store import Store
 from tests.unit.monitoring.conftest import Check, Rows, staff
 from tests.unit.monitoring.recorded import START, write
+from tests.unit.training.conftest import plants
 from tests.unit.training.toys.notes import MODEL as NOTES
 from training import rows as training_rows
-from training.data import of_source
+from training import train
+from training.data import load, of_source
 
 DAY = timedelta(days=1)
 
@@ -178,6 +181,34 @@ def test_texts_and_classes(texts: Bundle[Any, Any], tmp_path: Path) -> None:
     }
     assert found["accuracy"].value > 0.9
     assert {"log_loss", "macro_f1", "brier"} <= found.keys()
+
+
+@pytest.mark.parametrize("name", ["houses", "plants"])
+def test_numbers(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # 24 held-out plants would be too few to judge by.
+    monkeypatch.setattr("monitoring.performance.measures.LEAST_ROWS", 20)
+    model = find_model(name, "tests.unit.training.toys")
+    path = tmp_path / "plants.csv"
+    plants().to_csv(path, index=False)
+    bundle = Bundle.load(model, train(model, data=None if model.data else str(path)))
+    read = training_rows.read(
+        model, of_source(model.data) if model.data else load(str(path))
+    ).distinct()
+    ids = write(tmp_path, bundle, read.records)
+    rows = observed(model, bundle.card, Store(tmp_path).rows(name, bundle.version))
+    told = labels(ids, read.target.tolist())
+    overall = {one.metric: one for one in measures(labelled(rows, told)) if one.part == "overall"}
+    answered = np.column_stack(list(rows.answers.values()))
+    errors = answered - read.target.reshape(answered.shape)
+    assert overall["rmse"].value == pytest.approx(np.sqrt((errors**2).mean(axis=0)).mean())
+    assert overall["r2"].value > 0.9
+    assert overall["baseline_rmse"].value == pytest.approx(
+        bundle.card.performance["overall"]["baseline_rmse"], rel=0.3
+    )
+    assert not overall["rmse"].worse
+    wrong = labels(ids, (read.target[::-1]).tolist())
+    found = measures(labelled(rows, wrong))
+    assert [one.metric for one in found if one.worse] == ["rmse"]
 
 
 def test_without_labels_for_any_row_nothing_is_measured(
