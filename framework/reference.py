@@ -5,13 +5,11 @@ elsewhere. They are of held-out rows: a model is surer of rows that it has learn
 its own training texts is new to it.
 """
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +53,7 @@ class NumberBins(_Frozen):
     missing: int = Field(description="Rows without a value.")
 
     @classmethod
-    def of(cls, column: Column) -> NumberBins:
+    def of(cls, column: Column) -> Self:
         """Lays bins through the values of a column, and counts them."""
         finite = column.values[np.isfinite(column.values)]
         starts = np.unique(finite)
@@ -114,7 +112,7 @@ class CategoryBins(_Frozen):
     missing: int = Field(description="Rows without a value.")
 
     @classmethod
-    def of(cls, column: Column) -> CategoryBins:
+    def of(cls, column: Column) -> Self:
         """Counts the categories of a column."""
         bins = cls(counts=dict.fromkeys(column.categories, 0), missing=0)
         *counts, missing = bins.count(column).tolist()
@@ -157,7 +155,7 @@ class Words(_Frozen):
     hashes: str = Field(description="Sorted CRC-32 of each word, little-endian, in Base64.")
 
     @classmethod
-    def of(cls, hashes: Sequence[int]) -> Words:
+    def of(cls, hashes: Sequence[int]) -> Self:
         """Keeps the hashes of words."""
         packed = np.array(sorted(hashes), dtype="<u4").tobytes()
         return cls(hashes=base64.b64encode(packed).decode())
