@@ -91,7 +91,11 @@ class Store:
 
 
 def _read(path: Path, columns: list[str] | None) -> pa.Table:
-    file = pq.ParquetFile(path)
+    try:
+        file = pq.ParquetFile(path)
+    except FileNotFoundError:
+        # Retention has deleted it since it was listed.
+        return _NONE
     names = file.schema_arrow.names
     return file.read(names if columns is None else [name for name in columns if name in names])
 
@@ -118,12 +122,16 @@ def _newest_first(folder: Path) -> Iterator[tuple[datetime, Path]]:
 
 
 def _end(path: Path) -> datetime:
-    """Returns the time of a file's newest row."""
-    metadata = pq.read_metadata(path)
+    """Returns the time of a file's newest row; of none, or of a file that is gone, the earliest."""
+    earliest = datetime.min.replace(tzinfo=UTC)
+    try:
+        metadata = pq.read_metadata(path)
+    except FileNotFoundError:
+        return earliest
     at = metadata.schema.names.index("time")
     groups = (metadata.row_group(group) for group in range(metadata.num_row_groups))
     ends = [group.column(at).statistics.max for group in groups if group.num_rows]
-    return max(ends, default=datetime.min.replace(tzinfo=UTC))
+    return max(ends, default=earliest)
 
 
 def _value(path: Path) -> str:

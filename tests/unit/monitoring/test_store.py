@@ -72,6 +72,19 @@ def test_versions_by_their_last_answer(filled: Store) -> None:
     assert filled.models() == ["m"]
 
 
+def test_files_that_are_deleted_meanwhile_are_passed_over(filled: Store) -> None:
+    # Listed, and not there.
+    gone = filled.folder / "parquet" / "model=m" / "version=v1" / "day=2026-11-02"
+    (gone / "gone-1-1-0.parquet").symlink_to("nowhere")
+    assert ids(filled) == ["a", "b", "c", "d", "e", "f"]
+    assert ids(filled, newest=5) == ["b", "c", "d", "e", "f"]
+    assert filled.versions("m") == ["v0", "v1"]
+    failed = filled.folder / "parquet" / "failed" / "day=2026-11-02"
+    failed.mkdir(parents=True)
+    (failed / "gone-1-1-0.parquet").symlink_to("nowhere")
+    assert len(filled.failed()) == 0
+
+
 def test_an_empty_record(store: Store) -> None:
     assert len(store.rows("m", "v1")) == len(store.failed()) == 0
     assert store.models() == []
