@@ -84,7 +84,7 @@ class Endpoints:
             metrics = self._metrics.route(route, prediction.model_tag, kind.protocol)
         else:
             log = RouteLog(route, prediction.model_tag, kind.protocol, accesses=False)
-            metrics = RouteMetrics((), changed=lambda: None, log=log)
+            metrics = RouteMetrics((), lambda: None, log, self._metrics.tracing)
         recorder = None
         if self._record is not None:
             recorder = self._record.recorder(

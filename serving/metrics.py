@@ -8,10 +8,12 @@ shared files shortly after, and at once when it is asked for `/metrics` itself.
 import asyncio
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from bentoml import server_context
+from opentelemetry.trace import Span
 
 from framework.adapters.bentoml_server import (
     BentoAppFactory,
@@ -22,6 +24,11 @@ from framework.adapters.prometheus import add_observations, forget_dead_processe
 from framework.computation import Computation
 from serving.logs import RouteLog
 from serving.series import ROWS, SECONDS, series
+from serving.spans import BeginBatch
+
+if TYPE_CHECKING:
+    # Which loads what sends them.
+    from serving.tracing import Tracing
 
 FLUSH_SECONDS = 0.5
 HTTP, GRPC, CONNECT = "http", "grpc", "connect"
@@ -63,13 +70,37 @@ class Histogram:
 
 
 class BatchMetrics:
-    """What one batcher reports."""
+    """What one batcher reports.
 
-    def __init__(self) -> None:
+    Args:
+        begin_span: Begins the span of a batch, if it has rows of traced requests: of theirs, and
+            of how many rows there are in all. None where nothing is traced.
+    """
+
+    def __init__(self, begin_span: BeginBatch | None = None) -> None:
+        self._begin_span = begin_span
+        self._span: Span | None = None
         self.batch_rows = Histogram(ROWS)
         self.queue_wait = Histogram(SECONDS)
         self.refusals: dict[str, int] = defaultdict(int)
         self.queued_rows: Callable[[], int] = lambda: 0
+
+    def began(self, rows: int, spans: Iterable[Span | None]) -> None:
+        """Counts a batch that is computed from now on.
+
+        Args:
+            rows: Its rows.
+            spans: Spans of the requests in it, as far as they are traced.
+        """
+        self.batch_rows.observe(rows)
+        if self._begin_span is not None and (traced := [one for one in spans if one]):
+            self._span = self._begin_span(traced, rows)
+
+    def ended(self) -> None:
+        """Ends the span of the batch, if it has one."""
+        if self._span is not None:
+            self._span.end()
+            self._span = None
 
     def refused(self, reason: str) -> None:
         """Counts a request that was refused unanswered, for one of `REFUSALS`."""
@@ -81,16 +112,24 @@ class BatchMetrics:
 
 
 class RouteMetrics:
-    """What is counted of the requests to one route, and logged.
+    """What is counted of the requests to one route, and logged, and traced.
 
     Args:
         bounds: Upper bounds of the durations' buckets, in seconds.
         changed: Called when something was counted.
         log: What the log says of them.
+        tracing: Makes their spans; None where nothing is traced.
     """
 
-    def __init__(self, bounds: Sequence[float], changed: Callable[[], None], log: RouteLog) -> None:
+    def __init__(
+        self,
+        bounds: Sequence[float],
+        changed: Callable[[], None],
+        log: RouteLog,
+        tracing: "Tracing | None" = None,
+    ) -> None:
         self.log = log
+        self.tracing = tracing
         self._bounds = bounds
         self._changed = changed
         self.in_progress = 0
@@ -120,10 +159,18 @@ class Metrics:
     Args:
         factory: Makes BentoML's application; where its metrics are off, nothing is handed on.
         accesses: Whether every request is logged.
+        tracing: Makes spans; None where nothing is traced.
     """
 
-    def __init__(self, factory: BentoAppFactory, *, accesses: bool = False) -> None:
+    def __init__(
+        self,
+        factory: BentoAppFactory,
+        *,
+        accesses: bool = False,
+        tracing: "Tracing | None" = None,
+    ) -> None:
         self._accesses = accesses
+        self.tracing = tracing
         self._enabled = factory.enable_metrics
         if self._enabled:
             self._series = series()
@@ -140,7 +187,7 @@ class Metrics:
         key = (template, model, protocol)
         if key not in self._routes:
             log = RouteLog(template, model, protocol, accesses=self._accesses)
-            self._routes[key] = RouteMetrics(self._bounds, self._changed, log)
+            self._routes[key] = RouteMetrics(self._bounds, self._changed, log, self.tracing)
             if self._enabled:
                 for status in _BORN_STATUSES:
                     self._series.requests.labels(template, model, protocol, status)
@@ -151,7 +198,8 @@ class Metrics:
         if self._enabled:
             for reason in REFUSALS:
                 self._series.refusals.labels(template, model, reason)
-        return self._batchers.setdefault((template, model, method), BatchMetrics())
+        begin = partial(self.tracing.begin_batch, template) if self.tracing else None
+        return self._batchers.setdefault((template, model, method), BatchMetrics(begin))
 
     def serves(self, tags: Mapping[str, str], workers: int) -> None:
         """Tells that this worker serves from now on.

@@ -64,6 +64,9 @@ class Settings(BaseSettings):
     access_log: bool = False
     """Whether every request is logged; it costs more than a batched prediction."""
 
+    trace_share: float = Field(default=0, ge=0, le=1)
+    """Share of the requests that are traced, of those whose caller does not say; 0 traces none."""
+
     log_format: Literal["auto", "json", "text"] = "auto"
     """Form of the log: `json`, `text`, or `auto`: text on a terminal, JSON elsewhere."""
 

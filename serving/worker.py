@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import bentoml
 from bentoml.models import BentoModel
@@ -56,6 +56,9 @@ from serving.record.metrics import RecordMetrics
 from serving.record.recorder import Record
 from serving.settings import load_settings
 
+if TYPE_CHECKING:
+    from serving.tracing import Tracing
+
 logger = logging.getLogger("bentoml.serving")
 
 # How old what gRPC's health service tells may be.
@@ -80,7 +83,10 @@ class Worker:
         )
         self._factory.owns_root = self._resources == prefixed_path(service, "/")
         self.settings = load_settings()
-        self.metrics = Metrics(self._factory, accesses=self.settings.access_log)
+        self._tracing = _tracing(service.name, self.settings.trace_share)
+        self.metrics = Metrics(
+            self._factory, accesses=self.settings.access_log, tracing=self._tracing
+        )
         self._service = service
         self._protos = protos
         self._methods = {
@@ -266,6 +272,8 @@ class Worker:
         if self._record_metrics is not None:
             self._record_metrics.stop()
         self.metrics.flush()
+        if self._tracing is not None:
+            self._tracing.close()
 
     async def _watch_health(self, rpc: RpcServer) -> None:
         """Has gRPC's health service, whose clients wait for news, tell what HTTP is asked.
@@ -314,6 +322,15 @@ class Worker:
             except FieldError as error:
                 logger.warning("Model %s is not served over Open Inference: %s", name, error)
         return models
+
+
+def _tracing(service: str, share: float) -> "Tracing | None":
+    if not share:
+        return None
+    # What sends spans takes memory, and is needed by those alone who look at them.
+    from serving.tracing import Tracing
+
+    return Tracing(service, share)
 
 
 def _path(service: bentoml.Service[Any], api: APIMethod[..., Any]) -> str:

@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
+from opentelemetry.trace import Span
+
 from serving.batching.admission import Admission
 from serving.batching.computation import Chunk, joined_answers
 from serving.batching.cost import CostModel
@@ -100,7 +102,9 @@ class Batcher:
             return False
         return time.monotonic() - started > HANGING_TIMEOUTS * self._limits.timeout
 
-    async def submit(self, rows: Chunk, leaving: Leaving | None = None) -> Any:
+    async def submit(
+        self, rows: Chunk, leaving: Leaving | None = None, span: Span | None = None
+    ) -> Any:
         """Returns the answers for `rows`, in order, as the function gave them.
 
         A caller that is cancelled, or that leaves, gives up its place: rows not yet in a batch are
@@ -110,13 +114,14 @@ class Batcher:
             rows: Rows.
             leaving: Makes a coroutine that raises once nobody waits for the answers any more. It
                 is only asked for if they have to be waited for.
+            span: The caller's span, if it is traced.
 
         Raises:
             ServingError: `overloaded` when the queue is full or the budget cannot be met,
                 `deadline_exceeded` after the time-out.
             Exception: Whatever the function raised for these rows, or `leaving` did.
         """
-        ticket = self.enter(rows, leaving)
+        ticket = self.enter(rows, leaving, span)
         try:
             return await ticket.future
         finally:
@@ -124,7 +129,9 @@ class Batcher:
             # A future that holds an exception whose traceback holds this frame is a cycle.
             del ticket
 
-    def enter(self, rows: Chunk, leaving: Leaving | None = None) -> Ticket:
+    def enter(
+        self, rows: Chunk, leaving: Leaving | None = None, span: Span | None = None
+    ) -> Ticket:
         """Has rows wait for their answers, which their ticket's future gets; see `submit`.
 
         Whoever enters has to leave (`leave`), once there are answers or nobody wants them.
@@ -132,7 +139,7 @@ class Batcher:
         Raises:
             ServingError: `overloaded`.
         """
-        ticket = Ticket(rows, self._loop.create_future(), time.monotonic(), leaving)
+        ticket = Ticket(rows, self._loop.create_future(), time.monotonic(), leaving, span)
         if not ticket.count:
             ticket.future.set_result([])
             return ticket
@@ -191,7 +198,7 @@ class Batcher:
             weight += own
         if not batch:
             return False
-        self._metrics.batch_rows.observe(rows)
+        self._metrics.began(rows, (ticket.span for ticket, *_ in batch))
         self._started = now
         longest = batch[0][0].weight  # Only the first may have been split.
         is_short = is_short or (
@@ -277,6 +284,7 @@ class Batcher:
     def _go_on(self, schedule: Callable[[Callable[[], None]], object]) -> None:
         """Has the next batch taken, if rows are left."""
         self._started = None
+        self._metrics.ended()
         self._has_left_some = bool(self._queue.rows or self._suspects)
         if not self._has_left_some:
             return

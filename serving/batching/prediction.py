@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, get_args, get_origin
 
 import pydantic
+from opentelemetry.trace import Span
 
 from framework import Answers, Bundle, Records
 from framework.adapters.bentoml import APIMethod, IORootModel, declared_type
@@ -129,30 +130,35 @@ class Prediction:
             raise ServingError.too_many_rows(self.max_rows)
         return rows
 
-    async def submit(self, rows: Chunk, leaving: Leaving | None = None) -> Sequence[Any]:
+    async def submit(
+        self, rows: Chunk, leaving: Leaving | None = None, span: Span | None = None
+    ) -> Sequence[Any]:
         """Returns the answers for rows, in order: `Answers`, or a list of the declared type.
 
         Args:
             rows: Rows.
             leaving: See `Batcher.submit`.
+            span: The same.
 
         Raises:
             ServingError: See `Batcher.submit`, and what the API's own code found invalid.
             Exception: Whatever else the API raised, or a validation error of what it answered.
         """
         try:
-            answers = await self._batcher.submit(rows, leaving)
+            answers = await self._batcher.submit(rows, leaving, span)
         except pydantic.ValidationError as error:
             raise ServingError.from_validation(error) from None
         return self._checked(answers)
 
-    def enter(self, rows: Chunk, leaving: Leaving | None = None) -> Ticket:
+    def enter(
+        self, rows: Chunk, leaving: Leaving | None = None, span: Span | None = None
+    ) -> Ticket:
         """Has rows wait for their answers; see `Batcher.enter`.
 
         Raises:
             ServingError: `overloaded`.
         """
-        return self._batcher.enter(rows, leaving)
+        return self._batcher.enter(rows, leaving, span)
 
     def leave(self, ticket: Ticket) -> Sequence[Any]:
         """Returns the answers of a ticket whose future is done; raises what `submit` does."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
+from opentelemetry.trace import Span
+
 from serving.batching.computation import Chunk
 from serving.batching.weight import weight_of, weights_of
 
@@ -36,6 +38,7 @@ class Ticket:
         future: Gets its answers.
         arrived: When it came (`time.monotonic`).
         leaving: Makes a coroutine that raises once nobody waits for the answers any more.
+        span: The caller's span, if it is traced.
 
     Attributes:
         count: Number of its rows.
@@ -59,6 +62,7 @@ class Ticket:
         "missing",
         "rows",
         "size",
+        "span",
         "taken",
         "watcher",
         "weight",
@@ -70,7 +74,9 @@ class Ticket:
         future: "asyncio.Future[Any]",
         arrived: float,
         leaving: Leaving | None = None,
+        span: Span | None = None,
     ) -> None:
+        self.span = span
         self.rows = rows
         self.weight = self.left = weight_of(rows)
         self.future = future

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Mapping
 
+from opentelemetry.trace import Span
+
 from serving.connect.errors import error_body, http_status
 from serving.errors import Code, ServingError
 from serving.http.asgi import CLIENT_CLOSED_REQUEST, Headers, Receive, Send
@@ -28,15 +30,19 @@ class ConnectEndpoint(Endpoint):
         return is_usual and b"connect-timeout-ms" not in headers and super()._takes(headers)
 
     async def _predict(
-        self, body: bytes, headers: dict[bytes, bytes], receive: Receive
+        self,
+        body: bytes,
+        headers: dict[bytes, bytes],
+        receive: Receive,
+        span: Span | None,
     ) -> tuple[Headers, bytes]:
         _require_version(headers.get(b"connect-protocol-version", b"1"))
         given = headers.get(b"connect-timeout-ms")
         if given is None:
-            return await super()._predict(body, headers, receive)
+            return await super()._predict(body, headers, receive, span)
         try:
             async with asyncio.timeout(_seconds(given)):
-                return await super()._predict(body, headers, receive)
+                return await super()._predict(body, headers, receive, span)
         except TimeoutError:
             raise ServingError(Code.DEADLINE_EXCEEDED) from None
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeAlias
 
 import grpc
+from opentelemetry.trace import Span
 
 from serving.beside import LARGE_BYTES, read_in_turn
 from serving.errors import Code, ServingError
@@ -16,6 +17,7 @@ from serving.http.asgi import CLIENT_CLOSED_REQUEST, request_id
 from serving.logs import RouteLog
 from serving.metrics import GRPC, Metrics
 from serving.record.recorder import Recorder
+from serving.spans import end_request
 from serving.turn import TURN_BYTES, require_place
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
@@ -36,9 +38,19 @@ class Call:
             that serves several models sets it, to the tag of a model that exists.
         status: HTTP status of the outcome.
         prediction_id: Told to the client; empty if the call is not recorded.
+        span: Its span, if it is traced.
     """
 
-    __slots__ = ("_recorder", "model_tag", "prediction_id", "request_id", "route", "size", "status")
+    __slots__ = (
+        "_recorder",
+        "model_tag",
+        "prediction_id",
+        "request_id",
+        "route",
+        "size",
+        "span",
+        "status",
+    )
 
     def __init__(self, request_id: str, route: str, model_tag: str, size: int = 0) -> None:
         self.request_id = request_id
@@ -47,6 +59,7 @@ class Call:
         self.model_tag = model_tag
         self.status = 200
         self.prediction_id = ""
+        self.span: Span | None = None
         self._recorder: Recorder | None = None
 
     def record_by(self, recorder: Recorder | None) -> None:
@@ -128,7 +141,7 @@ class Calls:
         """
 
         async def answer(body: bytes, context: Context) -> bytes | None:
-            call = Call(_request_id(context), route, model_tag, len(body))
+            call = self._begun(context, _request_id(context), route, model_tag, len(body))
             call.record_by(recorder)
             return await self._answer(parse, handler, body, call, context)
 
@@ -151,7 +164,7 @@ class Calls:
         async def answer(bodies: AsyncIterator[bytes], context: Context) -> None:
             own_id = _request_id(context)
             async for body in bodies:
-                call = Call(own_id, route, model_tag, len(body))
+                call = self._begun(context, own_id, route, model_tag, len(body))
                 call.record_by(recorder)
                 content = await self._answer(parse, handler, body, call, context)
                 if content is None:
@@ -167,10 +180,20 @@ class Calls:
         """
 
         async def answer(_: AsyncIterator[bytes], context: Context) -> None:
-            call = Call(_request_id(context), route, "")
+            call = self._begun(context, _request_id(context), route)
             await self._answer(bytes, handler, b"", call, context)
 
         return grpc.stream_stream_rpc_method_handler(answer)
+
+    def _begun(
+        self, context: Context, own_id: str, route: str, model_tag: str = "", size: int = 0
+    ) -> Call:
+        call = Call(own_id, route, model_tag, size)
+        if self._metrics.tracing is not None:
+            fields = {"route": route, "model": model_tag, "protocol": GRPC}
+            given = _given(context, "traceparent")
+            call.span = self._metrics.tracing.begin_request(fields, own_id, given)
+        return call
 
     async def _answer(
         self,
@@ -227,13 +250,20 @@ class Calls:
         if metrics.log.accesses:
             peer = context.peer()
             metrics.log.answered(call.request_id, call.route, peer, status, code, seconds)
+        if call.span is not None:
+            call.span.set_attribute("model_server.model", call.model_tag)
+            end_request(call.span, status, code)
 
 
 def _request_id(context: Context) -> str:
+    return request_id(_given(context, "x-request-id"))
+
+
+def _given(context: Context, wanted: str) -> bytes | None:
     for name, value in context.invocation_metadata() or ():
-        if name == "x-request-id":
-            return request_id(value.encode() if isinstance(value, str) else value)
-    return request_id(None)
+        if name == wanted:
+            return value.encode() if isinstance(value, str) else value
+    return None
 
 
 def _refuse(context: Context, error: ServingError) -> tuple[int, str, Trailers]:

@@ -67,9 +67,9 @@ class TypedMethod:
             self.prediction, self.path, GRPC, lambda body, _: self.codec.read(body)
         )
 
-    async def answer(self, rows: Chunk, _: Call) -> bytes:
+    async def answer(self, rows: Chunk, call: Call) -> bytes:
         """Answers a gRPC call."""
-        answers = await self.prediction.submit(rows)
+        answers = await self.prediction.submit(rows, span=call.span)
         if len(rows) < MANY_ROWS:
             return self.codec.write(answers)
         return await write_beside(self.codec.write, answers)

@@ -5,6 +5,8 @@ from collections.abc import Coroutine, Mapping
 from functools import partial
 from typing import Any, Protocol
 
+from opentelemetry.trace import Span
+
 from serving.batching.computation import Chunk
 from serving.batching.prediction import Prediction
 from serving.batching.ticket import Ticket
@@ -99,7 +101,7 @@ class Endpoint:
         try:
             try:
                 body = await self._body(headers, receive)
-                own, content = await self._predict(body, headers, receive)
+                own, content = await self._predict(body, headers, receive, exchange.span)
                 await answer(send, 200, [*own, *exchange.identity], content)
                 status = 200
                 exchange.answered(body, content, self._codec.content_types[0])
@@ -135,7 +137,8 @@ class Endpoint:
         try:
             require_content_type(headers, *self._codec.content_types)
             rows, asked = self._codec.read(content, headers)
-            ticket = self._prediction.enter(rows, partial(client_leaves, receive))
+            leaving = partial(client_leaves, receive)
+            ticket = self._prediction.enter(rows, leaving, exchange.span)
         except Exception as raised:  # noqa: BLE001 - as above
             self._refuse_later(exchange, send, raised)
         else:
@@ -214,7 +217,11 @@ class Endpoint:
         return body
 
     async def _predict(
-        self, body: bytes, headers: dict[bytes, bytes], receive: Receive
+        self,
+        body: bytes,
+        headers: dict[bytes, bytes],
+        receive: Receive,
+        span: Span | None,
     ) -> tuple[Headers, bytes]:
         codec = self._codec
         if len(body) < TURN_BYTES:
@@ -223,7 +230,7 @@ class Endpoint:
             rows, asked = await read_in_turn(
                 len(body), codec.large_bytes, codec.read, body, headers
             )
-        answers = await self._prediction.submit(rows, partial(client_leaves, receive))
+        answers = await self._prediction.submit(rows, partial(client_leaves, receive), span)
         if len(rows) < MANY_ROWS:
             return codec.write(answers, asked)
         return await write_beside(codec.write, answers, asked)

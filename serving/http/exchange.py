@@ -14,6 +14,7 @@ from serving.http.asgi import (
 )
 from serving.metrics import RouteMetrics
 from serving.record.recorder import Recorder
+from serving.spans import end_request
 
 logger = logging.getLogger("bentoml.serving")
 
@@ -31,6 +32,7 @@ class Exchange:
     Attributes:
         own_id: The request id.
         identity: Headers that say whose the answer is.
+        span: Its span, if it is traced.
     """
 
     __slots__ = (
@@ -42,6 +44,7 @@ class Exchange:
         "headers",
         "identity",
         "own_id",
+        "span",
     )
 
     def __init__(
@@ -59,6 +62,10 @@ class Exchange:
         self.headers = headers
         self.own_id = request_id(headers.get(b"x-request-id"))
         self.identity = [*identity, (b"x-request-id", self.own_id.encode())]
+        self.span = None
+        if metrics.tracing is not None:
+            given = headers.get(b"traceparent")
+            self.span = metrics.tracing.begin_request(metrics.log.fields, self.own_id, given)
         self._recorder, self._prediction_id = None, ""
         if recorder is not None and (prediction_id := recorder.identify()):
             self._recorder, self._prediction_id = recorder, prediction_id
@@ -103,3 +110,5 @@ class Exchange:
         self._metrics.ended(status, seconds)
         if self._metrics.log.accesses:
             log_answer(self._metrics.log, self.own_id, self._scope, status, code, seconds)
+        if self.span is not None:
+            end_request(self.span, status, code)

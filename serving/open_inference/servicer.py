@@ -173,7 +173,7 @@ class _Servicer:
             rows = _rows(model, request)
         else:
             rows = await read_beside(call.size, _rows, model, request)
-        answers = await model.prediction.submit(rows)
+        answers = await model.prediction.submit(rows, span=call.span)
 
         def write() -> bytes:
             response = response_of(model, request, model.write(answers, asked))

@@ -45,6 +45,7 @@ class NoMetrics:
     """Counts nothing."""
 
     log = RouteLog("/toy.v1.ToyService/Sleep", "toy:1", "grpc", accesses=False)
+    tracing = None
 
     def route(self, *labels: str) -> "NoMetrics":
         return self
