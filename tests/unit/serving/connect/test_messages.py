@@ -67,7 +67,7 @@ _TYPE: Any = ROWS.containing_type
 ASKED: Any = GetMessageClass(_TYPE)
 TEXTS = st.text(max_size=5)
 VALUES: dict[str, st.SearchStrategy[Any]] = {
-    "a_double": st.floats(allow_nan=False),
+    "a_double": st.floats(allow_nan=False, allow_infinity=False),
     "an_int32": st.integers(-(2**31), 2**31 - 1),
     "an_int64": st.integers(-(2**63), 2**63 - 1),
     "a_uint64": st.integers(0, 2**64 - 1),
