@@ -25,6 +25,7 @@ pytestmark = [
 
 PREDICT = "/gauges/predict"
 INFER = "/v2/models/gauges/infer"
+METHOD = "/gauges.v1.GaugesService/Predict"
 ROWS = {"gauges": [dict(one) for one in gauges.MODEL.sample]}
 TENSORS: dict[str, Any] = {
     "id": "x",
@@ -39,6 +40,8 @@ TENSORS: dict[str, Any] = {
 }
 BARE = [{name: one[name] for name in ("name", "shape", "datatype")} for one in TENSORS["inputs"]]
 JSON = {"Content-Type": "application/json"}
+PROTO = {"Content-Type": "application/proto"}
+CONNECT_REFUSED = {400, 429}
 _INVALID = {
     grpc.StatusCode.OK,
     grpc.StatusCode.INVALID_ARGUMENT,
@@ -70,6 +73,22 @@ def test_json(watch: Watch, body: bytes) -> None:
 @given(body=json_like(TENSORS))
 def test_json_of_open_inference(watch: Watch, body: bytes) -> None:
     require_in_form(*watch.post(INFER, body, JSON))
+
+
+def require_connects_form(status: int, content: bytes) -> None:
+    """Makes sure that an answer is one, or a refusal as Connect has it."""
+    event(str(status))
+    if status == 200:
+        return
+    assert status in CONNECT_REFUSED, content
+    assert json.loads(content).keys() == {"code", "message", "details"}
+    assert len(content) < 64 * 1024
+
+
+@fuzz
+@given(body=json_like(ROWS))
+def test_json_of_connect(watch: Watch, body: bytes) -> None:
+    require_connects_form(*watch.post(METHOD, body, JSON))
 
 
 _SIZES = st.sampled_from([0, 1, 2, 8, 16, 17, -1, "huge", 2**31, 2**63, "8", None, 1.0])
@@ -132,7 +151,7 @@ def test_messages(watch: Watch, data: st.DataObject) -> None:
     method, messages = data.draw(
         st.sampled_from(
             [
-                ("/gauges.v1.GaugesService/Predict", MESSAGES),
+                (METHOD, MESSAGES),
                 ("/inference.GRPCInferenceService/ModelInfer", REQUESTS),
             ]
         )
@@ -145,6 +164,8 @@ def test_messages(watch: Watch, data: st.DataObject) -> None:
 
     event(status.name)
     assert status in _INVALID
+    if method == METHOD:
+        require_connects_form(*watch.post(method, message, PROTO))
 
 
 LINES = [

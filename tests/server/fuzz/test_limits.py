@@ -15,7 +15,7 @@ import grpc
 import pytest
 
 from framework.open_inference import inference_pb2 as pb
-from tests.server.fuzz.test_fuzz import INFER, JSON, PREDICT, ROWS, TENSORS
+from tests.server.fuzz.test_fuzz import CONNECT_REFUSED, INFER, JSON, METHOD, PREDICT, ROWS, TENSORS
 from tests.server.fuzz.watch import SECONDS, Watch
 from tests.server.toy_models import gauges
 
@@ -103,6 +103,19 @@ def test_what_is_refused_is_refused_cheaply(watch: Watch, name: str) -> None:
     assert status == wanted, content
     assert len(content) < 16 * 1024
     # Some milliseconds on a machine with nothing else to do.
+    assert max(waits) < PROBE_SECONDS
+
+
+@pytest.mark.parametrize("name", [name for name, (path, *_) in REFUSED.items() if path == PREDICT])
+def test_connect_refuses_as_cheaply(watch: Watch, name: str) -> None:
+    _, make, _ = REFUSED[name]
+    body = make()
+
+    with probed(watch.url) as waits:
+        status, content = watch.post(METHOD, body, JSON)
+
+    assert status in CONNECT_REFUSED, content
+    assert len(content) < 16 * 1024
     assert max(waits) < PROBE_SECONDS
 
 
