@@ -1,10 +1,17 @@
-"""`python -m deploy build`, `image`, `rules` and `dashboards`."""
+"""`python -m deploy build`, `image`, `monitor-image`, `rules` and `dashboards`."""
 
 import argparse
 
-from deploy.bento import build_bento, describe_bento
+from deploy.bento import MEGABYTE, build_bento, describe_bento
 from deploy.engine import find_engine
-from deploy.image import DEFAULT_NAME, build_image, describe_image
+from deploy.image import (
+    DEFAULT_MONITOR_NAME,
+    DEFAULT_NAME,
+    build_image,
+    build_monitor_image,
+    describe_image,
+    image_size,
+)
 from deploy.monitoring.rules import plain_rules
 
 
@@ -20,6 +27,15 @@ def image(options: argparse.Namespace) -> None:
     name = f"{options.name}:{options.tag or bento.tag.version}"
     build_image(bento, name, engine)
     print(describe_bento(bento), describe_image(name, engine), sep="\n")
+
+
+def monitor_image(options: argparse.Namespace) -> None:
+    """Builds, of a server's image, that of `python -m monitoring`."""
+    engine = find_engine()
+    _, _, tag = options.server.rpartition(":")
+    name = f"{options.name}:{tag}"
+    build_monitor_image(options.server, name, engine)
+    print(f"image   {name}\nsize    {image_size(name, engine) / MEGABYTE:.0f} MB")
 
 
 def rules(_: argparse.Namespace) -> None:
@@ -39,18 +55,21 @@ def main() -> None:
     """Does what is asked for, and prints what it made and what that measures."""
     parser = argparse.ArgumentParser(prog="python -m deploy", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (build, image, rules, dashboards):
-        one = commands.add_parser(
-            command.__name__, help=command.__doc__, description=command.__doc__
+    options = {}
+    for command in (build, image, monitor_image, rules, dashboards):
+        name, told = command.__name__.replace("_", "-"), command.__doc__
+        options[command] = commands.add_parser(name, help=told, description=told)
+        options[command].set_defaults(run=command)
+    for command, name in ((image, DEFAULT_NAME), (monitor_image, DEFAULT_MONITOR_NAME)):
+        options[command].add_argument(
+            "--name", default=name, help="name of the image (default: %(default)s)"
         )
-        one.set_defaults(run=command)
-        if command is image:
-            one.add_argument(
-                "--name", default=DEFAULT_NAME, help="name of the image (default: %(default)s)"
-            )
-            one.add_argument("--tag", help="tag of the image (default: the Bento's version)")
-    options = parser.parse_args()
-    options.run(options)
+    options[image].add_argument("--tag", help="tag of the image (default: the Bento's version)")
+    options[monitor_image].add_argument(
+        "server", metavar="IMAGE", help="the server's, with its tag, which the new one gets too"
+    )
+    given = parser.parse_args()
+    given.run(given)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 """Building the image of a Bento, and measuring it."""
 
 import contextlib
+import shutil
 import subprocess
 import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
 import bentoml
@@ -14,7 +16,10 @@ from deploy.running import Container
 from framework.adapters.bentoml import docker_base_image
 
 DEFAULT_NAME = "model-server"
+DEFAULT_MONITOR_NAME = "model-monitor"
 _BASE_IMAGE_SCRIPT = ROOT / "deploy" / "container" / "base-image"
+_MONITOR_FILE = ROOT / "deploy" / "container" / "monitoring.Dockerfile"
+_MONITOR_REQUIREMENTS = "requirements-monitoring.txt"
 
 
 def build_image(bento: bentoml.Bento, name: str, engine: Engine) -> None:
@@ -38,6 +43,25 @@ def build_image(bento: bentoml.Bento, name: str, engine: Engine) -> None:
     # a file that is not below the current one.
     with contextlib.chdir(tempfile.gettempdir()):
         build(bento.tag, backend=engine.name, image_tag=(name,), **options)
+
+
+def build_monitor_image(server: str, name: str, engine: Engine) -> None:
+    """Builds, of a server's image, that of `python -m monitoring` for the models in it.
+
+    Args:
+        server: Name and tag of the server's image.
+        name: Name and tag of the new one.
+        engine: What builds it.
+    """
+    with tempfile.TemporaryDirectory() as context:
+        # The folder of the repository would be sent to Docker as a whole, its `.venv` too.
+        shutil.copy(ROOT / _MONITOR_REQUIREMENTS, context)
+        unneeded = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / "monitoring", Path(context) / "monitoring", ignore=unneeded)
+        options = [f"--build-arg=SERVER={server}", f"--tag={name}", f"--file={_MONITOR_FILE}"]
+        if engine.name != "docker":
+            options += ["--format=docker", "--network=host"]
+        engine.run("build", *options, context)
 
 
 def image_size(name: str, engine: Engine) -> int:

@@ -4,6 +4,7 @@ import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from deploy.engine import Engine
@@ -36,6 +37,7 @@ class Container:
         environment: Mapping[str, str] | None = None,
         ports: Mapping[int, int] | None = None,
         cpus: float | None = None,
+        folders: Mapping[Path, str] | None = None,
     ) -> "Iterator[Container]":
         """Starts an image on the loopback interface; removes it afterwards.
 
@@ -43,18 +45,20 @@ class Container:
             engine: What runs it.
             image: Name of the image.
             environment: Settings of the server.
-            ports: The container's port → the machine's; by default free ones.
+            ports: The container's port → the machine's; by default the server's, at free ones.
             cpus: Cores it may use; by default all.
+            folders: The machine's folder → the container's, where it may write.
         """
         variables = [f"--env={name}={value}" for name, value in (environment or {}).items()]
-        published = [
-            f"--publish=127.0.0.1:{(ports or {}).get(port, '')}:{port}"
-            for port in (HTTP_PORT, GRPC_PORT)
-        ]
+        outside: Mapping[int, int | str] = ports or {HTTP_PORT: "", GRPC_PORT: ""}
+        published = [f"--publish=127.0.0.1:{own}:{port}" for port, own in outside.items()]
+        mounted = [f"--volume={path}:{place}" for path, place in (folders or {}).items()]
         # Podman would put memory on further folders.
         rights = (*LOCKED_DOWN, *(["--read-only-tmpfs=false"] if engine.name == "podman" else []))
         limits = [f"--cpus={cpus}"] if cpus else []
-        output = engine.run("run", "--detach", *rights, *limits, *published, *variables, image)
+        output = engine.run(
+            "run", "--detach", *rights, *limits, *published, *mounted, *variables, image
+        )
         container = cls(engine, output.splitlines()[-1])
         try:
             yield container

@@ -1,6 +1,7 @@
 """The rendered Deployment as a pod of podman's, without a cluster."""
 
 import contextlib
+import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,10 +15,26 @@ from deploy.processes import ROOT, free_port, wait_until_ready
 from deploy.running import GRPC_PORT, HTTP_PORT
 from tests.tools import lacking, require_tool
 
+KUBERNETES = ROOT / "deploy" / "kubernetes"
+
 
 def render(overlay: str) -> list[dict[str, Any]]:
     """Renders an overlay with `kubectl kustomize`."""
-    folder = ROOT / "deploy" / "kubernetes" / "overlays" / overlay
+    return _rendered(KUBERNETES / "overlays" / overlay)
+
+
+def render_with(folder: Path, *components: str) -> list[dict[str, Any]]:
+    """Renders the base with components, as an overlay in a folder would."""
+    lists = {"resources": ["base"], "components": [f"components/{name}" for name in components]}
+    overlay = {
+        kind: [os.path.relpath(KUBERNETES / path, folder.resolve()) for path in paths]
+        for kind, paths in lists.items()
+    }
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
+    return _rendered(folder)
+
+
+def _rendered(folder: Path) -> list[dict[str, Any]]:
     command = [require_tool("kubectl"), "kustomize", str(folder)]
     result = subprocess.run(command, check=True, capture_output=True, text=True)
     return list(yaml.safe_load_all(result.stdout))

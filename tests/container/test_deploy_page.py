@@ -35,6 +35,7 @@ def test_the_commands_of_the_page_work(engine: Engine, image: str) -> None:
         "model-server:0.1.0": f"{NAME}:0.1.0",
         '--tag 0.1.0"': f'--tag 0.1.0 --name {NAME}"',
         "--name model-server ": f"--name {NAME} ",
+        "monitor-image ": f"monitor-image --name {NAME}-monitor ",
         "127.0.0.1:3000": f"127.0.0.1:{free_port()}",
         "127.0.0.1:3001": f"127.0.0.1:{free_port()}",
     }
@@ -54,4 +55,4 @@ def test_the_commands_of_the_page_work(engine: Engine, image: str) -> None:
                 assert output.strip() == "0"
     finally:
         engine.succeeds("rm", "--force", NAME)
-        engine.succeeds("rmi", "--force", f"{NAME}:0.1.0")
+        engine.succeeds("rmi", "--force", f"{NAME}-monitor:0.1.0", f"{NAME}:0.1.0")

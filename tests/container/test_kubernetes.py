@@ -1,5 +1,6 @@
 """The manifests: rendered, checked against the schemas, consistent, and run."""
 
+from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
@@ -9,7 +10,7 @@ import yaml
 from deploy.monitoring.dashboards import files
 from deploy.monitoring.rules import plain_rules
 from serving.settings import Settings
-from tests.container.pods import render
+from tests.container.pods import render, render_with
 
 OVERLAYS = ("development", "staging", "production")
 CUSTOM = {"PrometheusRule", "ServiceMonitor"}  # their schemas come with the Prometheus operator
@@ -40,7 +41,12 @@ def test_manifests_keep_to_the_schemas(manifests: list[dict[str, Any]]) -> None:
 
 
 def test_the_pod_is_restricted(manifests: list[dict[str, Any]]) -> None:
-    pod = of_kind(manifests, "Deployment")["spec"]["template"]["spec"]
+    require_restricted(of_kind(manifests, "Deployment"))
+
+
+def require_restricted(deployment: dict[str, Any]) -> None:
+    """Compares with what Kubernetes calls a restricted pod, and a bit more."""
+    pod = deployment["spec"]["template"]["spec"]
     (container,) = pod["containers"]
 
     assert pod["securityContext"]["runAsNonRoot"]
@@ -105,3 +111,28 @@ def test_the_cluster_parts_are_there(overlay: str) -> None:
     metrics = of_kind(manifests, "HorizontalPodAutoscaler")["spec"]["metrics"]
     assert metrics[0]["resource"]["name"] == "cpu"
     assert metrics[1]["pods"]["metric"]["name"] == "model_server_queue_rows"
+
+
+def test_who_watches_is_restricted_and_found_by_prometheus(tmp_path: Path) -> None:
+    manifests = [
+        manifest
+        for manifest in render_with(tmp_path, "drift")
+        if manifest["metadata"]["name"] == "model-monitor"
+    ]
+
+    for manifest in manifests:
+        if manifest["kind"] not in CUSTOM:
+            kubernetes_validate.validate(
+                manifest, kubernetes_validate.latest_version(), strict=True
+            )
+    name = "model-monitor"
+    require_restricted(of_kind(manifests, "Deployment", name))
+    monitor = of_kind(manifests, "ServiceMonitor", name)["spec"]
+    service = of_kind(manifests, "Service", name)
+    assert monitor["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    (port,) = service["spec"]["ports"]
+    assert [port["name"]] == [one["port"] for one in monitor["endpoints"]]
+    pod = of_kind(manifests, "Deployment", name)["spec"]["template"]
+    assert service["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
+    (own,) = pod["spec"]["containers"][0]["ports"]
+    assert own == {"name": port["targetPort"], "containerPort": port["port"]}

@@ -7,7 +7,7 @@ import pytest
 from deploy.monitoring.dashboards import DASHBOARDS
 from deploy.monitoring.panels import Dashboard, Panel
 from deploy.processes import wait_until
-from tests.server.monitored.conftest import Asked
+from tests.prometheus import Prometheus
 
 DEADLINE_SECONDS = 30
 # As Grafana fills them in: everything chosen, and its shortest window.
@@ -25,18 +25,18 @@ def filled_in(expression: str) -> str:
 
 
 @pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel.title)
-def test_every_panel_shows_something(asked: Asked, panel: Panel) -> None:
+def test_every_panel_shows_something(asked: Prometheus, panel: Panel) -> None:
     for expression in panel.queries:
 
         def shown(expression: str = filled_in(expression)) -> bool:
-            series = asked.prometheus.query(expression)
+            series = asked.query(expression)
             return any(not math.isnan(float(one["value"][1])) for one in series)
 
         wait_until(shown, DEADLINE_SECONDS, f"{expression} returns nothing")
 
 
 @pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda dashboard: dashboard.name)
-def test_there_are_models_to_choose_from(asked: Asked, dashboard: Dashboard) -> None:
+def test_there_are_models_to_choose_from(asked: Prometheus, dashboard: Dashboard) -> None:
     chosen = f'{dashboard.models_of}{{model!=""}}'
 
-    wait_until(lambda: bool(asked.prometheus.query(chosen)), DEADLINE_SECONDS, f"{chosen} has none")
+    wait_until(lambda: bool(asked.query(chosen)), DEADLINE_SECONDS, f"{chosen} has none")

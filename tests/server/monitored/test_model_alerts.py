@@ -1,24 +1,21 @@
 """Rows and labels unlike those that a model was measured on raise alerts."""
 
 from deploy.processes import wait_until
+from tests.prometheus import Prometheus
 from tests.server.asked import MODEL
-from tests.server.monitored.conftest import DEADLINE_SECONDS, Asked
+from tests.server.monitored.conftest import DEADLINE_SECONDS
 
 
-def test_nothing_alarms_while_all_is_as_it_was(asked: Asked) -> None:
-    assert asked.quiet == []
-
-
-def test_other_rows_raise_the_alarm_which_names_columns(asked: Asked) -> None:
+def test_other_rows_raise_the_alarm_which_names_columns(asked: Prometheus) -> None:
     wait_until(
-        lambda: bool(asked.prometheus.firing("ModelDrift")),
+        lambda: bool(asked.firing("ModelDrift")),
         DEADLINE_SECONDS,
         "the alert did not fire",
     )
 
-    (alert,) = asked.prometheus.firing("ModelDrift")
+    (alert,) = asked.firing("ModelDrift")
     assert alert["labels"]["model"] == MODEL.name
-    columns = asked.prometheus.query("model_monitor_drift_p_value")
+    columns = asked.query("model_monitor_drift_p_value")
     named = [
         one["metric"]["column"]
         for one in columns
@@ -27,9 +24,9 @@ def test_other_rows_raise_the_alarm_which_names_columns(asked: Asked) -> None:
     assert len(named) >= 3
 
 
-def test_labels_that_it_does_not_tell_raise_the_other(asked: Asked) -> None:
+def test_labels_that_it_does_not_tell_raise_the_other(asked: Prometheus) -> None:
     wait_until(
-        lambda: bool(asked.prometheus.firing("ModelPerformanceLow")),
+        lambda: bool(asked.firing("ModelPerformanceLow")),
         DEADLINE_SECONDS,
         "the alert did not fire",
     )
