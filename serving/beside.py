@@ -27,6 +27,9 @@ SLOW_BYTES = 16 * 1024
 MANY_ROWS = 2_000
 """Answers to fewer rows are written within some milliseconds."""
 
+MANY_NESTED_ROWS = 100
+"""The same of answers with lists of messages in them, each of which Python makes by itself."""
+
 SLICE_ROWS = 1_000
 """Answers that one call writes: one for all would hold Python's lock for long."""
 

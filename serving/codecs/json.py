@@ -9,7 +9,7 @@ from framework import Answers, FieldError
 from framework.answers import answer_fields
 from serving.batching.computation import Chunk
 from serving.batching.prediction import Prediction
-from serving.beside import LARGE_BYTES, SLICE_ROWS, SLOW_BYTES
+from serving.beside import LARGE_BYTES, MANY_ROWS, SLICE_ROWS, SLOW_BYTES
 from serving.codecs.finite import require_finite
 from serving.codecs.struct_types import FastDecoder, answer_struct
 from serving.http.asgi import JSON, Headers
@@ -26,6 +26,7 @@ class JsonCodec:
     """
 
     content_types = (JSON,)
+    many_rows = MANY_ROWS
 
     def __init__(self, prediction: Prediction) -> None:
         self._prediction = prediction

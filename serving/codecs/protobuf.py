@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from typing import Any
 
-from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor
 from google.protobuf.message_factory import GetMessageClass
 
 from framework import Answers
 from serving.batching.computation import Chunk
 from serving.batching.prediction import Prediction
-from serving.beside import SLICE_ROWS
+from serving.beside import MANY_NESTED_ROWS, MANY_ROWS, SLICE_ROWS
 from serving.codecs.finite import require_finite
 from serving.codecs.json import fast_decoder
 from serving.errors import ServingError
-from serving.grpc.conversion import reader, writer
+from serving.grpc.conversion import is_map, reader, writer
 from serving.grpc.wire import counted, parsed
 
 # Fields of a request message that the server may not know.
@@ -39,6 +39,8 @@ class MessageCodec:
             lambda: ServingError.too_many_rows(prediction.max_rows),
             {},
         )
+        self.many_rows = many_rows(answers)
+        self._slice_rows = min(SLICE_ROWS, self.many_rows)
         self._response_type = GetMessageClass(method.output_type)
         self._prediction = prediction
         self._decoder = fast_decoder(prediction)
@@ -78,11 +80,12 @@ class MessageCodec:
             ValueError: A number is not finite, which no protocol here sends.
         """
         require_finite(answers)
-        if len(answers) <= SLICE_ROWS:
+        if len(answers) <= self._slice_rows:
             return self._written(answers)
         # A message of all is those of the parts, one after the other.
-        starts = range(0, len(answers), SLICE_ROWS)
-        return b"".join(self._written(answers[at : at + SLICE_ROWS]) for at in starts)
+        size = self._slice_rows
+        starts = range(0, len(answers), size)
+        return b"".join(self._written(answers[at : at + size]) for at in starts)
 
     def plain(self, answers: Sequence[Any]) -> list[dict[str, Any]]:
         """Returns answers as dictionaries."""
@@ -98,3 +101,11 @@ class MessageCodec:
         )
         content: bytes = message.SerializeToString()
         return content
+
+
+def many_rows(answers: FieldDescriptor) -> int:
+    """Returns from how many answers on a message of them is written beside the event loop."""
+    message = answers.message_type
+    fields = message.fields if message else ()
+    is_nested = any(one.is_repeated and one.message_type and not is_map(one) for one in fields)
+    return MANY_NESTED_ROWS if is_nested else MANY_ROWS

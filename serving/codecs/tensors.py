@@ -3,7 +3,7 @@
 from typing import Any
 
 from serving.batching.computation import Chunk
-from serving.beside import LARGE_BYTES
+from serving.beside import LARGE_BYTES, MANY_ROWS
 from serving.http.asgi import JSON, PREDICTION_ID, Headers
 from serving.open_inference.json_body import HEADER_LENGTH, Request, render
 from serving.open_inference.model import InferenceModel
@@ -23,6 +23,7 @@ class TensorCodec:
 
     content_types = (JSON, _BINARY)
     large_bytes = LARGE_BYTES
+    many_rows = MANY_ROWS
 
     def __init__(self, model: InferenceModel) -> None:
         self._model = model

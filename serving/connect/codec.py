@@ -56,6 +56,7 @@ class ConnectCodec:
         self._messages = method.codec
         self._json = json
         self.large_bytes = json.large_bytes
+        self.many_rows = method.codec.many_rows
         self._prediction = prediction = method.prediction
         fields = prediction.encoder.fields if prediction.encoder else ()
         self._decoder: FastDecoder | None = None

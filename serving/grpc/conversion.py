@@ -26,7 +26,7 @@ def reader(field: FieldDescriptor) -> Callable[[Any], Any]:
     Messages become dicts of the fields they have: one that is missing is missing there too.
     """
     if field.message_type:
-        if _is_map(field):
+        if is_map(field):
             return dict
         read = _message_reader(field.message_type)
         return (lambda values: [read(value) for value in values]) if field.is_repeated else read
@@ -58,7 +58,7 @@ def writer(field: FieldDescriptor) -> Callable[[Any], Any] | None:
         The function, or `None` if every value will do as it is: only a `google.protobuf.Value`,
         however deep, needs preparing.
     """
-    if not field.message_type or _is_map(field):
+    if not field.message_type or is_map(field):
         return None
     write = _message_writer(field.message_type)
     if write is None or not field.is_repeated:
@@ -106,7 +106,7 @@ def misfits(
     Yields:
         One phrase for each difference.
     """
-    if field.is_repeated and not _is_map(field):
+    if field.is_repeated and not is_map(field):
         lists = [one for one in _alternatives(schema, definitions) if one.get("type") == "array"]
         if not lists:
             yield f"{field.full_name} is repeated, but not a list in the schema"
@@ -130,7 +130,7 @@ def _value_misfits(
     if not fitting:
         types = " or ".join(str(one.get("type", "anything")) for one in alternatives)
         yield f"{field.full_name} cannot hold the schema's {types}"
-    elif message and not _is_map(field):
+    elif message and not is_map(field):
         yield from _object_misfits(message, fitting[0], definitions, is_request)
 
 
@@ -145,7 +145,8 @@ def _object_misfits(
         yield from misfits(fields[name], properties[name], definitions, is_request=is_request)
 
 
-def _is_map(field: FieldDescriptor) -> bool:
+def is_map(field: FieldDescriptor) -> bool:
+    """Whether a field is a map, which protobuf keeps as a list of messages."""
     return bool(field.message_type and field.message_type.GetOptions().map_entry)
 
 

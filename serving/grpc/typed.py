@@ -12,7 +12,7 @@ from google.protobuf.descriptor import FileDescriptor, MethodDescriptor, Service
 from framework.adapters.bentoml import APIMethod, declared_type
 from serving.batching.computation import Chunk
 from serving.batching.prediction import Prediction, is_batchable_list
-from serving.beside import MANY_ROWS, write_beside
+from serving.beside import write_beside
 from serving.codecs.protobuf import MessageCodec
 from serving.grpc.calls import Call, Handler
 from serving.grpc.conversion import misfits
@@ -70,7 +70,7 @@ class TypedMethod:
     async def answer(self, rows: Chunk, call: Call) -> bytes:
         """Answers a gRPC call."""
         answers = await self.prediction.submit(rows, span=call.span)
-        if len(rows) < MANY_ROWS:
+        if len(rows) < self.codec.many_rows:
             return self.codec.write(answers)
         return await write_beside(self.codec.write, answers)
 

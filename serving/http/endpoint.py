@@ -10,7 +10,7 @@ from opentelemetry.trace import Span
 from serving.batching.computation import Chunk
 from serving.batching.prediction import Prediction
 from serving.batching.ticket import Ticket
-from serving.beside import MANY_ROWS, read_in_turn, write_beside
+from serving.beside import read_in_turn, write_beside
 from serving.errors import ServingError
 from serving.http.asgi import (
     CLIENT_CLOSED_REQUEST,
@@ -45,6 +45,11 @@ class HttpCodec(Protocol):
     @property
     def large_bytes(self) -> int:
         """Size from which on bodies are read beside the event loop."""
+        ...
+
+    @property
+    def many_rows(self) -> int:
+        """Rows from which on answers are written beside the event loop."""
         ...
 
     def read(self, body: bytes, headers: dict[bytes, bytes]) -> tuple[Chunk, Any]:
@@ -231,6 +236,6 @@ class Endpoint:
                 len(body), codec.large_bytes, codec.read, body, headers
             )
         answers = await self._prediction.submit(rows, partial(client_leaves, receive), span)
-        if len(rows) < MANY_ROWS:
+        if len(rows) < codec.many_rows:
             return codec.write(answers, asked)
         return await write_beside(codec.write, answers, asked)

@@ -8,6 +8,8 @@ from bentoml.exceptions import BentoMLConfigException
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
+from serving.beside import MANY_ROWS
+from serving.codecs.protobuf import many_rows
 from serving.grpc.conversion import misfits, reader, writer
 from serving.grpc.typed import require_fitting
 from tests.server import rpc_toy, toy_pb2
@@ -55,6 +57,11 @@ def test_lists_and_maps_become_pythons_own() -> None:
     (read,) = reader(predictions)([kind])
     assert read == {"kind": "x", "probabilities": {"x": 0.75}}
     assert type(read["probabilities"]) is dict
+
+
+def test_answers_with_messages_in_them_are_sooner_many() -> None:
+    assert many_rows(EXPLANATIONS) < many_rows(field(kinds_pb2.PredictResponse, "predictions"))
+    assert many_rows(field(toy_pb2.SleepResponse, "names")) == MANY_ROWS
 
 
 @pytest.mark.parametrize("value", [2, 0.25, "low", True, None])
