@@ -9,6 +9,7 @@ import yaml
 
 from deploy.monitoring.dashboards import files
 from deploy.monitoring.rules import plain_rules
+from serving.record.recorder import END_SECONDS
 from serving.settings import Settings
 from tests.container.pods import render, render_with
 
@@ -41,12 +42,11 @@ def test_manifests_keep_to_the_schemas(manifests: list[dict[str, Any]]) -> None:
 
 
 def test_the_pod_is_restricted(manifests: list[dict[str, Any]]) -> None:
-    require_restricted(of_kind(manifests, "Deployment"))
+    require_restricted(of_kind(manifests, "Deployment")["spec"]["template"]["spec"])
 
 
-def require_restricted(deployment: dict[str, Any]) -> None:
+def require_restricted(pod: dict[str, Any]) -> None:
     """Compares with what Kubernetes calls a restricted pod, and a bit more."""
-    pod = deployment["spec"]["template"]["spec"]
     (container,) = pod["containers"]
 
     assert pod["securityContext"]["runAsNonRoot"]
@@ -113,26 +113,46 @@ def test_the_cluster_parts_are_there(overlay: str) -> None:
     assert metrics[1]["pods"]["metric"]["name"] == "model_server_queue_rows"
 
 
-def test_who_watches_is_restricted_and_found_by_prometheus(tmp_path: Path) -> None:
-    manifests = [
-        manifest
-        for manifest in render_with(tmp_path, "drift")
-        if manifest["metadata"]["name"] == "model-monitor"
+@pytest.fixture
+def watched(tmp_path: Path) -> list[dict[str, Any]]:
+    """The base with the record, and with who checks it."""
+    return render_with(tmp_path, "record", "drift")
+
+
+def test_the_record_is_one_folder_of_one_user(watched: list[dict[str, Any]]) -> None:
+    test_manifests_keep_to_the_schemas(watched)
+    test_settings_are_known_to_the_server(watched)
+    claim = of_kind(watched, "PersistentVolumeClaim")["metadata"]["name"]
+    converter = of_kind(watched, "CronJob", "model-record-converter")["spec"]["jobTemplate"]
+    pods = [
+        of_kind(watched, "Deployment")["spec"]["template"]["spec"],
+        of_kind(watched, "Deployment", "model-monitor")["spec"]["template"]["spec"],
+        converter["spec"]["template"]["spec"],
     ]
 
-    for manifest in manifests:
-        if manifest["kind"] not in CUSTOM:
-            kubernetes_validate.validate(
-                manifest, kubernetes_validate.latest_version(), strict=True
-            )
+    for pod in pods:
+        require_restricted(pod)
+        (volume,) = [one for one in pod["volumes"] if one["name"] == "record"]
+        assert volume["persistentVolumeClaim"]["claimName"] == claim
+        assert {"name": "record", "mountPath": "/record"} in pod["containers"][0]["volumeMounts"]
+        # Whoever may read what the server has written.
+        assert pod["securityContext"]["runAsUser"] == pods[0]["securityContext"]["runAsUser"]
+    settings = of_kind(watched, "ConfigMap", "model-server-settings")["data"]
+    assert settings["MODEL_SERVER_RECORD"] == "/record"
+    without = of_kind(render("development"), "Deployment")["spec"]["template"]["spec"]
+    grace = "terminationGracePeriodSeconds"
+    assert pods[0][grace] - without[grace] >= END_SECONDS
+
+
+def test_prometheus_finds_who_watches(watched: list[dict[str, Any]]) -> None:
     name = "model-monitor"
-    require_restricted(of_kind(manifests, "Deployment", name))
-    monitor = of_kind(manifests, "ServiceMonitor", name)["spec"]
-    service = of_kind(manifests, "Service", name)
+    monitor = of_kind(watched, "ServiceMonitor", name)["spec"]
+    service = of_kind(watched, "Service", name)
+    pod = of_kind(watched, "Deployment", name)["spec"]["template"]
+
     assert monitor["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
-    (port,) = service["spec"]["ports"]
-    assert [port["name"]] == [one["port"] for one in monitor["endpoints"]]
-    pod = of_kind(manifests, "Deployment", name)["spec"]["template"]
     assert service["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
+    (port,) = service["spec"]["ports"]
     (own,) = pod["spec"]["containers"][0]["ports"]
+    assert [port["name"]] == [one["port"] for one in monitor["endpoints"]]
     assert own == {"name": port["targetPort"], "containerPort": port["port"]}
