@@ -14,8 +14,9 @@ from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile, ZipInfo
 from framework.imports import without
 from framework.refusal import ModelRefusedError
 
-# skops trusts scikit-learn's test helpers too, which import pytest where it is installed.
-with without("pytest"):
+# skops trusts scikit-learn's test helpers too, which import pytest where it is installed; pandas is
+# imported to accept its types.
+with without("pytest", "pandas", "pyarrow"):
     import skops.io
 
 # Beside scikit-learn's own types: the type of an array's values, as imputers remember it, which
