@@ -1,9 +1,12 @@
 """The record as tables: what was answered, and what was refused."""
 
-from collections.abc import Iterator, Sequence
+import contextlib
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -85,9 +88,54 @@ class Store:
             table if model is None or not len(table) else table.filter(pc.field("model") == model)
         )
 
+    def places(
+        self, model: str, prediction_ids: Collection[str], since: datetime | None = None
+    ) -> Iterator[set[tuple[str, int]]]:
+        """Gives which rows of some predictions there are, file by file, the newest file first.
+
+        Args:
+            model: Name of the model.
+            prediction_ids: Of the predictions.
+            since: Files that were written before are left out.
+        """
+        wanted = sorted(prediction_ids)
+        files = self._parquet.glob(f"model={model}/version=*/day=*/*.parquet")
+        for written, path in sorted(_written(files), reverse=True):
+            if since is not None and written < since.timestamp():
+                break
+            # It may have been deleted, or replaced, meanwhile.
+            with contextlib.suppress(FileNotFoundError):
+                yield _places(path, wanted)
+
     @property
     def _parquet(self) -> Path:
         return self.folder / "parquet"
+
+
+def _written(paths: Iterable[Path]) -> Iterator[tuple[float, Path]]:
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):
+            yield path.stat().st_mtime, path
+
+
+def _places(path: Path, wanted: Sequence[str]) -> set[tuple[str, int]]:
+    file = pq.ParquetFile(path)
+    at = file.schema_arrow.names.index("prediction_id")
+    groups = [
+        group
+        for group in range(file.num_row_groups)
+        if _may_hold(file.metadata.row_group(group).column(at).statistics, wanted)
+    ]
+    table = file.read_row_groups(groups, ["prediction_id", "row"])
+    found = table.filter(pc.is_in(table["prediction_id"], pa.array(wanted, pa.string())))
+    return set(zip(found["prediction_id"].to_pylist(), found["row"].to_pylist(), strict=True))
+
+
+def _may_hold(statistics: Any, wanted: Sequence[str]) -> bool:
+    if statistics is None or not statistics.has_min_max:
+        return True
+    at = bisect_left(wanted, statistics.min)
+    return at < len(wanted) and wanted[at] <= statistics.max
 
 
 def _read(path: Path, columns: list[str] | None) -> pa.Table:

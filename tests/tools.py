@@ -21,6 +21,7 @@ INSTALL: Mapping[str, str] = {
     "objdump": "apt-get install binutils",
     "openssl": "apt-get install openssl",
     "podman": "apt-get install podman",
+    "postgres": "apt-get install postgresql",
     "prometheus": "apt-get install prometheus",
     "promtool": "apt-get install prometheus",
     "unshare": "apt-get install util-linux",
@@ -28,14 +29,16 @@ INSTALL: Mapping[str, str] = {
 }
 """Program → the command that installs it."""
 
-# Debian puts proxies where only root's PATH leads.
+# Debian puts proxies where only root's PATH leads, and databases where none does.
 ADMINISTRATION = "/usr/sbin"
+DATABASES = Path("/usr/lib/postgresql")
 
 
 def search_path() -> str:
-    """Returns the folders of programs: this environment's own, the PATH, the administrator's."""
+    """Returns the folders of programs: this environment's own, the PATH, those of Debian."""
     own = str(Path(sys.executable).parent)
-    return os.pathsep.join([own, os.environ["PATH"], ADMINISTRATION])
+    databases = map(str, sorted(DATABASES.glob("*/bin"), reverse=True))
+    return os.pathsep.join([own, os.environ["PATH"], ADMINISTRATION, *databases])
 
 
 def require_tool(name: str) -> str:

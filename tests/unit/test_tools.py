@@ -17,6 +17,7 @@ def bare_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     monkeypatch.setattr(tools, "ADMINISTRATION", str(tmp_path))
+    monkeypatch.setattr(tools, "DATABASES", tmp_path)
     monkeypatch.chdir(tmp_path)
 
 
@@ -46,6 +47,7 @@ def test_a_program_that_is_there_is_found(monkeypatch: pytest.MonkeyPatch, tmp_p
     program = tmp_path / "haproxy"
     program.symlink_to(shutil.which("true") or "")
     monkeypatch.setattr(tools, "ADMINISTRATION", str(tmp_path))
+    monkeypatch.setattr(tools, "DATABASES", tmp_path)
     monkeypatch.setenv("PATH", "")
 
     assert tools.require_tool("haproxy") == str(program)

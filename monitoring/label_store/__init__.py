@@ -1,0 +1,1 @@
+"""Labels in a database: SQLite in the record's folder, or PostgreSQL."""

@@ -1,0 +1,41 @@
+"""Labels of the toy models, in each database."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from monitoring.label_store.database import Database
+from monitoring.label_store.store import LabelStore
+from monitoring.store import Store
+from tests.postgres import Postgres, running
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL."""
+    with running() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Of an empty database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'labels.db'}"
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.new_database()
+
+
+@pytest.fixture
+def database(url: str, tmp_path: Path) -> Iterator[Database]:
+    """The same, used."""
+    opened = Database(tmp_path, url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def store(database: Database, tmp_path: Path) -> LabelStore:
+    """Labels of a record without rows."""
+    return LabelStore(database, Store(tmp_path))
