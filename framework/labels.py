@@ -34,7 +34,11 @@ class LabelKind(ABC):
 
     @abstractmethod
     def read_text(self, text: str) -> LabelValue | None:
-        """Does so with a label that is written as text, as in a cell of a table."""
+        """Does so with a label that is written as text, in capitals or not."""
+
+    def read_cell(self, cell: Any) -> LabelValue | None:
+        """Does so with the cell of a table, which may be text or not."""
+        return self.read_text(cell) if isinstance(cell, str) else self.read(cell)
 
     def truth(self, value: LabelValue) -> Any:
         """Returns what a kept label says; see `framework.fitting.Examples.target`."""
@@ -45,6 +49,7 @@ class _Classes(LabelKind):
     def __init__(self, classes: Sequence[str], spellings: Mapping[str, str], others: str) -> None:
         self._places = {name: at for at, name in enumerate(classes)}
         self._spellings = {**spellings, **{name: name for name in classes}}
+        self._folded = {text.lower(): name for text, name in self._spellings.items()}
         shown = ", ".join(classes[:_SHOWN_CLASSES])
         more = f" … ({len(classes)} classes)" if len(classes) > _SHOWN_CLASSES else ""
         self.allowed = f"one of {shown}{more}{others}"
@@ -59,7 +64,11 @@ class _Classes(LabelKind):
         return self._spellings.get(str(label)) if is_one else None
 
     def read_text(self, text: str) -> LabelValue | None:
-        return self.read(text) or self.read(text.lower())
+        return self._spellings.get(text, self._folded.get(text.lower()))
+
+    def read_cell(self, cell: Any) -> LabelValue | None:
+        """Does so with the cell of a table, which may be text or not."""
+        return self.read_text(cell) if isinstance(cell, str) else self.read(cell)
 
     def truth(self, value: LabelValue) -> Any:
         return self._places.get(str(value))

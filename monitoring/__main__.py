@@ -14,7 +14,7 @@ from framework.discovery import ModelNotFoundError
 from framework.refusal import ModelRefusedError
 from monitoring.errors import MonitoringError
 
-COMMANDS = ["convert", "query", "delete", "check", "serve"]
+COMMANDS = ["convert", "query", "delete", "labels", "check", "serve"]
 """Modules of this package; each has `add_parser(subparsers)` and `run(options) -> int`."""
 
 USAGE = 2

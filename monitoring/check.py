@@ -2,6 +2,7 @@
 
 import argparse
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pyarrow.parquet as pq
 
 from framework.discovery import find_model
 from monitoring import options as shared
-from monitoring.checking import check
+from monitoring.checking import Labels, check
 from monitoring.drift.windows import DEFAULT_SIZES, Sizes
 from monitoring.errors import MonitoringError
 from monitoring.performance.measures import MARGIN
@@ -43,8 +44,12 @@ def add_parser(subparsers: Any) -> None:
 def add_checking(parser: argparse.ArgumentParser) -> None:
     """Adds what a check looks at, how many rows it judges, and how strictly."""
     shared.add_record(parser)
+    shared.add_database(parser)
     parser.add_argument(
-        "--labels", metavar="FILE", type=Path, help="CSV or Parquet: " + ", ".join(LABEL_COLUMNS)
+        "--labels",
+        metavar="FILE",
+        type=Path,
+        help=f"labels of a file, instead: CSV or Parquet, {', '.join(LABEL_COLUMNS)}",
     )
     parser.add_argument(
         "--window",
@@ -101,7 +106,7 @@ def run(options: argparse.Namespace) -> int:
         Store(shared.record_of(options)),
         find_model(options.model, options.package),
         options.version,
-        labels=labels_of(options),
+        labels=labels_of(options, options.model),
         sizes=sizes_of(options),
         margin=options.margin,
     )
@@ -116,15 +121,19 @@ def run(options: argparse.Namespace) -> int:
     return result.exit_code
 
 
-def labels_of(options: argparse.Namespace) -> pa.Table | None:
-    """Returns the labels, if a file of them is given.
+def labels_of(options: argparse.Namespace, model: str) -> Labels:
+    """Returns what gives the labels of a model: of the file that is named, or of the database.
 
     Raises:
-        MonitoringError: It cannot be read, or lacks a column.
+        MonitoringError: The file cannot be read, or lacks a column; the database's URL is none.
     """
-    path: Path | None = options.labels
-    if path is None:
-        return None
+    if options.labels is None:
+        return partial(shared.label_store_of(options).labels, model)
+    table = _read(options.labels)
+    return lambda _: table
+
+
+def _read(path: Path) -> pa.Table:
     try:
         read: Any = pq.read_table if path.suffix == ".parquet" else pa_csv.read_csv
         table: pa.Table = read(path)

@@ -2,8 +2,8 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import bentoml
@@ -27,6 +27,10 @@ LOOK_BACK = 100_000
 """Most rows that a check reads, the newest."""
 
 MOST_PLACES = 10
+CLOCKS = timedelta(hours=1)
+"""By which the clocks of servers may differ."""
+
+Labels = Callable[[datetime | None], pa.Table]
 # The number of a row or of a value in a list, which matters to its sender alone.
 _ROW = re.compile(r"\.[0-9]+(?![^.])")
 
@@ -36,7 +40,7 @@ def check(
     model: Model[Any, Any],
     version: str | None = None,
     *,
-    labels: pa.Table | None = None,
+    labels: Labels | None = None,
     sizes: Sizes = DEFAULT_SIZES,
     margin: float = MARGIN,
 ) -> Result:
@@ -46,7 +50,8 @@ def check(
         store: The record.
         model: The model.
         version: Of its tag; the one that answered last if not given.
-        labels: What became true: columns `prediction_id`, `row`, `label` and `time`.
+        labels: Returns what became true, of rows since a time: columns `prediction_id`, `row`,
+            `label` and `time`.
         sizes: How many rows make a window.
         margin: A metric may be worse than the card's by this share of it.
 
@@ -59,6 +64,7 @@ def check(
     table = store.rows(model.name, version, newest=LOOK_BACK)
     rows = observed(model, card, table)
     since = datetime.fromtimestamp(rows.positions[0].time / 1e6, UTC) if len(rows) else None
+    told = None if labels is None else labels(None if since is None else since - CLOCKS)
     return Result(
         model=model.name,
         version=version,
@@ -68,7 +74,7 @@ def check(
         left_out=sorted(rows.left_out),
         drift=_drift(History.of(store.folder, model.name, version), rows, sizes),
         refused=refused_of(store.failed(model.name, since=since)),
-        performance=None if labels is None else _performance(rows, labels, margin),
+        performance=_performance(rows, told, margin) if told is not None and len(told) else None,
     )
 
 

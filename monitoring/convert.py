@@ -5,10 +5,13 @@ import logging
 import signal
 import sys
 import threading
+from datetime import UTC, datetime, timedelta
 
 from framework.discovery import find_models
 from framework.record.folder import RecordFolder
-from monitoring.options import add_record, record_of
+from monitoring.errors import MonitoringError
+from monitoring.label_store.store import LabelStore
+from monitoring.options import add_database, add_record, label_store_of, record_of
 from monitoring.record.converter import Converter
 from monitoring.record.retention import Limits, keep
 
@@ -24,6 +27,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "them of. It can be ended at any time, and begun again.",
     )
     add_record(parser)
+    add_database(parser)
     parser.add_argument(
         "--watch", metavar="SECONDS", type=float, help="go on, and convert every so many seconds"
     )
@@ -42,26 +46,31 @@ def run(options: argparse.Namespace) -> int:
     """Converts once, or until it is told to end."""
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
     folder = RecordFolder(record_of(options))
-    converter = Converter(folder, find_models(options.package))
+    labels = label_store_of(options)
+    converter = Converter(folder, find_models(options.package), labels)
     limits = Limits(options.keep_days, options.keep_bytes)
     if options.watch is None:
-        _convert(converter, folder, limits)
+        _convert(converter, folder, labels, limits)
         return 0
     ending = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ending.set())
     while not ending.is_set():
         try:
-            _convert(converter, folder, limits)
-        except OSError as error:
-            # A disk that is full, or gone, may be back.
+            _convert(converter, folder, labels, limits)
+        except (OSError, MonitoringError) as error:
+            # A disk that is full, or gone, may be back; so may a database.
             print(error, file=sys.stderr, flush=True)
         ending.wait(options.watch)
     return 0
 
 
-def _convert(converter: Converter, folder: RecordFolder, limits: Limits) -> None:
+def _convert(
+    converter: Converter, folder: RecordFolder, labels: LabelStore, limits: Limits
+) -> None:
     converted = converter.run()
+    if limits.days is not None:
+        labels.expire(datetime.now(UTC) - timedelta(days=limits.days + 1))
     deleted = keep(folder, limits)
     if converted.files:
         print(converted, flush=True)

@@ -5,8 +5,12 @@ import os
 from pathlib import Path
 
 from monitoring.errors import MonitoringError
+from monitoring.label_store.database import Database
+from monitoring.label_store.store import LabelStore
+from monitoring.store import Store
 
 VARIABLE = "MODEL_SERVER_RECORD"
+DATABASE = "MODEL_SERVER_DATABASE"
 
 
 def add_record(parser: argparse.ArgumentParser) -> None:
@@ -17,6 +21,27 @@ def add_record(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help=f"folder of the record (default: {VARIABLE})",
     )
+
+
+def add_database(parser: argparse.ArgumentParser) -> None:
+    """Adds `--database`."""
+    parser.add_argument(
+        "--database",
+        metavar="URL",
+        help="where labels are: postgresql://USER:PASSWORD@HOST/NAME "
+        f"(default: {DATABASE}, or else SQLite in the folder of the record)",
+    )
+
+
+def label_store_of(options: argparse.Namespace) -> LabelStore:
+    """Returns the labels of the record.
+
+    Raises:
+        MonitoringError: The URL is none, or there is no record.
+    """
+    folder = record_of(options)
+    url = options.database or os.environ.get(DATABASE)
+    return LabelStore(Database(folder, url), Store(folder))
 
 
 def record_of(options: argparse.Namespace) -> Path:

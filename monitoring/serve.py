@@ -87,7 +87,7 @@ def look(store: Store, options: argparse.Namespace, findings: Findings) -> None:
             findings.results[name] = check(
                 store,
                 find_model(name, options.package),
-                labels=labels_of(options),
+                labels=labels_of(options, name),
                 sizes=sizes_of(options),
                 margin=options.margin,
             )

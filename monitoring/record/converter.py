@@ -7,12 +7,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from framework.model import Model
 from framework.record.folder import RecordFolder, SpoolFile, held
-from framework.record.frames import PREDICTION, Entry, Frames, frame
+from framework.record.frames import LABEL, PREDICTION, Entry, Frames, frame
+from framework.record.labels import LabelEvent, label_of
+from monitoring.errors import MonitoringError
+from monitoring.label_store.store import LabelStore
 from monitoring.record.decoding import Rows, UnreadableError
 from monitoring.record.deleted import Deleted
 from monitoring.record.files import TEMPORARY, alone, sync_folder, write_whole
@@ -34,6 +38,7 @@ class Converted:
         files: Files of the spool that were converted.
         rows: Rows that were written.
         failed: Refused requests that were written.
+        labels: Labels that were put into the database.
         unread: Entries that could not be read; they are kept as they are.
         torn_bytes: Bytes that had been written in part when their writer was killed.
     """
@@ -41,11 +46,14 @@ class Converted:
     files: int = 0
     rows: int = 0
     failed: int = 0
+    labels: int = 0
     unread: int = 0
     torn_bytes: int = 0
 
     def __str__(self) -> str:
         told = f"{self.files} files: {self.rows} rows, {self.failed} refused requests"
+        if self.labels:
+            told += f", {self.labels} labels"
         if self.unread:
             told += f", {self.unread} entries that could not be read"
         return told + (f", {self.torn_bytes} torn bytes" if self.torn_bytes else "")
@@ -60,25 +68,41 @@ class Converter:
     Args:
         folder: The record's folder.
         models: The models, by name.
+        labels: Where labels go.
     """
 
-    def __init__(self, folder: RecordFolder, models: Mapping[str, Model[Any, Any]]) -> None:
+    def __init__(
+        self, folder: RecordFolder, models: Mapping[str, Model[Any, Any]], labels: LabelStore
+    ) -> None:
         self._folder = folder
+        self._labels = labels
         self._renderings = {name: Rendering(model) for name, model in models.items()}
         self._deleted = Deleted(folder.root)
 
     def run(self) -> Converted:
-        """Converts all files that no server is writing."""
+        """Converts all files that no server is writing.
+
+        Raises:
+            MonitoringError: The database of the labels cannot be used; what holds labels stays.
+        """
         done = Converted()
+        problem: MonitoringError | None = None
         with alone(self._folder.parquet):
             self._deleted.refresh()
             for left in self._folder.parquet.rglob(f"*{TEMPORARY}"):
                 left.unlink()
             for file in self._folder.spool_files():
                 with held(file.path) as is_mine:
-                    if is_mine:
-                        self._convert(file, done)
+                    try:
+                        if is_mine:
+                            self._convert(file, done)
+                    except MonitoringError as error:
+                        problem = error
             self._deleted.forget(self._folder.spool_files())
+        if problem is not None:
+            raise problem
+        if done.files:
+            self._labels.settle()
         return done
 
     def _convert(self, file: SpoolFile, done: Converted) -> None:
@@ -89,6 +113,8 @@ class Converter:
                 if entry.prediction_id not in self._deleted:
                     parts.add(entry)
         parts.finish()
+        if parts.labels:
+            done.labels += self._labels.add(parts.labels)
         file.path.unlink(missing_ok=True)
         sync_folder(self._folder.spool)
         done.files += 1
@@ -116,6 +142,7 @@ class _Parts:
         self._pending: dict[tuple[str, str, str], _Pending] = {}
         self._failed: dict[str, list[Entry]] = {}
         self._unread: list[Entry] = []
+        self.labels: list[LabelEvent] = []
         self._numbers: dict[Path, int] = {}
         self.rows = self.failed = self.unread = 0
 
@@ -128,6 +155,9 @@ class _Parts:
             return
         model, _, version = entry.model_tag.partition(":")
         try:
+            if entry.kind == LABEL:
+                self.labels.append(_label(entry))
+                return
             if entry.kind != PREDICTION or model not in self._renderings:
                 raise UnreadableError(f"there is no model {model!r}")
             rows, answers = self._renderings[model].read(entry)
@@ -166,6 +196,13 @@ class _Parts:
         number = self._numbers.get(folder, 0)
         self._numbers[folder] = number + 1
         write_table(folder / f"{self._stem}-{number}.parquet", table)
+
+
+def _label(entry: Entry) -> LabelEvent:
+    try:
+        return label_of(entry)
+    except msgspec.MsgspecError as error:
+        raise UnreadableError(f"a label: {error}") from None
 
 
 def write_table(path: Path, table: pa.Table) -> None:

@@ -12,6 +12,7 @@ from framework.record.folder import RecordFolder
 from framework.record.frames import Frames, frame
 from framework.record.ids import model_of
 from monitoring.errors import MonitoringError
+from monitoring.label_store.store import LabelStore
 from monitoring.record.converter import Converter, as_tuple, write_table
 from monitoring.record.deleted import Deleted
 from monitoring.record.files import alone, write_whole
@@ -21,9 +22,12 @@ _COLUMN = "prediction_id"
 
 
 def delete(
-    folder: RecordFolder, models: Mapping[str, Model[Any, Any]], prediction_id: str
+    folder: RecordFolder,
+    models: Mapping[str, Model[Any, Any]],
+    labels: LabelStore,
+    prediction_id: str,
 ) -> tuple[int, bool]:
-    """Deletes a prediction.
+    """Deletes a prediction, and its labels.
 
     What servers have closed is converted first, without it. A file that a server is still writing
     is not changed; the prediction is left out when that is converted.
@@ -31,6 +35,7 @@ def delete(
     Args:
         folder: The record's folder.
         models: The models, by name.
+        labels: Where its labels are.
         prediction_id: Its id.
 
     Returns:
@@ -38,7 +43,7 @@ def delete(
         written may hold it for now.
 
     Raises:
-        MonitoringError: It is no id.
+        MonitoringError: It is no id, or the database of labels cannot be used.
     """
     model = model_of(prediction_id)
     if model is None:
@@ -47,7 +52,8 @@ def delete(
             "X-Prediction-ID tells it."
         )
     Deleted(folder.root).add(prediction_id)
-    Converter(folder, models).run()
+    Converter(folder, models, labels).run()
+    labels.delete(prediction_id)
     with alone(folder.parquet):
         rows = sum(
             _without(path, prediction_id)

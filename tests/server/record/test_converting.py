@@ -8,6 +8,8 @@ import pytest
 
 from framework.discovery import find_models
 from framework.record.folder import RecordFolder
+from monitoring.label_store.database import Database
+from monitoring.label_store.store import LabelStore
 from monitoring.record.converter import Converter
 from monitoring.store import Store
 from tests.contract.cases import edge_records
@@ -23,7 +25,8 @@ Asked = list[tuple[str, dict[str, Any], dict[str, Any]]]
 
 def converted(folder: Path) -> Store:
     """Converts all, and returns where it is."""
-    Converter(RecordFolder(folder), MODELS).run()
+    labels = LabelStore(Database(folder), Store(folder))
+    Converter(RecordFolder(folder), MODELS, labels).run()
     assert RecordFolder(folder).spool_files() == []
     assert not (folder / "unread").exists()
     return Store(folder)

@@ -12,8 +12,14 @@ import pytest
 from google.protobuf.struct_pb2 import ListValue, Value
 from google.rpc import error_details_pb2, status_pb2
 
+from framework.discovery import find_models
+from framework.record.folder import RecordFolder
 from framework.record.frames import LABEL
 from framework.record.labels import label_of
+from monitoring.label_store.database import Database
+from monitoring.label_store.store import Counts, LabelStore
+from monitoring.record.converter import Converter
+from monitoring.store import Store
 from serving.feedback.feedback_pb2 import Label, SendRequest
 from serving.feedback.feedback_pb2_grpc import FeedbackServiceStub
 from serving.feedback.taking import MAX_LABELS
@@ -218,6 +224,24 @@ def test_what_cannot_be_written_is_not_taken(start: Start, folder: Path) -> None
     assert [one.status_code for one in answers] == [503, 503]
     assert answers[0].json()["error"] == "The labels cannot be written; try again later."
     assert [label for _, _, label, *_ in found] == [2.0]
+
+
+def test_labels_find_their_predictions(start: Start, folder: Path) -> None:
+    gauge = {"level": 1.0, "count": 2, "flag": True, "grade": "low"}
+    with start() as server:
+        asked = {"gauges": [gauge, gauge]}
+        answer = httpx.post(f"{server.url}/gauges/predict", json=asked, timeout=30)
+        mine = answer.headers["X-Prediction-ID"]
+        send(server, told(prediction_id=mine, row=1, label=3))
+        send(server, told(prediction_id=mine, row=1, label=4), told(label=5))
+    labels = LabelStore(Database(folder), Store(folder))
+    models = find_models("tests.server.toy_models")
+
+    Converter(RecordFolder(folder), models, labels).run()
+
+    assert labels.counts() == {"gauges": Counts(known=2, unknown=1)}
+    (held,) = labels.labels("gauges").to_pylist()
+    assert (held["prediction_id"], held["row"], held["label"]) == (mine, 1, "4.0")
 
 
 def test_metrics_tell_how_many_were_taken(start: Start) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from framework import Bundle, Records
@@ -48,7 +49,11 @@ def store(tmp_path: Path) -> Store:
 @pytest.fixture
 def checked(store: Store) -> Check:
     """Checks the model of the staff."""
-    return lambda **options: check(store, MODEL, **options)
+
+    def checked(labels: pa.Table | None = None, **options: Any) -> Result:
+        return check(store, MODEL, labels=labels and (lambda _: labels), **options)
+
+    return checked
 
 
 def staff(known: Rows, count: int, seed: int = 0, **changes: Any) -> Records[Person]:

@@ -10,17 +10,18 @@ from typing import Any
 
 from framework.record.folder import RecordFolder
 from monitoring.record.converter import Converter
-from tests.unit.monitoring.spooled import answered, models, refused, spool
+from tests.unit.monitoring.spooled import answered, labelled, labels, models, refused, spool
 
 AT_STEPS, AT_TIMES = 75, 25
 ENTRIES = 30
-_STEPS = ("open", "os.rename", "os.remove", "os.mkdir")
+_STEPS = ("open", "os.rename", "os.remove", "os.mkdir", "sqlite3.connect")
 
 
 def entries_of(number: int) -> list[Any]:
     """What the spool gets before each round."""
     numbers = range(number * ENTRIES, (number + 1) * ENTRIES)
-    return [refused(one) if one % 10 == 0 else answered(one, rows=1 + one % 3) for one in numbers]
+    entries = [refused(one) if one % 10 == 0 else answered(one, 1 + one % 3) for one in numbers]
+    return [*entries, *(labelled(one, 1.0) for one in numbers if one % 10 == 5)]
 
 
 def _kill_at(step: int, root: Path) -> None:
@@ -39,7 +40,7 @@ def _kill_at(step: int, root: Path) -> None:
 
 def main(root: Path) -> None:
     """Prints how many were killed."""
-    converter = Converter(RecordFolder(root), models())
+    converter = Converter(RecordFolder(root), models(), labels(root))
     killed = 0
     random.seed(7)
     for number in range(AT_STEPS + AT_TIMES):

@@ -13,7 +13,11 @@ from framework.discovery import find_models
 from framework.model import Model
 from framework.record.folder import RecordFolder, new_spool_file
 from framework.record.frames import EntryTuple, frame
+from framework.record.labels import LabelEvent, entry_of
+from monitoring.label_store.database import Database
+from monitoring.label_store.store import LabelStore
 from monitoring.record.converter import Converter
+from monitoring.store import Store
 
 PACKAGE = "tests.server.toy_models"
 TAG = "gauges:v1"
@@ -53,6 +57,12 @@ def entry(
     return (0, ns + number, *identity, status, "application/json", body, answer)
 
 
+def labelled(number: int, label: float, row: int = 0) -> EntryTuple:
+    """A label."""
+    event = LabelEvent(prediction_id(number), row, label, None, "", NOW_NS // 1_000 + number)
+    return entry_of(event, f"label-{number}", "/feedback", "http", TAG)
+
+
 def spool(root: Path, entries: Sequence[EntryTuple], *, closed: bool = True) -> Path:
     """Writes a file of the spool, a frame for every ten entries; its writer has gone."""
     folder = RecordFolder(root)
@@ -64,6 +74,11 @@ def spool(root: Path, entries: Sequence[EntryTuple], *, closed: bool = True) -> 
     return path.rename(path.with_suffix("")) if closed else path
 
 
+def labels(root: Path) -> LabelStore:
+    """The labels of a record."""
+    return LabelStore(Database(root), Store(root))
+
+
 def convert(root: Path) -> str:
     """Converts; returns what is told of it."""
-    return str(Converter(RecordFolder(root), models()).run())
+    return str(Converter(RecordFolder(root), models(), labels(root)).run())

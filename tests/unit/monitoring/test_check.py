@@ -1,5 +1,6 @@
 """A check of a model in use, from the record to the exit code."""
 
+import argparse
 import json
 import re
 from pathlib import Path
@@ -10,12 +11,15 @@ import pytest
 
 from framework import Bundle, ModelCard
 from monitoring.__main__ import main
+from monitoring.check import labels_of
 from monitoring.drift.windows import Sizes
 from monitoring.errors import MonitoringError
 from monitoring.result import Result
 from monitoring.store import Store
 from tests.stored import without_hashes
+from tests.unit.monitoring import spooled
 from tests.unit.monitoring.conftest import Check, Rows, staff
+from tests.unit.monitoring.labels.made import after, event
 from tests.unit.monitoring.recorded import START, write, write_failed
 from tests.unit.monitoring.toys.staff import MODEL
 
@@ -262,3 +266,18 @@ def test_the_folder_may_be_named_by_the_variable(
     monkeypatch.setenv("MODEL_SERVER_RECORD", str(store.folder))
     assert main(["check", "--model", "staff"], TOYS) == 2
     assert "has no rows of staff" in capsys.readouterr().err
+
+
+def test_labels_are_those_of_the_database_unless_a_file_is_named(tmp_path: Path) -> None:
+    spooled.spool(tmp_path, [spooled.answered(1), spooled.answered(2)])
+    spooled.convert(tmp_path)
+    spooled.labels(tmp_path).add([event(1, 2.0), event(2, 3.0, received=10)])
+    options = argparse.Namespace(record=tmp_path, database=None, labels=None)
+
+    assert labels_of(options, "gauges")(None)["label"].to_pylist() == ["2.0", "3.0"]
+    assert labels_of(options, "gauges")(after(5))["label"].to_pylist() == ["3.0"]
+    assert len(labels_of(options, "staff")(None)) == 0
+
+    options.labels = tmp_path / "labels.csv"
+    options.labels.write_text("prediction_id,row,label,time\na,0,4.0,2026-11-02T08:00:00Z\n")
+    assert labels_of(options, "gauges")(None)["label"].to_pylist() == [4.0]

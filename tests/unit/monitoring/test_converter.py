@@ -15,6 +15,8 @@ import pytest
 from deploy.processes import ROOT
 from framework.record.folder import RecordFolder, new_spool_file
 from framework.record.frames import Frames, frame
+from monitoring.errors import MonitoringError
+from monitoring.label_store.store import Counts
 from monitoring.record import converter
 from monitoring.store import Store
 from tests.unit.monitoring import killed
@@ -24,6 +26,8 @@ from tests.unit.monitoring.spooled import (
     answered,
     convert,
     entry,
+    labelled,
+    labels,
     prediction_id,
     refused,
     spool,
@@ -197,5 +201,47 @@ def test_killed_a_hundred_times_it_converts_everything_once(tmp_path: Path) -> N
     assert keys(tmp_path) == Counter(rows)
     failed = Store(tmp_path).failed()["prediction_id"].to_pylist()
     assert Counter(failed) == Counter(one[2] for one in entries if one[7] != 200)
+    assert labels(tmp_path).counts() == {"gauges": Counts(known=rounds * killed.ENTRIES // 10)}
     assert not list(tmp_path.rglob("*.tmp"))
     assert spooled(tmp_path) == []
+
+
+def test_labels_go_to_their_database(tmp_path: Path) -> None:
+    spool(tmp_path, [labelled(1, 2.0), answered(1), labelled(2, 3.0)])
+
+    assert convert(tmp_path) == "1 files: 1 rows, 0 refused requests, 2 labels"
+
+    (held,) = labels(tmp_path).labels("gauges").to_pylist()
+    assert (held["prediction_id"], held["row"], held["label"]) == (prediction_id(1), 0, "2.0")
+    # The row of the other one comes later.
+    spool(tmp_path, [answered(2)])
+    convert(tmp_path)
+    assert labels(tmp_path).counts() == {"gauges": Counts(known=2)}
+
+
+def test_a_label_that_cannot_be_read_is_kept(tmp_path: Path) -> None:
+    *start, _, answer = labelled(1, 2.0)
+    broken: Any = (*start, b"no", answer)
+    spool(tmp_path, [broken])
+
+    assert "1 entries that could not be read" in convert(tmp_path)
+
+    (unread,) = (tmp_path / "unread").iterdir()
+    assert len(next(iter(Frames(unread)))) == 1
+
+
+def test_without_its_database_a_file_with_labels_stays(tmp_path: Path) -> None:
+    (tmp_path / "labels.db").mkdir()
+    with_labels = spool(tmp_path, [answered(1), labelled(1, 2.0)])
+    spool(tmp_path, [answered(2)])
+
+    with pytest.raises(MonitoringError, match=r"labels\.db: cannot be used"):
+        convert(tmp_path)
+
+    assert spooled(tmp_path) == [with_labels]
+    assert len(keys(tmp_path)) == 2
+
+    (tmp_path / "labels.db").rmdir()
+    convert(tmp_path)
+    assert len(keys(tmp_path)) == 2
+    assert labels(tmp_path).counts() == {"gauges": Counts(known=1)}

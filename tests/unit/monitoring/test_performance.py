@@ -13,9 +13,10 @@ from sklearn.metrics import roc_auc_score
 from framework import Binary, Bundle, Multiclass, MultiOutput, Regression
 from framework.discovery import find_model
 from framework.evaluation.regression import RegressionEvaluation
+from framework.labels import label_kind
 from monitoring.observed import Observed, observed
 from monitoring.performance.measures import LEAST_ROWS, Measure, estimate, measures
-from monitoring.performance.truth import Labelled, labelled, reader
+from monitoring.performance.truth import Labelled, labelled
 from monitoring.store import Store
 from tests.unit.monitoring.conftest import Check, Rows, staff
 from tests.unit.monitoring.recorded import START, write
@@ -81,8 +82,9 @@ def test_labels_are_read_as_the_task_has_them(
     task: Any, classes: tuple[str, ...], given: list[Any], expected: list[Any]
 ) -> None:
     model: Any = SimpleNamespace(task=task, target=["x", "y"])
-    card: Any = SimpleNamespace(classes=list(classes))
-    assert [reader(model, card)(one) for one in given] == expected
+    kind = label_kind(model, classes)
+    read = map(kind.read_cell, given)
+    assert [None if one is None else kind.truth(one) for one in read] == expected
 
 
 def test_the_last_label_of_a_row_holds(rows: Observed) -> None:

@@ -16,7 +16,9 @@ import pytest
 from deploy.processes import ROOT, wait_until
 from framework.record.folder import RecordFolder, new_spool_file
 from framework.record.frames import Frames, frame
+from framework.record.labels import LabelEvent
 from monitoring.__main__ import USAGE, main
+from monitoring.label_store.store import Counts
 from monitoring.store import Store
 from tests.unit.monitoring.spooled import (
     DAY_NS,
@@ -25,6 +27,8 @@ from tests.unit.monitoring.spooled import (
     PACKAGE,
     answered,
     convert,
+    labelled,
+    labels,
     prediction_id,
     refused,
     spool,
@@ -126,6 +130,29 @@ def test_a_prediction_is_deleted_wherever_it_is(tmp_path: Path, ask: Ask) -> Non
     assert len(Store(tmp_path).failed()) == 0
     (unread,) = (tmp_path / "unread").iterdir()
     assert list(Frames(unread)) == [[]]
+
+
+def test_labels_are_deleted_with_their_prediction(tmp_path: Path, ask: Ask) -> None:
+    spool(tmp_path, [answered(1), answered(2), labelled(1, 2.0), labelled(2, 2.0)])
+    convert(tmp_path)
+    spool(tmp_path, [labelled(1, 3.0), labelled(2, 3.0)])
+
+    ask("delete", prediction_id(1))
+
+    assert labels(tmp_path).counts() == {"gauges": Counts(known=2)}
+    assert set(labels(tmp_path).labels("gauges")["prediction_id"].to_pylist()) == {prediction_id(2)}
+
+
+def test_labels_grow_too_old_as_rows_do(tmp_path: Path, ask: Ask) -> None:
+    ages = [(1, 0), (2, 3), (3, 5)]
+    received = [(one, NOW_NS // 1_000 - days * DAY_NS // 1_000) for one, days in ages]
+    labels(tmp_path).add(
+        LabelEvent(prediction_id(one), 0, 1.0, None, "", time) for one, time in received
+    )
+
+    ask("convert", "--keep-days", 3)
+
+    assert labels(tmp_path).counts() == {"gauges": Counts(unknown=2)}
 
 
 def test_what_a_server_is_writing_is_deleted_when_it_is_converted(tmp_path: Path, ask: Ask) -> None:

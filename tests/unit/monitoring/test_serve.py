@@ -116,7 +116,15 @@ def test_what_cannot_be_checked_is_counted(
     write_lines(store.folder, "nobody", "v1", [line])
     findings = Findings()
     options = argparse.Namespace(
-        model=None, package=TOYS, labels=None, window=2_000, least=500, patience=24, margin=0.05
+        model=None,
+        package=TOYS,
+        record=store.folder,
+        database=None,
+        labels=None,
+        window=2_000,
+        least=500,
+        patience=24,
+        margin=0.05,
     )
     for _ in range(2):
         look(store, options, findings)
