@@ -17,7 +17,7 @@ from monitoring.drift.history import History, Judged
 from monitoring.drift.verdict import State, Window, judge, state_of
 from monitoring.drift.windows import DEFAULT_SIZES, Sizes, Waiting, new_windows
 from monitoring.errors import MonitoringError
-from monitoring.observed import Observed, observed
+from monitoring.observed import Observed, observed, wanted_columns
 from monitoring.performance.measures import MARGIN, measures
 from monitoring.performance.truth import labelled
 from monitoring.result import Drift, Performance, Refused, Result
@@ -61,7 +61,8 @@ def check(
     """
     version = version or _last_version(store, model.name)
     card = card_of(model, version)
-    table = store.rows(model.name, version, newest=LOOK_BACK)
+    columns = wanted_columns(model, card)
+    table = store.rows(model.name, version, columns=columns, newest=LOOK_BACK)
     rows = observed(model, card, table)
     since = datetime.fromtimestamp(rows.positions[0].time / 1e6, UTC) if len(rows) else None
     told = None if labels is None else labels(None if since is None else since - CLOCKS)

@@ -48,8 +48,8 @@ class Observed:
         answers: Field of the answers → its values.
         positions: Where each row stands.
         left_out: Fields that the record does not keep as they were.
-        incomplete: Rows that are not among these: their answers lack a field, because the client
-            asked for some only.
+        incomplete: Rows that are not among these: they lack a field that each should have, such
+            as one of the answer, of which the client asked for some only.
     """
 
     model: Model[Any, Any]
@@ -93,6 +93,12 @@ class Observed:
         return {**features, **{f"answer.{name}": column for name, column in answers.items()}}
 
 
+def wanted_columns(model: Model[Any, Any], card: ModelCard) -> list[str]:
+    """Returns the columns of the record that `observed` reads."""
+    inputs = [INPUT + field.name for field in model.encoder.fields]
+    return inputs + [name for names in _outputs(model, card).values() for name in names]
+
+
 def observed(model: Model[Any, Any], card: ModelCard, table: pa.Table) -> Observed:
     """Reads rows of the record.
 
@@ -104,18 +110,17 @@ def observed(model: Model[Any, Any], card: ModelCard, table: pa.Table) -> Observ
     names = set(table.column_names)
     answer: type[BaseModel] = model.answer
     fields = answer_fields(answer)
-    labels = model.task.answer_labels(model.answer, card)
-    wanted = {one.name: _output_columns(one, labels) for one in fields}
-    whole = _whole(
-        table, [column for one in fields if not one.nullable for column in wanted[one.name]]
-    )
-    kept = table.filter(whole)
-    count = len(kept)
+    wanted = _outputs(model, card)
     left_out = frozenset(
         field.name
         for field in model.encoder.fields
         if field.recorded != "keep" or INPUT + field.name not in names
     )
+    inputs = [field for field in model.encoder.fields if field.name not in left_out]
+    needed = [INPUT + field.name for field in inputs if not field.nullable]
+    needed += [column for one in fields if not one.nullable for column in wanted[one.name]]
+    kept = table.filter(_whole(table, needed))
+    count = len(kept)
     columns = {
         field.name: _placeholder(field, count)
         if field.name in left_out
@@ -143,10 +148,16 @@ def _whole(table: pa.Table, columns: Sequence[str]) -> pa.Array:
     return whole
 
 
-def _output_columns(field: AnswerField, labels: Any) -> list[str]:
-    if field.shape == "labelled":
-        return [f"{OUTPUT}{field.name}.{label}" for label in labels[field.name]]
-    return [OUTPUT + field.name]
+def _outputs(model: Model[Any, Any], card: ModelCard) -> dict[str, list[str]]:
+    """Returns, for each field of the answers, its columns in the record."""
+    answer: type[BaseModel] = model.answer
+    labels = model.task.answer_labels(answer, card)
+    return {
+        one.name: [f"{OUTPUT}{one.name}.{label}" for label in labels[one.name]]
+        if one.shape == "labelled"
+        else [OUTPUT + one.name]
+        for one in answer_fields(answer)
+    }
 
 
 def _answer(field: AnswerField, table: pa.Table, columns: Sequence[str]) -> NDArray[Any]:

@@ -63,7 +63,7 @@ class Result(_Frozen):
     version: str
     checked_at: datetime
     rows: int = Field(description="Rows that were looked at, the newest.")
-    incomplete: int = Field(description="Rows left out: their answers lack a field.")
+    incomplete: int = Field(description="Rows left out: they lack a field.")
     left_out: list[str] = Field(description="Fields that the record does not keep.")
     drift: Drift
     refused: Refused

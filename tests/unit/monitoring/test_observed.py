@@ -108,6 +108,15 @@ def test_rows_whose_answers_lack_a_field_are_left_out(
     assert (len(rows), rows.incomplete) == (3, 2)
 
 
+def test_rows_that_lack_what_each_record_has_are_left_out(
+    bundle: Bundle[Any, Any], known: Rows, tmp_path: Path
+) -> None:
+    write(tmp_path, bundle, staff(known, 3), name="one-1-1")
+    write(tmp_path, bundle, staff(known, 2), name="two-1-1", drop=["input.salary"])
+    rows = read(bundle, tmp_path)
+    assert (len(rows), rows.incomplete) == (3, 2)
+
+
 def test_fields_that_are_not_recorded(
     bundle: Bundle[Any, Any], known: Rows, tmp_path: Path
 ) -> None:
