@@ -1,6 +1,6 @@
 """The dashboard of the models in use: drift and performance."""
 
-from deploy.monitoring.panels import ASKED, Dashboard, Panel
+from deploy.monitoring.panels import ASKED, Dashboard, Panel, rate
 
 _OF_VERSION = "{{model}}:{{version}}"
 
@@ -53,6 +53,13 @@ MODELS = Dashboard(
                 "Time since the last check",
                 {_age("model_monitor_last_check_timestamp_seconds"): "{{model}}"},
                 "s",
+            ),
+            Panel(
+                "Checks that failed",
+                {
+                    f"sum by (model) ({rate('model_monitor_check_failures_total')})": "{{model}}",
+                },
+                about="What failed is in the log of `python -m monitoring serve`.",
             ),
         ),
         "Performance": (

@@ -134,6 +134,16 @@ SERVER = Dashboard(
                 "reqps",
             ),
             Panel(
+                "Labels taken, and refused",
+                {
+                    f"sum by (model) ({rate('model_server_labels_accepted_total', SERVERS)})": (
+                        "{{model}}"
+                    ),
+                    f"sum({rate('model_server_labels_refused_total', SERVERS)})": "refused",
+                },
+                "cps",
+            ),
+            Panel(
                 "Requests that wait to be written",
                 {f"sum by (instance) (model_server_record_waiting{{{SERVERS}}})": "{{instance}}"},
             ),
