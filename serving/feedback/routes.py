@@ -3,7 +3,7 @@
 from fastapi import FastAPI, Request
 from starlette.routing import BaseRoute
 
-from serving.beside import LARGE_BYTES, read_beside
+from serving.beside import SLOW_BYTES, read_in_turn
 from serving.errors import Code, ServingError
 from serving.feedback.requests import FeedbackAnswer, FeedbackRequest, labels_of_json
 from serving.feedback.taking import NO_RECORD, Feedback
@@ -13,6 +13,7 @@ from serving.http.envelope import own_request_id
 from serving.http.openapi import Described, error_responses
 from serving.metrics import HTTP
 from serving.settings import load_settings
+from serving.turn import TURN_BYTES
 
 PATH = "/feedback"
 
@@ -27,10 +28,10 @@ async def take_feedback(request: Request) -> FeedbackAnswer:
     body = await request.body()
     if encoding := require_encoding(headers.get(b"content-encoding", b"")):
         body = decoded(body, encoding, load_settings().max_body_bytes)
-    if len(body) < LARGE_BYTES:
+    if len(body) < TURN_BYTES:
         labels = labels_of_json(body)
     else:
-        labels = await read_beside(len(body), labels_of_json, body)
+        labels = await read_in_turn(len(body), SLOW_BYTES, labels_of_json, body)
     taken = await feedback.take(labels, own_request_id(request.scope), PATH, HTTP)
     return FeedbackAnswer(accepted=taken)
 

@@ -9,6 +9,7 @@ from typing import Any
 from framework import Bundle
 from framework.labels import label_kind
 from framework.record.labels import Label, LabelEvent, UnfitLabelError, entry_of, event_of
+from serving.beside import write_beside
 from serving.codecs.problems import problem
 from serving.errors import Code, Problem, ServingError
 from serving.feedback.metrics import LabelMetrics
@@ -16,6 +17,9 @@ from serving.record.recorder import Record
 
 MAX_LABELS = 10_000
 """Most labels in one request."""
+
+MANY_LABELS = 500
+"""Fewer are judged within a millisecond or two."""
 
 MAX_WAITING_LABELS = 100_000
 """Labels that may wait to be written; what comes then is refused."""
@@ -67,7 +71,10 @@ class Feedback:
             ServingError: `invalid_input`: some are none, and then none is taken; `unavailable`:
                 they cannot be written.
         """
-        events = self._events(labels)
+        if len(labels) < MANY_LABELS:
+            events = self._events(labels)
+        else:
+            events = await write_beside(self._events, labels)
         entries = [
             entry_of(event, request_id, route, protocol, self._tags[event.model])
             for event in events

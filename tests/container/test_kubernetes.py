@@ -9,6 +9,7 @@ import yaml
 
 from deploy.monitoring.dashboards import files
 from deploy.monitoring.rules import plain_rules
+from monitoring.options import DATABASE
 from serving.record.recorder import END_SECONDS
 from serving.settings import Settings
 from tests.container.pods import render, render_with
@@ -142,6 +143,21 @@ def test_the_record_is_one_folder_of_one_user(watched: list[dict[str, Any]]) -> 
     without = of_kind(render("development"), "Deployment")["spec"]["template"]["spec"]
     grace = "terminationGracePeriodSeconds"
     assert pods[0][grace] - without[grace] >= END_SECONDS
+
+
+def test_labels_are_in_one_database(tmp_path: Path) -> None:
+    manifests = render_with(tmp_path, "record", "drift", "labels")
+    test_manifests_keep_to_the_schemas(manifests)
+    converter = of_kind(manifests, "CronJob", "model-record-converter")["spec"]["jobTemplate"]
+    monitor = of_kind(manifests, "Deployment", "model-monitor")
+
+    for pod in (converter["spec"]["template"], monitor["spec"]["template"]):
+        (variable,) = pod["spec"]["containers"][0]["env"]
+        assert variable["name"] == DATABASE
+        assert variable["valueFrom"]["secretKeyRef"] == {"name": "model-labels", "key": "url"}
+    for name in ("model-record-converter", "model-monitor"):
+        policy = of_kind(manifests, "NetworkPolicy", name)["spec"]
+        assert {"protocol": "TCP", "port": 5432} in policy["egress"][0]["ports"]
 
 
 def test_prometheus_finds_who_watches(watched: list[dict[str, Any]]) -> None:
