@@ -59,11 +59,11 @@ def prometheus(toy: Server, tmp_path: Path) -> Iterator[Prometheus]:
     """One that has seen the toy well, with some traffic."""
     with watch(tmp_path, toy) as running, traffic(lambda: double(toy)):
 
-        def kept() -> bool:
-            return len(running.query("model_server:bad_requests:ratio_rate3d == 0")) == 2
+        def well() -> bool:
+            kept = running.query("model_server:bad_requests:ratio_rate3d == 0")
+            return len(kept) == 2 and not running.firing()
 
-        wait_until(kept, DEADLINE_SECONDS, "the objectives were not measured")
-        assert running.firing() == []
+        wait_until(well, DEADLINE_SECONDS, "the objectives were not measured, or not kept")
         yield running
 
 
@@ -84,8 +84,8 @@ def test_failures_use_up_the_error_budget(toy: Server, prometheus: Prometheus) -
     with traffic(lambda: fail(toy)):
         wait_for_alert(prometheus, BURNS, objective="availability", severity="page")
 
-    (alert,) = prometheus.firing(BURNS)
-    assert alert["annotations"]["summary"].startswith("Routes without a model: ")
+    for alert in prometheus.firing(BURNS):
+        assert alert["annotations"]["summary"].startswith("Routes without a model: ")
     wait_until(lambda: not prometheus.firing(), DEADLINE_SECONDS, "the alert did not end")
 
 
@@ -117,7 +117,11 @@ def test_a_lost_worker_is_told_and_a_lost_server(tmp_path: Path) -> None:
 
         psutil.Process(server.process.pid).children()[0].kill()
         wait_for_alert(prometheus, "ModelServerWorkerLost", runner_name="toy")
-        assert prometheus.firing("ModelServerDown") == []
+        wait_until(
+            lambda: not prometheus.firing("ModelServerDown"),
+            DEADLINE_SECONDS,
+            "one worker counts as all",
+        )
 
         server.stop()
         wait_for_alert(prometheus, "ModelServerDown", severity="page")
