@@ -68,14 +68,17 @@ def run(options: argparse.Namespace) -> int:
 def _convert(
     converter: Converter, folder: RecordFolder, labels: LabelStore, limits: Limits
 ) -> None:
-    converted = converter.run()
+    try:
+        converted = converter.run()
+        if converted.files:
+            print(converted, flush=True)
+    finally:
+        # What is too old goes, whatever else fails.
+        deleted = keep(folder, limits)
+        if deleted:
+            print(f"deleted {deleted:,} bytes that were older, or more, than is kept", flush=True)
     if limits.days is not None:
         labels.expire(datetime.now(UTC) - timedelta(days=limits.days + 1))
-    deleted = keep(folder, limits)
-    if converted.files:
-        print(converted, flush=True)
-    if deleted:
-        print(f"deleted {deleted:,} bytes that were older, or more, than is kept", flush=True)
 
 
 def _whole(text: str) -> int:

@@ -82,25 +82,18 @@ class Database:
         with self._told(), engine.begin() as connection:
             yield connection
 
-    def close(self) -> None:
-        """Closes what is open; it may be used again."""
-        if self._engine is not None:
-            self._engine.dispose()
-            self._engine = None
-
     def _opened(self) -> sa.Engine:
         if self._engine is None:
             with self._told():
                 if (path := self._path) is not None:
                     _make(path)
-                engine = sa.create_engine(self._url, connect_args=self._options())
+                # Transactions are few: what is connected is closed after each.
+                engine = sa.create_engine(
+                    self._url, connect_args=self._options(), poolclass=sa.NullPool
+                )
                 if path is not None:
                     _prepare_sqlite(engine)
-                try:
-                    _migrate(engine, str(self))
-                except BaseException:
-                    engine.dispose()
-                    raise
+                _migrate(engine, str(self))
                 self._engine = engine
         return self._engine
 

@@ -6,6 +6,8 @@ from google.protobuf.struct_pb2 import Value
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from framework.record.labels import Label
+from serving.codecs.json_parts import DuplicateError, require_unique
+from serving.codecs.problems import twice
 from serving.errors import Code, ServingError
 from serving.feedback.feedback_pb2 import SendRequest
 from serving.feedback.taking import MAX_LABELS
@@ -41,9 +43,13 @@ def labels_of_json(body: bytes) -> list[Label]:
     if body.count(b",") > _MOST_VALUES:
         raise ServingError(Code.PAYLOAD_TOO_LARGE, f"There are more than {_MOST_VALUES:,} values.")
     try:
-        return FeedbackRequest.model_validate_json(body).labels
+        labels = FeedbackRequest.model_validate_json(body).labels
+        require_unique(body)
     except ValidationError as error:
         raise ServingError.from_validation(error) from None
+    except DuplicateError as error:
+        raise ServingError.from_details([twice(error.loc)]) from None
+    return labels
 
 
 def _labels_of_message(body: bytes) -> list[Label]:

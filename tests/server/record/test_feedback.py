@@ -136,6 +136,15 @@ def test_a_label_has_a_form(plain: Server, given: dict[str, Any], place: list[st
     assert [one["loc"] for one in answer.json()["detail"]] == [place]
 
 
+def test_a_key_is_given_once(plain: Server) -> None:
+    twice = json.dumps({"labels": [told(), told()]}).replace('"row": 0', '"row": 0, "row": 1', 1)
+
+    answer = httpx.post(f"{plain.url}/feedback", content=twice)
+
+    assert answer.status_code == 400
+    assert answer.json()["detail"][0]["loc"] == ["labels", 0, "row"]
+
+
 def test_requests_have_the_usual_limits(plain: Server) -> None:
     many = send(plain, *[told()] * (MAX_LABELS + 1))
     none = send(plain)

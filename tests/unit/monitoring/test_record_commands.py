@@ -143,6 +143,17 @@ def test_labels_are_deleted_with_their_prediction(tmp_path: Path, ask: Ask) -> N
     assert set(labels(tmp_path).labels("gauges")["prediction_id"].to_pylist()) == {prediction_id(2)}
 
 
+def test_old_days_are_deleted_though_labels_cannot_be_kept(tmp_path: Path, ask: Ask) -> None:
+    (tmp_path / "labels.db").mkdir()
+    spool(tmp_path, [answered(1, ns=FIRST_DAY_NS), labelled(1, 2.0)])
+
+    code, told = ask("convert", "--keep-days", 3)
+
+    assert code == USAGE
+    assert "labels.db: cannot be used" in told
+    assert not list(tmp_path.glob("parquet/model=*/**/*.parquet"))
+
+
 def test_labels_grow_too_old_as_rows_do(tmp_path: Path, ask: Ask) -> None:
     ages = [(1, 0), (2, 3), (3, 5)]
     received = [(one, NOW_NS // 1_000 - days * DAY_NS // 1_000) for one, days in ages]

@@ -28,11 +28,9 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def database(url: str, tmp_path: Path) -> Iterator[Database]:
+def database(url: str, tmp_path: Path) -> Database:
     """The same, used."""
-    opened = Database(tmp_path, url)
-    yield opened
-    opened.close()
+    return Database(tmp_path, url)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from monitoring.errors import MonitoringError
 from monitoring.label_store.database import Database
 from monitoring.label_store.store import Counts, LabelStore
 from monitoring.label_store.tables import metadata
+from monitoring.store import Store
 from tests.postgres import PASSWORD
 from tests.unit.monitoring.labels.made import event
 
@@ -25,7 +26,9 @@ def test_the_migrations_make_the_tables(database: Database) -> None:
         assert compare_metadata(context, metadata) == []
 
 
-def test_it_goes_down_and_up_again(database: Database, store: LabelStore) -> None:
+def test_it_goes_down_and_up_again(
+    url: str, database: Database, store: LabelStore, tmp_path: Path
+) -> None:
     store.add([event()])
     config = Config()
     config.set_main_option("script_location", "monitoring:label_store/migrations")
@@ -33,27 +36,27 @@ def test_it_goes_down_and_up_again(database: Database, store: LabelStore) -> Non
         config.attributes["connection"] = connection
         command.downgrade(config, "base")
         assert sa.inspect(connection).get_table_names() == ["alembic_version"]
-    database.close()
 
-    store.add([event()])
+    again = LabelStore(Database(tmp_path, url), Store(tmp_path))
+    again.add([event()])
 
-    assert store.counts() == {"gauges": Counts(unknown=1)}
+    assert again.counts() == {"gauges": Counts(unknown=1)}
 
 
-def test_tables_of_a_newer_version_are_left_alone(database: Database, store: LabelStore) -> None:
+def test_tables_of_a_newer_version_are_left_alone(
+    url: str, database: Database, tmp_path: Path
+) -> None:
     with database.writing() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
-    database.close()
 
     with pytest.raises(MonitoringError, match="another version of this code"):
-        store.add([event()])
+        LabelStore(Database(tmp_path, url), Store(tmp_path)).counts()
 
 
 def test_it_is_its_owners_alone(tmp_path: Path) -> None:
     database = Database(tmp_path)
     with database.writing():
         modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
-    database.close()
 
     assert modes == {f"labels.db{end}": 0o600 for end in ("", "-shm", "-wal")}
 
