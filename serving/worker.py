@@ -31,10 +31,8 @@ from serving.batching.threads import Threads
 from serving.batching.ticket import Limits
 from serving.endpoints import Endpoints
 from serving.errors import Code
-from serving.feedback.metrics import LabelMetrics
 from serving.feedback.routes import PATH as FEEDBACK_PATH
 from serving.feedback.servicer import feedback_service
-from serving.feedback.taking import Feedback
 from serving.grpc.server import RpcServer
 from serving.grpc.typed import (
     api_route,
@@ -52,8 +50,7 @@ from serving.metrics import Metrics
 from serving.open_inference.model import InferenceModel
 from serving.open_inference.routes import infer_paths, model_paths
 from serving.open_inference.servicer import inference_service
-from serving.record.metrics import RecordMetrics
-from serving.record.recorder import Record
+from serving.recording import Recording
 from serving.settings import load_settings
 
 if TYPE_CHECKING:
@@ -97,8 +94,7 @@ class Worker:
         self._config = service_configuration(service.name)
         self._threads = Threads(self._config.get("threads") or 1)
         self._rpc: RpcServer | None = None
-        self._record: Record | None = None
-        self._record_metrics: RecordMetrics | None = None
+        self._recording: Recording | None = None
         self._watching: asyncio.Task[None] | None = None
         self._draining = False
         self.predictions: dict[str, Prediction] = {}
@@ -207,27 +203,27 @@ class Worker:
             self.metrics.computed(bundle.tag, bundle.computation)
         models = self._inference_models()
         settle_memory()
-        self._start_record()
-        feedback = self._take_feedback()
+        recording = self._recording = self._start_recording()
+        record = recording.record if recording else None
         methods = typed_methods(self._protos, self.predictions)
         if self.settings.grpc_port and self._factory.is_main and (methods or models):
-            services = typed_services(methods, self._record)
+            services = typed_services(methods, record)
             services.append(
                 inference_service(
                     models,
                     self.is_ready,
                     lambda: not self.hangs(),
                     self.metrics.gather,
-                    self._record,
+                    record,
                 )
             )
-            services.append(feedback_service(feedback))
+            services.append(feedback_service(recording.feedback if recording else None))
             self._rpc = RpcServer(services, self.metrics, self.settings)
             await self._rpc.start()
             self._watching = asyncio.create_task(self._watch_health(self._rpc))
         is_wrapped = self._factory.is_wrapped
         made = Endpoints(
-            self._service, self.settings, self.metrics, self._record, is_counted=not is_wrapped
+            self._service, self.settings, self.metrics, record, is_counted=not is_wrapped
         )
         self._factory.endpoints.update(made.make(self.predictions, models.values(), methods))
         self.metrics.serves(self._tags, worker_count(self._service.name))
@@ -246,31 +242,19 @@ class Worker:
         if self._rpc:
             await self._rpc.stop()
 
-    def _start_record(self) -> None:
+    def _start_recording(self) -> Recording | None:
         if self.settings.record is None or not self._factory.is_main:
-            return
-        self._record = Record(RecordFolder(self.settings.record), self.settings)
-        if self._factory.enable_metrics:
-            self._record_metrics = RecordMetrics(self._record)
-            self._record_metrics.start()
-
-    def _take_feedback(self) -> Feedback | None:
-        """Has the resources take labels, if there is a record to write them to."""
-        if self._record is None:
             return None
-        metrics = LabelMetrics(self._bundles, enabled=self._factory.enable_metrics)
-        feedback = Feedback(self._record, self._bundles, metrics, self.settings.timeout_seconds)
-        for app, *_ in self._service.mount_apps:
-            if isinstance(app, ResourcesApp):
-                app.state.feedback = feedback
-        return feedback
+        folder = RecordFolder(self.settings.record)
+        counted = self._factory.enable_metrics
+        recording = Recording(folder, self.settings, self._bundles, counted=counted)
+        recording.take_labels_at(self._service)
+        return recording
 
     def close(self) -> None:
         """Writes down what is left to tell, once everything has ended."""
-        if self._record is not None:
-            self._record.close()
-        if self._record_metrics is not None:
-            self._record_metrics.stop()
+        if self._recording is not None:
+            self._recording.close()
         self.metrics.flush()
         if self._tracing is not None:
             self._tracing.close()
