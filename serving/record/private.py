@@ -1,6 +1,7 @@
 """Fields that are left out of the record, or only their hashes kept in it."""
 
 import os
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -31,8 +32,8 @@ def hash_key(folder: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        made = folder / f"{KEY_FILE}.{os.getpid()}"
-        descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        descriptor, name = tempfile.mkstemp(prefix=f"{KEY_FILE}.", dir=folder)
+        made = Path(name)
         with os.fdopen(descriptor, "wb") as file:
             file.write(os.urandom(_KEY_BYTES))
         try:
