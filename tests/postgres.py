@@ -61,7 +61,7 @@ def running() -> Iterator[Postgres]:
             shutil.chown(path, "postgres", "postgres")
     data = folder / "data"
     try:
-        initdb = Path(postgres).with_name("initdb")
+        initdb = Path(postgres).resolve().with_name("initdb")
         options = [
             "--no-sync",
             "--auth=scram-sha-256",
