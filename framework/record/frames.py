@@ -1,15 +1,15 @@
 """The frames of a spool file: what a server wrote down, some requests at a time.
 
 A file is a sequence of frames: the length of the payload and its CRC-32, both unsigned 32-bit
-little-endian integers, and the payload, a MessagePack list of entries. A frame is written by one
-call; what ends in the middle of one, because its writer was killed, is a torn tail.
+little-endian integers, and the payload, a MessagePack list (`array 32`) of entries. A frame is
+written by one call; what ends in the middle of one, because its writer was killed, is a torn tail.
 """
 
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import msgspec
 
@@ -19,8 +19,9 @@ REDACTED = ";redacted"
 dictionaries, without the fields that are not to be recorded."""
 
 _HEADER = struct.Struct("<II")
-_LIST_16, _LIST_32 = 0xDC, 0xDD
-_encode = msgspec.msgpack.Encoder().encode
+_LIST_32, _LIST_SIZE = 0xDD, 5
+encode_into = msgspec.msgpack.Encoder().encode_into
+"""Encodes an entry at the end of a buffer: `encode_into(entry, buffer, -1)`."""
 
 
 class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -73,10 +74,33 @@ EntryTuple = tuple[int, int, str, str, str, str, str, int, str, bytes, bytes]
 _decoder = msgspec.msgpack.Decoder(list[Entry])
 
 
-def frame(entries: Sequence[EntryTuple]) -> tuple[bytes, bytes]:
-    """Returns the header and the payload of a frame."""
-    payload = _encode(entries)
-    return _HEADER.pack(len(payload), zlib.crc32(payload)), payload
+class Frame(NamedTuple):
+    """A frame, to be written as head and entries by one call.
+
+    Attributes:
+        head: Its header, and how the payload begins.
+        entries: The rest of the payload.
+        number: How many entries it holds.
+    """
+
+    head: bytes
+    entries: bytes | bytearray | memoryview
+    number: int
+
+
+def frame(entries: Sequence[EntryTuple]) -> Frame:
+    """Makes a frame of entries."""
+    encoded = bytearray()
+    for entry in entries:
+        encode_into(entry, encoded, -1)
+    return framed(encoded, len(entries))
+
+
+def framed(encoded: bytes | bytearray | memoryview, count: int) -> Frame:
+    """Makes a frame of so many entries that were encoded one behind the other."""
+    begin = bytes([_LIST_32]) + count.to_bytes(4)
+    checksum = zlib.crc32(encoded, zlib.crc32(begin))
+    return Frame(_HEADER.pack(len(begin) + len(encoded), checksum) + begin, encoded, count)
 
 
 class Frames:
@@ -119,17 +143,8 @@ def count_entries(path: Path) -> int:
     """Counts the entries of a file by the beginnings of its frames."""
     count = 0
     with path.open("rb") as file:
-        while len(head := file.read(_HEADER.size + 5)) > _HEADER.size:
+        while len(head := file.read(_HEADER.size + _LIST_SIZE)) == _HEADER.size + _LIST_SIZE:
             length, _ = _HEADER.unpack(head[: _HEADER.size])
-            count += _listed(head[_HEADER.size :])
-            file.seek(_HEADER.size + length - len(head), 1)
+            count += int.from_bytes(head[_HEADER.size + 1 :])
+            file.seek(length - _LIST_SIZE, 1)
     return count
-
-
-def _listed(payload: bytes) -> int:
-    """Length of the list that a MessagePack payload begins with."""
-    if payload[0] == _LIST_16:
-        return int.from_bytes(payload[1:3])
-    if payload[0] == _LIST_32:
-        return int.from_bytes(payload[1:5])
-    return payload[0] & 0x0F

@@ -185,7 +185,7 @@ class _Parts:
         if self._unread:
             content = frame([as_tuple(entry) for entry in self._unread])
             path = self._folder.root / UNREAD / f"{self._stem}.log"
-            write_whole(path, lambda file: file.writelines(content))
+            write_whole(path, lambda file: file.writelines(content[:2]))
 
     def _write_rows(self, key: tuple[str, str, str]) -> None:
         model, version, day = key

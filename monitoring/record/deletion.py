@@ -92,4 +92,4 @@ def _without_entries(path: Path, prediction_id: str) -> None:
     kept = [entry for entry in entries if entry.prediction_id != prediction_id]
     if len(kept) < len(entries):
         content = frame([as_tuple(entry) for entry in kept])
-        write_whole(path, lambda file: file.writelines(content))
+        write_whole(path, lambda file: file.writelines(content[:2]))

@@ -60,17 +60,22 @@ class Exchange:
         self._metrics = metrics
         self._scope = scope
         self.headers = headers
-        self.own_id = request_id(headers.get(b"x-request-id"))
-        self.identity = [*identity, (b"x-request-id", self.own_id.encode())]
-        self.span = None
-        if metrics.tracing is not None:
-            given = headers.get(b"traceparent")
-            self.span = metrics.tracing.begin_request(metrics.log.fields, self.own_id, given)
+        given = headers.get(b"x-request-id")
         self._recorder, self._prediction_id = None, ""
         if recorder is not None and (prediction_id := recorder.identify()):
             self._recorder, self._prediction_id = recorder, prediction_id
-            headers[PREDICTION_ID] = prediction_id.encode()
-            self.identity.append((b"x-prediction-id", headers[PREDICTION_ID]))
+            # A request without an id needs but one.
+            self.own_id = prediction_id if given is None else request_id(given)
+            told = headers[PREDICTION_ID] = prediction_id.encode()
+            own = told if given is None else self.own_id.encode()
+            self.identity = [*identity, (b"x-request-id", own), (b"x-prediction-id", told)]
+        else:
+            self.own_id = request_id(given)
+            self.identity = [*identity, (b"x-request-id", self.own_id.encode())]
+        self.span = None
+        if metrics.tracing is not None:
+            parent = headers.get(b"traceparent")
+            self.span = metrics.tracing.begin_request(metrics.log.fields, self.own_id, parent)
 
     def answered(self, body: bytes, content: bytes, usual_type: bytes) -> None:
         """Records the answer.

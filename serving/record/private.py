@@ -95,6 +95,9 @@ class Unread:
     read: Callable[[bytes, dict[bytes, bytes]], Chunk]
     redaction: Redaction
 
+    def __len__(self) -> int:
+        return len(self.body)
+
 
 def redacted(entries: Sequence[EntryTuple]) -> list[EntryTuple]:
     """Returns entries without what is private."""

@@ -2,15 +2,15 @@
 
 import asyncio
 import random
-import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from time import time_ns
 from typing import Any
 
 import msgspec
 
 from framework.record.folder import RecordFolder
-from framework.record.frames import PREDICTION, EntryTuple, Refusal
+from framework.record.frames import PREDICTION, EntryTuple, Refusal, encode_into
 from framework.record.ids import prediction_ids
 from serving.batching.computation import Chunk
 from serving.batching.prediction import Prediction
@@ -21,9 +21,11 @@ from serving.record.thread import Batch, SpoolThread
 from serving.settings import Settings
 
 HAND_OVER_SECONDS = 0.05
-MAX_WAITING_ENTRIES = 100_000
 MAX_WAITING_BYTES = 64 * 2**20
-"""Requests and answers that may wait to be written; what comes then goes unrecorded."""
+"""What may wait to be written; what comes then goes unrecorded."""
+
+LARGE_BYTES = 64 * 1024
+"""A larger request is copied by the thread."""
 
 END_SECONDS = 10.0
 _TOO_SLOW, _STOPPED = "too_slow", "stopped"
@@ -46,58 +48,66 @@ class Record:
         spool: Where it is written.
         thread: What writes.
         dropped: Entries that were not handed over, by reason.
+        encoded: Entries to be handed over, encoded, behind a byte that is none of theirs.
+        count: How many these are.
+        most: Bytes that they may take.
     """
 
     def __init__(self, folder: RecordFolder, settings: Settings) -> None:
         self._folder = folder
-        self.sample = settings.record_sample
+        self._sample = settings.record_sample
         self.spool = Spool(
             folder, SpoolLimits(settings.record_spool_bytes, settings.record_file_seconds)
         )
         self.thread = SpoolThread(self.spool)
         self.thread.start()
         self.dropped: dict[str, int] = defaultdict(int)
-        self._pending: list[EntryTuple] = []
-        self._pending_bytes = 0
-        self._is_private = False
+        self.encoded, self.count = self.thread.buffer(), 0
+        self.most = MAX_WAITING_BYTES
+        # Further entries, and what they hold.
+        self._others: list[EntryTuple] = []
+        self._other_bytes = 0
+        self._is_planned = False
         self._taken_entries = self._taken_bytes = 0
-        self._handing_over: asyncio.TimerHandle | None = None
 
     @property
     def waiting(self) -> int:
         """Entries that are not written yet."""
-        return self._taken_entries - self.thread.done_entries
+        return self._taken_entries + self.count + len(self._others) - self.thread.done_entries
 
-    def add(self, entry: EntryTuple, size: int, *, is_private: bool = False) -> None:
-        """Takes an entry, if there is room.
+    def plan(self) -> None:
+        """Has what there is handed over soon; to be called for the first of `encoded`."""
+        if not self._is_planned:
+            self._is_planned = True
+            self._look_at_room()
+            asyncio.get_running_loop().call_later(HAND_OVER_SECONDS, self._hand_over)
 
-        Args:
-            entry: The entry; its body may be an `Unread`.
-            size: Bytes of request and answer.
-            is_private: Whether it is.
+    def add(self, entry: EntryTuple) -> None:
+        """Takes an entry that is large, or whose body is an `Unread`, or for which no room is left.
+
+        It is dropped if there is not.
         """
-        thread = self.thread
-        if (
-            self._taken_entries - thread.done_entries >= MAX_WAITING_ENTRIES
-            or self._taken_bytes + size - thread.done_bytes > MAX_WAITING_BYTES
-        ):
+        self.plan()
+        size = len(entry[-2]) + len(entry[-1])
+        if len(self.encoded) + self._other_bytes + size > self.most:
             self.dropped[_TOO_SLOW] += 1
-            return
-        self._pending.append(entry)
-        self._pending_bytes += size
-        self._taken_entries += 1
-        self._taken_bytes += size
-        if is_private:
-            self._is_private = True
-        if self._handing_over is None:
-            loop = asyncio.get_running_loop()
-            self._handing_over = loop.call_later(HAND_OVER_SECONDS, self._hand_over)
+        else:
+            self._others.append(entry)
+            self._other_bytes += size
 
     def _hand_over(self) -> None:
-        self._handing_over = None
-        if self._pending:
-            self.thread.hand_over(Batch(self._pending, self._pending_bytes, self._is_private))
-            self._pending, self._pending_bytes, self._is_private = [], 0, False
+        self._is_planned = False
+        if self.count or self._others:
+            size = len(self.encoded) + self._other_bytes
+            self.thread.hand_over(Batch(self.encoded, self.count, self._others, size))
+            self._taken_entries += self.count + len(self._others)
+            self._taken_bytes += size
+            self.encoded, self.count = self.thread.buffer(), 0
+            self._others, self._other_bytes = [], 0
+        self._look_at_room()
+
+    def _look_at_room(self) -> None:
+        self.most = MAX_WAITING_BYTES - (self._taken_bytes - self.thread.done_bytes)
 
     async def keep(self, entries: Sequence[EntryTuple]) -> bool:
         """Writes entries together, and waits for it; returns whether they are safe on the disk."""
@@ -105,8 +115,6 @@ class Record:
 
     def close(self) -> None:
         """Writes what is left; nothing may be added any more."""
-        if self._handing_over is not None:
-            self._handing_over.cancel()
         self._hand_over()
         self.thread.end(END_SECONDS)
         if self.thread.is_alive():
@@ -129,17 +137,12 @@ class Record:
         if prediction.encoder is None or not prediction.model_tag:
             return None
         fields = prediction.encoder.fields
-        is_private = any(field.recorded != "keep" for field in fields)
-        return Recorder(
-            self,
-            route,
-            protocol,
-            prediction.model_tag,
-            Redaction(fields, self._folder.root) if is_private else None,
-            read,
-            # Explanations repeat what they explain.
-            keeps_answers=prediction.answers_as_model,
-        )
+        told = (self, route, protocol, prediction.model_tag, self._sample)
+        if all(field.recorded == "keep" for field in fields):
+            return Recorder(*told)
+        redaction = Redaction(fields, self._folder.root)
+        # Explanations repeat what they explain.
+        return PrivateRecorder(*told, redaction, read, keeps_answers=prediction.answers_as_model)
 
 
 class Recorder:
@@ -150,36 +153,23 @@ class Recorder:
         route: Path of the API or method, as in the metrics.
         protocol: As in the metrics.
         model_tag: The exact model.
-        redaction: What is left of its records, if some fields are private.
-        read: Returns the rows of a request, if some fields are private.
-        keeps_answers: Whether the answers hold nothing that is private.
+        sample: Share of the requests that is recorded.
+
+    Attributes:
+        identify: Returns the id of a new request; empty if it is not one of the sample.
     """
 
     def __init__(
-        self,
-        record: Record,
-        route: str,
-        protocol: str,
-        model_tag: str,
-        redaction: Redaction | None,
-        read: ReadRows,
-        *,
-        keeps_answers: bool,
+        self, record: Record, route: str, protocol: str, model_tag: str, sample: float
     ) -> None:
         self._record = record
         self._route = route
         self._protocol = protocol
         self._model_tag = model_tag
-        self._redaction = redaction
-        self._read = read
-        self._keeps_answers = keeps_answers
-        self._next_id = prediction_ids(model_tag.partition(":")[0])
-
-    def identify(self) -> str:
-        """Returns the id of a new request; empty if it is not one of the sample."""
-        if self._record.sample < 1 and random.random() >= self._record.sample:  # noqa: S311
-            return ""
-        return self._next_id()
+        next_id = prediction_ids(model_tag.partition(":")[0])
+        self.identify: Callable[[], str] = (
+            next_id if sample == 1 else lambda: next_id() if random.random() < sample else ""  # noqa: S311
+        )
 
     def answered(
         self,
@@ -189,6 +179,7 @@ class Recorder:
         body: bytes,
         answer: bytes,
         headers: Headers,
+        status: int = 200,
     ) -> None:
         """Records a request and its answer.
 
@@ -199,55 +190,94 @@ class Recorder:
             body: The request.
             answer: The answer.
             headers: Of the request, as far as its form depends on them.
+            status: HTTP status of the outcome.
         """
-        content: Any = body
-        if self._redaction is not None:
-            content = Unread(body, headers, self._read, self._redaction)
-            answer = answer if self._keeps_answers else b""
-        self._add(
-            prediction_id, request_id, 200, content_type, content, answer, len(body) + len(answer)
+        # All in one place: this is done for every request.
+        record = self._record
+        entry: EntryTuple = (
+            PREDICTION,
+            time_ns(),
+            prediction_id,
+            request_id,
+            self._route,
+            self._protocol,
+            self._model_tag,
+            status,
+            content_type,
+            body,
+            answer,
         )
+        if len(body) > LARGE_BYTES or len(record.encoded) > record.most:
+            record.add(entry)
+            return
+        if not record.count:
+            record.plan()
+        record.count += 1
+        # Kept as an object, it would keep the memory that the next requests use again.
+        encode_into(entry, record.encoded, -1)
 
     def refused(self, prediction_id: str, request_id: str, error: ServingError) -> None:
         """Records that a request was refused, and why, but nothing of it."""
-        loc, kind = [], ""
+        refusal = Refusal(error.code.code)
         if error.detail:
             first = error.detail[0]
             # The name of a field that nobody knows is the client's own words.
             loc = first.loc[:-1] if first.type == "extra_forbidden" else first.loc
-            kind = first.type
-        answer = _encode(Refusal(error.code.code, loc, kind))
-        self._add(prediction_id, request_id, error.status, "", b"", answer, len(answer))
+            refusal = Refusal(error.code.code, loc, first.type)
+        self._failed(prediction_id, request_id, refusal, error.status)
 
     def left(self, prediction_id: str, request_id: str, status: int) -> None:
         """Records that a client left before it had its answer."""
-        answer = _encode(Refusal("client_left"))
-        self._add(prediction_id, request_id, status, "", b"", answer, len(answer))
+        self._failed(prediction_id, request_id, Refusal("client_left"), status)
 
-    def _add(
+    def _failed(self, prediction_id: str, request_id: str, refusal: Refusal, status: int) -> None:
+        answer = _encode(refusal)
+        Recorder.answered(self, prediction_id, request_id, "", b"", answer, {}, status)
+
+
+class PrivateRecorder(Recorder):
+    """Records the requests to a model whose records have private fields.
+
+    Args:
+        record: See `Recorder`.
+        route: See `Recorder`.
+        protocol: See `Recorder`.
+        model_tag: See `Recorder`.
+        sample: See `Recorder`.
+        redaction: What is left of the records.
+        read: Returns the rows of a request.
+        keeps_answers: Whether the answers hold nothing that is private.
+    """
+
+    def __init__(
+        self,
+        record: Record,
+        route: str,
+        protocol: str,
+        model_tag: str,
+        sample: float,
+        redaction: Redaction,
+        read: ReadRows,
+        *,
+        keeps_answers: bool,
+    ) -> None:
+        super().__init__(record, route, protocol, model_tag, sample)
+        self._redaction = redaction
+        self._read = read
+        self._keeps_answers = keeps_answers
+
+    def answered(
         self,
         prediction_id: str,
         request_id: str,
-        status: int,
         content_type: str,
-        body: Any,
+        body: bytes,
         answer: bytes,
-        size: int,
+        headers: Headers,
+        status: int = 200,
     ) -> None:
-        self._record.add(
-            (
-                PREDICTION,
-                time.time_ns(),
-                prediction_id,
-                request_id,
-                self._route,
-                self._protocol,
-                self._model_tag,
-                status,
-                content_type,
-                body,
-                answer,
-            ),
-            size,
-            is_private=self._redaction is not None,
-        )
+        """See `Recorder`."""
+        unread: Any = Unread(body, headers, self._read, self._redaction)
+        kept = answer if self._keeps_answers else b""
+        told = (self._route, self._protocol, self._model_tag, status, content_type)
+        self._record.add((PREDICTION, time_ns(), prediction_id, request_id, *told, unread, kept))

@@ -4,12 +4,11 @@ import contextlib
 import errno
 import os
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from framework.record.folder import CLOSED, OPEN, RecordFolder, new_spool_file
-from framework.record.frames import EntryTuple, count_entries, frame
+from framework.record.frames import Frame, count_entries
 
 CROWDED_OUT = "crowded_out"
 """Why entries are deleted before anybody has converted them."""
@@ -78,7 +77,7 @@ class Spool:
         self.oldest_ns: int | None = None
         self.crowded_out = 0
 
-    def append(self, entries: Sequence[EntryTuple]) -> None:
+    def append(self, frame: Frame) -> None:
         """Writes a frame: all of it, or nothing.
 
         Raises:
@@ -86,10 +85,9 @@ class Spool:
         """
         if self._path is None:
             self._open()
-        header, payload = frame(entries)
-        wanted = len(header) + len(payload)
+        wanted = len(frame.head) + len(frame.entries)
         try:
-            written = os.writev(self._descriptor, (header, payload))
+            written = os.writev(self._descriptor, (frame.head, frame.entries))
             if written < wanted:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError:
@@ -97,7 +95,7 @@ class Spool:
             raise
         self._size += wanted
         self.written_bytes += wanted
-        self._unsure += len(entries)
+        self._unsure += frame.number
         if self._size >= self._limits.file_bytes:
             self.close_file()
 

@@ -8,10 +8,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from queue import Empty, SimpleQueue
 
-from framework.record.frames import EntryTuple
-from serving.record.private import Unread, redacted
+from framework.record.frames import EntryTuple, Frame, encode_into, frame, framed
+from serving.record.private import redacted
 from serving.record.spool import LostError, Spool
 
 TICK_SECONDS = 1.0
@@ -37,14 +38,16 @@ class Batch:
     """Entries that are handed over together.
 
     Attributes:
-        entries: The entries; the body of some may be an `Unread`.
-        size: Bytes of their requests and answers.
-        is_private: Whether some are.
+        encoded: Those that are encoded already, behind a byte that is none of theirs.
+        count: How many these are.
+        others: The others; the body of some may be an `Unread`.
+        size: What all of them count for, in bytes.
     """
 
-    entries: Sequence[EntryTuple]
+    encoded: bytearray
+    count: int
+    others: Sequence[EntryTuple]
     size: int
-    is_private: bool
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ class SpoolThread(threading.Thread):
         self._queue: SimpleQueue[Batch | Promise | None] = SimpleQueue()
         self._promises: list[Future[bool]] = []
         self._failing = ""
+        self._buffers: list[bytearray] = []
         self.entries = 0
         self.done_entries = 0
         self.done_bytes = 0
@@ -89,6 +93,15 @@ class SpoolThread(threading.Thread):
     def hand_over(self, batch: Batch) -> None:
         """Takes entries to write."""
         self._queue.put(batch)
+
+    def buffer(self) -> bytearray:
+        """Returns a buffer of one byte, for entries behind it: one whose memory is warm.
+
+        A buffer that is emptied gives its memory back.
+        """
+        found = self._buffers.pop() if self._buffers else bytearray()
+        encode_into(None, found, 0)
+        return found
 
     def promise(self, entries: Sequence[EntryTuple]) -> Future[bool]:
         """Takes entries to write together; tells when they are safe on the disk, or cannot be."""
@@ -125,25 +138,33 @@ class SpoolThread(threading.Thread):
         self._attempt(self._spool.close_file)
 
     def _write(self, batch: Batch) -> None:
-        for entries in [batch.entries] if batch.size < FRAME_BYTES else _parts(batch.entries):
-            try:
-                self._spool.append(redacted(entries) if batch.is_private else entries)
-            except OSError as error:
-                self._fail(error, len(entries))
-            except Exception:
-                logger.exception("The record could not take %d answers", len(entries))
-                self.dropped[_INTERNAL] += len(entries)
-            else:
-                self.entries += len(entries)
-                self._recover()
-        self.done_entries += len(batch.entries)
+        if batch.count:
+            with memoryview(batch.encoded) as encoded:
+                self._append(batch.count, partial(framed, encoded[1:], batch.count))
+        for part in _parts(batch.others):
+            self._append(len(part), partial(_framed, part))
+        if len(batch.encoded) <= FRAME_BYTES:
+            self._buffers.append(batch.encoded)
+        self.done_entries += batch.count + len(batch.others)
         self.done_bytes += batch.size
+
+    def _append(self, count: int, make: Callable[[], Frame]) -> None:
+        try:
+            self._spool.append(make())
+        except OSError as error:
+            self._fail(error, count)
+        except Exception:
+            logger.exception("The record could not take %d answers", count)
+            self.dropped[_INTERNAL] += count
+        else:
+            self.entries += count
+            self._recover()
 
     def _write_promised(self, promise: Promise) -> None:
         if not promise.kept.set_running_or_notify_cancel():
             return
         try:
-            self._spool.append(promise.entries)
+            self._spool.append(frame(promise.entries))
         except OSError as error:
             self._fail(error, 0)
             promise.kept.set_result(False)
@@ -188,11 +209,15 @@ class SpoolThread(threading.Thread):
             logger.error("The record cannot be written, answers go unrecorded: %s", error)
 
 
+def _framed(entries: Sequence[EntryTuple]) -> Frame:
+    return frame(redacted(entries))
+
+
 def _parts(entries: Sequence[EntryTuple]) -> Iterator[Sequence[EntryTuple]]:
     """Divides entries into what makes a frame each."""
     start = size = 0
     for stop, (*_, body, answer) in enumerate(entries, 1):
-        size += len(body.body if isinstance(body, Unread) else body) + len(answer)
+        size += len(body) + len(answer)
         if size >= FRAME_BYTES or stop == len(entries):
             yield entries[start:stop]
             start, size = stop, 0

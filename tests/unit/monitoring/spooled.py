@@ -69,7 +69,7 @@ def spool(root: Path, entries: Sequence[EntryTuple], *, closed: bool = True) -> 
     folder.create()
     path, descriptor = new_spool_file(folder.spool, time.time_ns())
     for start in range(0, len(entries), 10):
-        os.writev(descriptor, frame(entries[start : start + 10]))
+        os.writev(descriptor, frame(entries[start : start + 10])[:2])
     os.close(descriptor)
     return path.rename(path.with_suffix("")) if closed else path
 

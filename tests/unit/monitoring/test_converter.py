@@ -123,7 +123,7 @@ def test_large_files_are_divided(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_what_a_killed_server_left_is_converted_up_to_its_torn_tail(tmp_path: Path) -> None:
     path = spool(tmp_path, [answered(one) for one in range(25)], closed=False)
     with path.open("ab") as file:
-        file.write(b"".join(frame([answered(30)]))[:-3])
+        file.write(b"".join(frame([answered(30)])[:2])[:-3])
 
     assert "torn bytes" in convert(tmp_path)
 
@@ -136,7 +136,7 @@ def test_what_is_being_written_is_left_to_its_writer(tmp_path: Path) -> None:
     folder.create()
     _, descriptor = new_spool_file(folder.spool, 1)
     with os.fdopen(descriptor, "wb", buffering=0) as file:
-        file.write(b"".join(frame([answered(1)])))
+        file.write(b"".join(frame([answered(1)])[:2]))
         assert convert(tmp_path).startswith("0 files")
         assert len(spooled(tmp_path)) == 1
 

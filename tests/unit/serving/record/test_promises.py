@@ -52,7 +52,7 @@ def test_the_disk_is_asked_once_for_all_that_wait(
 
     monkeypatch.setattr(os, "fdatasync", count)
     promises = [thread.promise([entry(number)]) for number in range(20)]
-    thread.hand_over(Batch([entry(20)], 12, is_private=False))
+    thread.hand_over(Batch(bytearray(), 0, [entry(20)], 12))
 
     thread.start()
 
@@ -92,7 +92,7 @@ def test_another_failure_breaks_the_promises_before_it(thread: SpoolThread, tmp_
             return super().__iter__()
 
     promise = thread.promise([entry(1)])
-    thread.hand_over(Batch(Gone([entry(2)]), 2**21, is_private=False))  # type: ignore[arg-type]
+    thread.hand_over(Batch(bytearray(), 0, Gone([entry(2)]), 2**21))  # type: ignore[arg-type]
     thread.start()
 
     assert not promise.result(SECONDS)

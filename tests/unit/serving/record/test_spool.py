@@ -9,6 +9,7 @@ import pytest
 
 from deploy.processes import ROOT
 from framework.record.folder import RecordFolder
+from framework.record.frames import frame
 from serving.record.spool import LostError, Spool, SpoolLimits
 from tests.unit.serving.record.entries import entry, numbers
 
@@ -18,22 +19,23 @@ FULL = """
 import errno, resource, sys
 from pathlib import Path
 from framework.record.folder import RecordFolder
+from framework.record.frames import frame
 from serving.record.spool import Spool, SpoolLimits
 from tests.unit.serving.record.entries import entry
 folder = RecordFolder(Path(sys.argv[1]))
 folder.create()
 spool = Spool(folder, SpoolLimits(2**30, 600))
-spool.append([entry(1)])
+spool.append(frame([entry(1)]))
 size = folder.spool_files()[0].size
 for limit in (size + 50, size):
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
     try:
-        spool.append([entry(2, 1_000)])
+        spool.append(frame([entry(2, 1_000)]))
     except OSError as error:
         print(errno.errorcode[error.errno])
     assert folder.spool_files()[0].size == size
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-spool.append([entry(3)])
+spool.append(frame([entry(3)]))
 spool.close_file()
 """
 
@@ -51,9 +53,9 @@ def names(folder: RecordFolder) -> list[str]:
 
 def test_a_file_is_written_and_closed_by_a_new_name(folder: RecordFolder) -> None:
     spool = Spool(folder, SMALL)
-    spool.append([entry(1), entry(2)])
+    spool.append(frame([entry(1), entry(2)]))
     assert names(folder) == [".open"]
-    spool.append([entry(3)])
+    spool.append(frame([entry(3)]))
     spool.close_file()
 
     assert names(folder) == [".log"]
@@ -65,14 +67,14 @@ def test_a_file_is_written_and_closed_by_a_new_name(folder: RecordFolder) -> Non
 def test_a_large_file_is_closed(folder: RecordFolder) -> None:
     spool = Spool(folder, SMALL)
     for number in range(3):
-        spool.append([entry(number, SMALL.file_bytes)])
+        spool.append(frame([entry(number, SMALL.file_bytes)]))
 
     assert names(folder) == [".log"] * 3
 
 
 def test_an_old_file_is_closed(folder: RecordFolder) -> None:
     spool = Spool(folder, SpoolLimits(total_bytes=80_000, file_seconds=0))
-    spool.append([entry(1)])
+    spool.append(frame([entry(1)]))
     spool.look_after()
 
     assert names(folder) == [".log"]
@@ -81,8 +83,8 @@ def test_an_old_file_is_closed(folder: RecordFolder) -> None:
 def test_the_oldest_files_make_room_and_are_counted(folder: RecordFolder) -> None:
     spool = Spool(folder, SMALL)
     for number in range(0, 20, 2):
-        spool.append([entry(number), entry(number + 1, SMALL.file_bytes)])
-    spool.append([entry(20)])
+        spool.append(frame([entry(number), entry(number + 1, SMALL.file_bytes)]))
+    spool.append(frame([entry(20)]))
     total = sum(file.size for file in folder.spool_files())
     assert total > SMALL.total_bytes
 
@@ -111,9 +113,9 @@ def test_what_cannot_be_written_whole_is_not_written(tmp_path: Path) -> None:
 
 def test_a_file_that_is_gone_is_noticed_with_what_it_held(folder: RecordFolder) -> None:
     spool = Spool(folder, SMALL)
-    spool.append([entry(1)])
+    spool.append(frame([entry(1)]))
     spool.look_after()
-    spool.append([entry(2), entry(3)])
+    spool.append(frame([entry(2), entry(3)]))
     shutil.rmtree(folder.root)
 
     with pytest.raises(LostError) as lost:
@@ -122,11 +124,11 @@ def test_a_file_that_is_gone_is_noticed_with_what_it_held(folder: RecordFolder) 
     assert lost.value.entries == 2
     # The folder itself may have been mounted: it is not made anew …
     with pytest.raises(FileNotFoundError):
-        spool.append([entry(4)])
+        spool.append(frame([entry(4)]))
     assert not folder.root.exists()
     folder.root.mkdir()
     # … but what is below it is.
-    spool.append([entry(5)])
+    spool.append(frame([entry(5)]))
     spool.close_file()
     assert numbers(folder.root) == [5]
 
@@ -135,9 +137,9 @@ def test_no_descriptor_is_left_behind(folder: RecordFolder) -> None:
     spool = Spool(folder, SMALL)
     before = len(list(Path("/proc/self/fd").iterdir()))
     for number in range(5):
-        spool.append([entry(number)])
+        spool.append(frame([entry(number)]))
         spool.close_file()
-    spool.append([entry(5)])
+    spool.append(frame([entry(5)]))
     folder.spool_files()[-1].path.unlink()
     with pytest.raises(LostError):
         spool.close_file()
