@@ -5,7 +5,6 @@ The model is trained on a third of the public rows; the others are what it is as
 
 import http.client
 import json
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -32,14 +31,17 @@ Asked = list[tuple[str, Any]]
 
 
 @pytest.fixture
-def employees(real_data: Path, tmp_path: Path) -> list[tuple[dict[str, Any], Any]]:
+def employees(
+    real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> list[tuple[dict[str, Any], Any]]:
     """Record and truth of rows that the model, which this trains, has not seen."""
     frame = pd.read_csv(real_data / "hr_turnover.csv").drop_duplicates()
     frame = frame.sample(frac=1, random_state=0)
     seen, unseen = tmp_path / "seen.csv", tmp_path / "unseen.csv"
     frame[:TRAINED].to_csv(seen, index=False)
     frame[TRAINED:].to_csv(unseen, index=False)
-    train(MODEL, data=str(seen))
+    stored = train(MODEL, data=str(seen))
+    monkeypatch.setenv("ATTRITION_MODEL", str(stored.tag))
     read = rows.read(MODEL, load(str(unseen)))
     return [(rows.plain(read.records, at), truth) for at, truth in enumerate(read.target.tolist())]
 
@@ -99,7 +101,6 @@ def test_a_shift_is_found_and_the_live_performance_told(
         "MODEL_SERVER_RECORD": str(record),
         "MODEL_SERVER_RECORD_FILE_SECONDS": "1",
         "MODELS": MODEL.name,
-        "BENTOML_HOME": os.environ["BENTOML_HOME"],
     }
     with Server.start(environment=environment) as server:
         asked = ask(server, steady)
