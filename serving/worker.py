@@ -12,11 +12,7 @@ from google.protobuf.descriptor import FileDescriptor
 
 from framework import Bundle, FieldError
 from framework.adapters.bentoml import (
-    LIVE_PATHS,
-    METRICS_PATH,
-    READY_PATH,
     APIMethod,
-    join_paths,
     prefixed_path,
     service_configuration,
     worker_count,
@@ -31,7 +27,6 @@ from serving.batching.threads import Threads
 from serving.batching.ticket import Limits
 from serving.endpoints import Endpoints
 from serving.errors import Code
-from serving.feedback.routes import PATH as FEEDBACK_PATH
 from serving.feedback.servicer import feedback_service
 from serving.grpc.server import RpcServer
 from serving.grpc.typed import (
@@ -43,13 +38,14 @@ from serving.grpc.typed import (
 )
 from serving.http.application import AppFactory
 from serving.http.endpoint import Endpoint
-from serving.http.gateway import UNMATCHED, Gateway, Paths
+from serving.http.gateway import UNMATCHED, Gateway
 from serving.http.resources import ResourcesApp
 from serving.lifecycle import Lifecycle, settle_memory
 from serving.metrics import Metrics
 from serving.open_inference.model import InferenceModel
-from serving.open_inference.routes import infer_paths, model_paths
+from serving.open_inference.routes import infer_paths
 from serving.open_inference.servicer import inference_service
+from serving.paths import Paths
 from serving.recording import Recording
 from serving.settings import load_settings
 
@@ -104,7 +100,9 @@ class Worker:
 
     def gateway(self) -> Gateway:
         """Makes the ASGI application: the gateway in front of BentoML's own."""
-        paths = self._paths()
+        paths = Paths.of(
+            self._service, self._tags.values(), self._resources, is_main=self._factory.is_main
+        )
         unheard = self.metrics.route(UNMATCHED)
         lifecycle = Lifecycle(
             self.settings.drain_seconds,
@@ -141,31 +139,6 @@ class Worker:
             for tag in self._tags.values()
             for path in infer_paths(tag)
         }
-
-    def _paths(self) -> Paths:
-        service = self._service
-        own_ready, own_live, statistics = set[str](), set[str](), set[str]()
-        if (root := self._resources) is not None:
-            below = [path for tag in self._tags.values() for path in model_paths(tag)]
-            own_live = {join_paths(root, "/v2/health/live")}
-            own_ready = {join_paths(root, path, "ready") for path in ["/v2/health", *below]}
-            statistics = {join_paths(root, path, "stats") for path in ["/v2/models", *below]}
-        limited = {
-            _path(service, api) + ending
-            for api in service.apis.values()
-            if not is_batchable_list(api)
-            for ending in (["", "/submit"] if api.is_task else [""])
-        }
-        if root is not None:
-            limited.add(join_paths(root, FEEDBACK_PATH))
-        return Paths(
-            live={*own_live, *(prefixed_path(service, path) for path in LIVE_PATHS)},
-            ready={*own_ready, prefixed_path(service, READY_PATH)},
-            own_ready=own_ready,
-            metrics={*statistics, prefixed_path(service, METRICS_PATH)},
-            # Services of one Bento trust each other.
-            limited=limited if self._factory.is_main else frozenset(),
-        )
 
     async def is_ready(self) -> bool:
         """Whether new requests are welcome: by the worker's account, and by the service's own."""

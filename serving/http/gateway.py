@@ -2,8 +2,7 @@
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Match, Mount
@@ -25,30 +24,12 @@ from serving.http.endpoint import Endpoint
 from serving.http.envelope import Envelope, enveloped
 from serving.lifecycle import Lifecycle
 from serving.metrics import Metrics
+from serving.paths import Paths
 from serving.settings import Settings
 
 logger = logging.getLogger("bentoml.serving")
 
 UNMATCHED = "unmatched"
-
-
-@dataclass(frozen=True)
-class Paths:
-    """The paths at which this server has a say in what BentoML's application answers.
-
-    Attributes:
-        live: Liveness.
-        ready: Readiness, of the server and of each model.
-        own_ready: Those of them that BentoML knows nothing of, and never refuses itself.
-        metrics: Where metrics are read.
-        limited: APIs that BentoML answers, whose bodies have a limit all the same.
-    """
-
-    live: Collection[str]
-    ready: Collection[str]
-    own_ready: Collection[str]
-    metrics: Collection[str]
-    limited: Collection[str]
 
 
 class Gateway:
