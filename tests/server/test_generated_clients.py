@@ -3,13 +3,17 @@
 import json
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import bentoml
 import pytest
 import requests
 
 from deploy.processes import ROOT
+from framework import Model
+from framework.tasks import MultiOutput
 from tests.contract.cases import apis, random_records
 from tests.processes import Server
 from tests.server.asked import MODELS, body_of, route_of
@@ -23,6 +27,17 @@ Operation = dict[str, Any]
 
 # What two requests need not agree on: counts go up, and a time may be written in several ways.
 CHANGING = ("statistics", "metrics", "list_models", "get_model")
+
+
+@pytest.fixture(scope="module")
+def server(
+    stored_models: dict[str, bentoml.Model], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """A server that takes labels, and gives answers no ids by which two of them would differ."""
+    record = str(tmp_path_factory.mktemp("record"))
+    environment = {"MODEL_SERVER_RECORD": record, "MODEL_SERVER_RECORD_SAMPLE": "1e-9"}
+    with Server.start(environment=environment) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +58,7 @@ def operations(server: Server, document: Path) -> list[Operation]:
         for model in MODELS.values()
         for api in apis(model)
     }
+    bodies["/feedback"] = {"labels": [label_of(server, model)]}
     (version,) = talk.metadata["versions"]
     arguments = requests.get(f"{server.url}/models/{model.name}/args", timeout=30).json()
     values = {"name": model.name, "model": model.name, "version": version, "filter": "overall"}
@@ -68,6 +84,14 @@ def operations(server: Server, document: Path) -> list[Operation]:
                 }
             )
     return found
+
+
+def label_of(server: Server, model: Model[Any, Any]) -> dict[str, Any]:
+    """Something that may have become true of a prediction."""
+    told = requests.get(f"{server.url}/models/{model.name}", timeout=30).json()
+    numbers: Any = [1.0] * len(model.target) if isinstance(model.task, MultiOutput) else 1.0
+    label = told["classes"][0] if told["classes"] else numbers
+    return {"prediction_id": f"{model.name}-{'0' * 24}", "row": 0, "label": label, "source": ""}
 
 
 def asked(server: Server, operation: Operation) -> Any:
