@@ -4,13 +4,13 @@ import argparse
 import os
 from pathlib import Path
 
+from framework.database import VARIABLE as DATABASE
 from monitoring.errors import MonitoringError
 from monitoring.label_store.database import Database
 from monitoring.label_store.store import LabelStore
 from monitoring.store import Store
 
 VARIABLE = "MODEL_SERVER_RECORD"
-DATABASE = "MODEL_SERVER_DATABASE"
 
 
 def add_record(parser: argparse.ArgumentParser) -> None:

@@ -9,7 +9,7 @@ import yaml
 
 from deploy.monitoring.dashboards import files
 from deploy.monitoring.rules import plain_rules
-from monitoring.options import DATABASE
+from framework.database import VARIABLE as DATABASE
 from serving.record.recorder import END_SECONDS
 from serving.settings import Settings
 from tests.container.pods import render, render_with

@@ -1,8 +1,13 @@
-"""Where Alembic finds the database: the connection that `monitoring.label_store.database` gives."""
+"""Where Alembic finds the database: in what `framework.database` gives."""
 
 from alembic import context
 
 from monitoring.label_store.tables import metadata
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
+attributes = context.config.attributes
+context.configure(
+    connection=attributes["connection"],
+    target_metadata=metadata,
+    version_table=attributes["version_table"],
+)
 context.run_migrations()

@@ -1,6 +1,5 @@
 """Labels of the toy models, in each database."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,14 +7,7 @@ import pytest
 from monitoring.label_store.database import Database
 from monitoring.label_store.store import LabelStore
 from monitoring.store import Store
-from tests.postgres import Postgres, running
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
-    """A PostgreSQL."""
-    with running() as server:
-        yield server
+from tests.postgres import Postgres
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -7,12 +7,11 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 
 from deploy.processes import free_port
 from monitoring.errors import MonitoringError
-from monitoring.label_store.database import Database
+from monitoring.label_store.database import SCHEMA, Database
 from monitoring.label_store.store import Counts, LabelStore
 from monitoring.label_store.tables import metadata
 from monitoring.store import Store
@@ -30,11 +29,8 @@ def test_it_goes_down_and_up_again(
     url: str, database: Database, store: LabelStore, tmp_path: Path
 ) -> None:
     store.add([event()])
-    config = Config()
-    config.set_main_option("script_location", "monitoring:label_store/migrations")
     with database.writing() as connection:
-        config.attributes["connection"] = connection
-        command.downgrade(config, "base")
+        command.downgrade(SCHEMA.config(connection), "base")
         assert sa.inspect(connection).get_table_names() == ["alembic_version"]
 
     again = LabelStore(Database(tmp_path, url), Store(tmp_path))
