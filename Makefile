@@ -18,7 +18,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --python-version 3.11 \
 # `make serve` trains those that the BentoML store lacks.
 comma := ,
 SERVED = $(or $(subst $(comma), ,$(MODELS)),$(patsubst models/%/__init__.py,%,$(wildcard models/*/__init__.py)))
-CODE := $(wildcard framework models training serving monitoring service.py load_tests deploy tests examples)
+CODE := $(wildcard framework models training serving monitoring registry service.py load_tests deploy tests examples)
 
 # Whose contracts are generated: the served models, and those of the tests.
 PACKAGES := $(foreach package,models tests.models tests.server.toy_models,--package $(package))

@@ -22,6 +22,7 @@ from framework.adapters.bentoml_server import (
 )
 from framework.adapters.prometheus import add_observations, forget_dead_processes
 from framework.computation import Computation
+from serving.champions import pointer
 from serving.logs import RouteLog
 from serving.series import ROWS, SECONDS, series
 from serving.spans import BeginBatch
@@ -181,6 +182,7 @@ class Metrics:
         self._routes: dict[tuple[str, str, str], RouteMetrics] = {}
         self._batchers: dict[tuple[str, str, str], BatchMetrics] = {}
         self._flush_planned = False
+        self._champions: dict[str, str] = {}
 
     def route(self, template: str, model: str = "", protocol: str = HTTP) -> RouteMetrics:
         """Returns the metrics of a route: its template, the model behind it, the protocol."""
@@ -212,6 +214,8 @@ class Metrics:
             return
         for name, tag in tags.items():
             self._series.model_info.labels(name, tag).set(1)
+            self._champions[name] = ""
+        self._tell_champions()
         self._series.workers.labels(server_context.service_name).set(workers)
         self._series.workers_serving.labels(server_context.service_name).set(1)
 
@@ -222,8 +226,21 @@ class Metrics:
 
     def gather(self) -> None:
         """Brings the shared files up to date, as far as this worker can."""
+        self._tell_champions()
         self.flush()
         forget_dead_processes()
+
+    def _tell_champions(self) -> None:
+        if not self._enabled:
+            return
+        champions = pointer().champions()
+        for name, before in self._champions.items():
+            now = champions.get(name, "")
+            if before not in ("", now):
+                self._series.champion_info.labels(name, before).set(0)
+            if now:
+                self._series.champion_info.labels(name, now).set(1)
+            self._champions[name] = now
 
     def _changed(self) -> None:
         if self._enabled and not self._flush_planned:

@@ -59,6 +59,13 @@ class Series:
         self.refusals = client.Counter(
             f"{NAMESPACE}_refusals", "Requests refused under load.", [*labels, "reason"]
         )
+        self.champion_info = client.Gauge(
+            f"{NAMESPACE}_champion_info",
+            "1 for the version that the registry says should serve, 0 for one that should no more.",
+            ["model", "tag"],
+            # Another worker may not have looked since.
+            multiprocess_mode="livemostrecent",
+        )
         self.model_info = client.Gauge(
             f"{NAMESPACE}_model_info",
             "A model that is served, by its exact tag.",

@@ -13,7 +13,8 @@ from bentoml.exceptions import BentoMLConfigException, BentoMLException, NotFoun
 from bentoml.models import BentoModel
 
 from framework import Bundle, Model, ModelRefusedError
-from framework.adapters.bentoml import APIMethod
+from framework.adapters.bentoml import APIMethod, home_folder
+from framework.pointer import read_pointer
 from serving.errors import Code, ServingError
 from serving.settings import load_settings, refuse_misspelt
 
@@ -43,9 +44,10 @@ class ServedModels:
         """Pins the models that the setting `MODELS` names, or all of them.
 
         The tag is taken from the environment (`DIABETES_MODEL` for `diabetes`). Where that is not
-        set it is the one a Bento was built with or, outside a Bento, the newest in the store at
-        this moment. Handing the exact tags on to the workers (`environment`) keeps a worker that
-        starts later, after another training run, on the same models as its siblings.
+        set it is the one a Bento was built with or, outside a Bento, the registry's champion at
+        this moment; of a model without champion, the newest in the store. Handing the exact tags
+        on to the workers (`environment`) keeps a worker that starts later, after another training
+        run or promotion, on the same models as its siblings.
 
         Raises:
             BentoMLException: The store lacks a model, or a name is unknown; the message says what
@@ -141,12 +143,17 @@ def _all_or_refuse(
 
 def _pinned(name: str) -> BentoModel:
     variable = _variable(name)
-    tag = os.environ.get(variable) or _bento_environment().get(variable) or f"{name}:latest"
+    tag = os.environ.get(variable) or _bento_environment().get(variable) or _champion(name)
     if server_context.worker_index is not None:
         # The process that made this worker has found the model. Whether it is still there shows
         # when it is loaded: by then the worker can say so.
         return BentoModel(tag)
     return BentoModel(_stored(name, tag).tag)
+
+
+def _champion(name: str) -> str:
+    """The registry's champion or, of a model that it does not know, the newest."""
+    return read_pointer(home_folder()).champions().get(name, f"{name}:latest")
 
 
 def _loaded(model: Model[Any, Any], reference: BentoModel) -> Bundle[Any, Any]:

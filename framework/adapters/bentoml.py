@@ -1,5 +1,6 @@
 """BentoML's insides: its declared APIs, its configuration, its store."""
 
+import contextlib
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ __all__ = [
     "prefixed_path",
     "service_configuration",
     "starting_server",
+    "stored_versions",
     "tracing_is_exported",
     "use_metrics_folder",
     "worker_count",
@@ -134,3 +136,14 @@ def docker_base_image(bento: bentoml.Bento) -> str:
     """Returns the image that a Bento's own image is built upon."""
     assert isinstance(bento.info, BentoInfo), "a template of its own makes it this kind"
     return str(bento.info.docker.base_image)
+
+
+def stored_versions(name: str) -> list[bentoml.Model]:
+    """Returns the versions of a model that the store can give, oldest first."""
+    found = []
+    for folder in (model_store_folder() / name).glob("*/"):
+        # BentoML reads its record by YAML and cattrs, each of which has its own errors; one version
+        # that is broken is no reason to know none.
+        with contextlib.suppress(Exception):
+            found.append(bentoml.models.get(f"{name}:{folder.name}"))
+    return sorted(found, key=lambda model: model.creation_time)

@@ -17,6 +17,8 @@ from starlette.exceptions import HTTPException
 
 from framework import Bundle, ModelCard
 from framework.card import CategoryProfile, DataKind, NumberProfile
+from framework.pointer import CHAMPION, Alias
+from serving.champions import pointer
 from serving.errors import Code, ServingError
 from serving.feedback.routes import add_routes as add_feedback_routes
 from serving.feedback.routes import described_routes as feedback_routes
@@ -50,6 +52,16 @@ class ModelInfo(BaseModel):
     name: str
     tag: str = Field(description="Exact tag in the BentoML store.")
     created: AwareDatetime | None
+    alias: Alias | None = Field(
+        description="What the registry calls this version now; null if nothing."
+    )
+    alias_since: AwareDatetime | None = Field(description="Since when.")
+    champion: str | None = Field(
+        description="Tag of the version that should serve, as the registry has it."
+    )
+    challenger: str | None = Field(
+        description="Tag of a newer version that waits to be promoted, if there is one."
+    )
     description: str
     task: str = Field(description="`binary`, `multiclass`, `regression` or `multi_output`.")
     target: list[str] = Field(description="What it learnt to tell, as the data call it.")
@@ -80,11 +92,19 @@ class ModelInfo(BaseModel):
     def of(cls, name: str, bundle: Bundle[Any, Any]) -> "ModelInfo":
         """Describes a served model."""
         card, model = bundle.card, bundle.model
+        aliases = pointer()
+        alias, standing = aliases.alias_of(bundle.tag) or (None, None)
+        champion = aliases.standing(name, CHAMPION)
+        challenger = aliases.standing(name, "challenger")
         told = set(ModelInfo.model_fields) & set(ModelCard.model_fields) - {"data"}
         return cls(
             name=name,
             tag=bundle.tag,
             created=bundle.created,
+            alias=alias,
+            alias_since=standing.since if standing else None,
+            champion=champion.tag if champion else None,
+            challenger=challenger.tag if challenger else None,
             description=model.description,
             computed_by=bundle.computation.by,
             not_compiled=bundle.computation.hindrance or None,

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.util
+import shutil
 import uuid
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,6 +29,7 @@ from framework.adapters.bentoml import (
     model_store_folder,
     prefixed_path,
     service_configuration,
+    stored_versions,
     tracing_is_exported,
 )
 from tests.unit.adapters.service import APIS, SERVICE, Rows
@@ -136,6 +138,20 @@ def test_model_store_folder_is_where_models_are_stored() -> None:
         assert (model_store_folder() / model.tag.path()).is_dir()
     finally:
         bentoml.models.delete(model.tag)
+
+
+def test_stored_versions_are_told_by_age_without_those_that_are_broken() -> None:
+    name = f"insides-{uuid.uuid4().hex}"
+    assert stored_versions(name) == []
+    for version in ("v2", "v1", "v3"):
+        with bentoml.models.create(f"{name}:{version}"):
+            pass
+    folder = model_store_folder() / name
+    try:
+        (folder / "v3" / "model.yaml").write_text("name: [")
+        assert [model.tag.version for model in stored_versions(name)] == ["v2", "v1"]
+    finally:
+        shutil.rmtree(folder)
 
 
 def test_create_model_in_writes_an_entry_that_the_store_can_take_over(tmp_path: Path) -> None:

@@ -1,0 +1,119 @@
+"""The command line: `python -m registry COMMAND [options]`."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+# BentoML reports its usage to its makers unless told not to.
+os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from framework.adapters.bentoml import home_folder
+from framework.database import VARIABLE
+from framework.discovery import ModelNotFoundError, find_models
+from framework.pointer import CHAMPION
+from framework.refusal import ModelRefusedError
+from registry import commands
+from registry.commands import Answer, Registry
+from registry.errors import RegistryError
+from registry.events import ALIASES
+from registry.history import History
+from registry.versions import enter_new
+
+REFUSED, USAGE = 1, 2
+Command = Callable[[Registry, argparse.Namespace], Answer]
+# Columns of a table that nobody looks at on a terminal.
+_WIDTH = 240
+
+
+def main(arguments: Sequence[str] | None = None, package: str = "models") -> int:
+    """Runs the command line.
+
+    Every command first enters the versions that were trained since the last one, and leaves the
+    pointer that servers read as the history has it.
+
+    Args:
+        arguments: Its arguments; those of the process if not given.
+        package: Where the models are.
+
+    Returns:
+        The exit code: 0, 1 if `verify` found something, or 2 if what was asked cannot be done.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        history = History(home_folder(), options.database or os.environ.get(VARIABLE))
+        registry = Registry(history, find_models(package))
+        enter_new(history, registry.models)
+        history.publish()
+        answer = options.run(registry, options)
+        history.publish()
+    except (RegistryError, ModelNotFoundError, ModelRefusedError) as error:
+        print(error, file=sys.stderr)
+        return USAGE
+    _show(answer, as_json=options.json)
+    return REFUSED if answer.refused else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--json", action="store_true", help="tell it in JSON")
+    shared.add_argument(
+        "--database",
+        metavar="URL",
+        help="where the history is: postgresql://USER:PASSWORD@HOST/NAME "
+        f"(default: {VARIABLE}, or else SQLite in BentoML's home)",
+    )
+    parser = argparse.ArgumentParser(
+        prog="python -m registry",
+        description="Says which version of each model serves, changes it, and knows its history.",
+    )
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(name: str, run: Command, *positional: str) -> argparse.ArgumentParser:
+        told = str(run.__doc__)
+        added = subparsers.add_parser(name, help=told, description=told, parents=[shared])
+        added.set_defaults(run=run)
+        for argument in positional:
+            added.add_argument(argument, metavar=argument.upper())
+        return added
+
+    add("list", commands.list_models)
+    add("show", commands.show, "model")
+    promote = add("promote", commands.promote)
+    promote.add_argument("tag", metavar="MODEL:TAG")
+    promote.add_argument(
+        "--as",
+        dest="alias",
+        choices=[alias for alias in ALIASES if alias != "previous"],
+        default=CHAMPION,
+        help="what the version becomes (default: champion)",
+    )
+    rollback = add("rollback", commands.rollback, "model")
+    rollback.set_defaults(alias=CHAMPION)
+    for changing in (promote, rollback):
+        changing.add_argument("--reason", default="", help="why, for the history")
+    add("history", commands.history, "model")
+    add("verify", commands.verify).add_argument("model", metavar="MODEL", nargs="?")
+    two = add("diff", commands.diff)
+    two.add_argument("first", metavar="TAG")
+    two.add_argument("second", metavar="TAG")
+    return parser
+
+
+def _show(answer: Answer, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(answer.data, indent=2))
+        return
+    table = Table(*answer.columns)
+    for row in answer.rows:
+        table.add_row(*map(Text, row))
+    Console(width=None if sys.stdout.isatty() else _WIDTH).print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

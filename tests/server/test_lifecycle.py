@@ -1,0 +1,124 @@
+"""The registry's page, done as it says, and a server that serves what the registry says."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from deploy.processes import ROOT
+from framework.discovery import find_models
+from framework.pointer import FILE
+from tests.console import commands, run
+from tests.processes import Server
+from tests.server.test_readme import assert_like
+
+PAGE = commands(ROOT / "docs" / "lifecycle.md")
+NAME = PAGE[0].line.split()[3]
+
+pytestmark = pytest.mark.skipif(NAME not in find_models(), reason="the page's model was deleted")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home in which everything on the page was done."""
+    home = tmp_path_factory.mktemp("home")
+    for command in PAGE:
+        shown = run(_here(command.line), ROOT, {**os.environ, "BENTOML_HOME": str(home)}, 120)
+        assert_like(shown.strip(), command.shown.strip())
+    return home
+
+
+@pytest.fixture(scope="module")
+def environment(home: Path) -> dict[str, str]:
+    """That of a server of this home, in which nothing is pinned."""
+    pins = {name: "" for name in os.environ if name.endswith("_MODEL")}
+    return {**pins, "BENTOML_HOME": str(home), "MODELS": NAME}
+
+
+@pytest.fixture(scope="module")
+def champions_server(environment: dict[str, str]) -> Iterator[Server]:
+    """A server of the champion."""
+    with Server.start(environment=environment) as server:
+        yield server
+
+
+def _here(line: str) -> str:
+    return line.replace(".venv/bin/python", sys.executable)
+
+
+def about(server: Server) -> Any:
+    return httpx.get(f"{server.url}/models/{NAME}", timeout=30).json()
+
+
+def champion_info(server: Server) -> dict[str, str]:
+    lines = httpx.get(f"{server.url}/metrics", timeout=30).text.splitlines()
+    told = [line.split() for line in lines if line.startswith("model_server_champion_info{")]
+    return {labels.split('tag="')[1].split('"')[0]: value for labels, value in told}
+
+
+def test_the_champion_is_served_though_another_is_newer(
+    champions_server: Server, home: Path
+) -> None:
+    told = about(champions_server)
+
+    assert (home / "models" / NAME / "latest").read_text() == "v2"
+    assert told["tag"] == told["champion"] == f"{NAME}:v1"
+    assert told["alias"] == "champion"
+    assert told["alias_since"]
+    assert told["challenger"] is None
+    assert champion_info(champions_server) == {f"{NAME}:v1": "1.0"}
+
+
+def test_a_promotion_shows_before_it_serves(
+    champions_server: Server, home: Path, environment: dict[str, str]
+) -> None:
+    registry = f"{sys.executable} -m registry"
+    run(f"{registry} promote {NAME}:v2", ROOT, {**os.environ, "BENTOML_HOME": str(home)})
+
+    told = about(champions_server)
+    assert (told["tag"], told["alias"]) == (f"{NAME}:v1", "previous")
+    assert told["champion"] == f"{NAME}:v2"
+    assert champion_info(champions_server) == {f"{NAME}:v1": "0.0", f"{NAME}:v2": "1.0"}
+    with Server.start(environment=environment) as restarted:
+        assert about(restarted)["tag"] == f"{NAME}:v2"
+
+
+def test_a_variable_wins_over_the_champion(environment: dict[str, str]) -> None:
+    pinned = {f"{NAME.upper()}_MODEL": f"{NAME}:v1"}
+    with Server.start(environment={**environment, **pinned}) as server:
+        assert about(server)["tag"] == f"{NAME}:v1"
+
+
+def test_a_champion_that_was_changed_is_not_served(home: Path) -> None:
+    assert "is not what was stored" in _refusal(home, f"models/{NAME}/v2/model.txt")
+
+
+def test_a_pointer_that_cannot_be_read_stops_the_start(home: Path) -> None:
+    assert "python -m registry list" in _refusal(home, FILE)
+
+
+def _refusal(home: Path, damaged: str) -> str:
+    """What a server's start ends with where a file has lost its end."""
+    path = home / damaged
+    content = path.read_bytes()
+    path.write_bytes(content[:-30])
+    try:
+        pins = {name: "" for name in os.environ if name.endswith("_MODEL")}
+        ended = subprocess.run(
+            [sys.executable, "-m", "bentoml", "serve", "service:ModelServer", "--port", "0"],
+            cwd=ROOT,
+            env={**os.environ, **pins, "BENTOML_HOME": str(home), "MODELS": NAME},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        path.write_bytes(content)
+    assert ended.returncode != 0
+    return ended.stdout + ended.stderr

@@ -1,0 +1,89 @@
+"""The registry of toy models as its users run it: `python -m tests.unit.registry.made …`."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from deploy.processes import ROOT
+
+PACKAGE, NAME = "tests.models", "breast_cancer"
+BEFORE_POINTER, TOGETHER = "REGISTRY_KILLED", "REGISTRY_TOGETHER"
+DEADLINE_SECONDS = 60
+
+
+def registry(home: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    """Starts a command on the models of a home."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.unit.registry.made", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "BENTOML_HOME": str(home), **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def done(home: Path, *arguments: str, code: int = 0, **environment: str) -> Any:
+    """Runs a command; returns what it told in JSON, or its complaint if it has one."""
+    told = () if arguments[0] == "train" else ("--json",)
+    with registry(home, *arguments, *told, **environment) as process:
+        output, complaint = process.communicate(timeout=DEADLINE_SECONDS)
+    assert process.returncode == code, complaint
+    if code == 2:
+        assert complaint.count("\n") == 1, complaint
+        return complaint
+    return json.loads(output) if told else output
+
+
+def _train(version: str, seed: str) -> int:
+    from framework.discovery import find_model
+    from training import train
+
+    train(find_model(NAME, PACKAGE), tag=version, seed=int(seed))
+    return 0
+
+
+def _kill_before_pointer(event: str, arguments: tuple[Any, ...]) -> None:
+    if event == "os.rename" and str(arguments[1]).endswith("registry.json"):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _wait_for_the_other(folder: Path) -> None:
+    """Goes on when two processes have come this far."""
+    (folder / str(os.getpid())).touch()
+    end = time.monotonic() + DEADLINE_SECONDS
+    while len(list(folder.iterdir())) < 2:
+        assert time.monotonic() < end, "the other process did not come this far"
+        time.sleep(0.01)
+
+
+def main(arguments: list[str]) -> int:
+    """Trains, or runs the registry; killed, or with another, as the environment says."""
+    from registry.__main__ import main as run
+    from registry.versions import require_fit
+
+    if arguments[0] == "train":
+        return _train(*arguments[1:])
+    if BEFORE_POINTER in os.environ:
+        sys.addaudithook(_kill_before_pointer)
+    if folder := os.environ.get(TOGETHER):
+
+        def check_together(*given: Any) -> dict[str, str]:
+            files = require_fit(*given)
+            _wait_for_the_other(Path(folder))
+            return files
+
+        with mock.patch("registry.commands.require_fit", check_together):
+            return run(arguments, PACKAGE)
+    each = " ".join(arguments).split(" + ")
+    return max(run(one.split(), PACKAGE) for one in each)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
