@@ -60,7 +60,7 @@ class ModelInfo(BaseModel):
         description="Tag of the version that should serve, as the registry has it."
     )
     challenger: str | None = Field(
-        description="Tag of a newer version that waits to be promoted, if there is one."
+        description="Tag of the version that waits to be promoted, if there is one."
     )
     description: str
     task: str = Field(description="`binary`, `multiclass`, `regression` or `multi_output`.")
