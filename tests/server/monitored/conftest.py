@@ -129,7 +129,8 @@ def own_rows(count: int) -> tuple[list[dict[str, Any]], list[Any]]:
     Returns:
         The records, and what is true of them.
     """
-    assert MODEL.data
+    if MODEL.data is None:
+        pytest.skip(f"the model {MODEL.name} comes without rows")
     table = MODEL.data.load()
     names = [field.name for field in MODEL.encoder.fields]
     columns = [table[name].tolist() for name in names]
