@@ -17,9 +17,8 @@ from typing import Any
 
 import numpy as np
 
-# Read when BentoML and the service are imported.
+# Read when BentoML is imported.
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
-os.environ.setdefault("MODEL_SERVER_GRPC_PORT", "0")
 
 from framework import Model
 from framework.discovery import find_models
@@ -167,6 +166,8 @@ async def _started(app: App) -> AsyncIterator[None]:
 
 
 async def _main() -> None:
+    # Read when the service is; whoever imports this module starts servers of other ports.
+    os.environ.setdefault("MODEL_SERVER_GRPC_PORT", "0")
     from service import ModelServer
 
     app: App = ModelServer.to_asgi()  # type: ignore[attr-defined]

@@ -10,7 +10,7 @@ from framework import Multiclass, Recorded
 from tests.server.toy_formula import Computed
 
 CLASSES = ("large", "small", "vast")
-BROKEN = 13.0
+BROKEN = 13.5
 """A size that is answered with probabilities that are no numbers."""
 
 HELD = "held"
