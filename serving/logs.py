@@ -89,7 +89,8 @@ class RouteLog:
             milliseconds=round(seconds * 1000, 3),
             client=client,
         )
-        _accesses.info("%s %d", what if what.isprintable() else _escaped(what), status, extra=told)
+        # What is not printable in it is escaped as in BentoML's own lines (`bentoml_server`).
+        _accesses.info("%s %d", what, status, extra=told)
 
 
 def configure_logs(settings: Settings) -> None:
@@ -111,7 +112,10 @@ def configure_logs(settings: Settings) -> None:
         usual = handler.formatter
         if not isinstance(usual, _Json | _Text):
             handler.setFormatter(_Json() if as_json else _Text(usual))
-    if settings.log_file and len(logging.getLogger().handlers) == 1:
+    has_file = any(
+        isinstance(one, ConcurrentRotatingFileHandler) for one in logging.getLogger().handlers
+    )
+    if settings.log_file and not has_file:
         file = _opened(settings.log_file.absolute(), handlers[0])
         for name in HANDLED:
             logging.getLogger(name).addHandler(file)
@@ -182,7 +186,3 @@ class _Text(logging.Formatter):
             record = copy.copy(record)
             record.msg, record.args = f"{record.getMessage()} ({told})", None
         return self._usual.format(record)
-
-
-def _escaped(text: str) -> str:
-    return text.encode("unicode_escape").decode()

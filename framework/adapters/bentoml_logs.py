@@ -5,6 +5,15 @@ import logging
 from bentoml._internal.context import trace_context
 from bentoml._internal.log import SERVER_LOGGING_CONFIG, TraceRecordFilter
 
+__all__ = [
+    "HANDLED",
+    "OWN",
+    "OWN_ATTRIBUTES",
+    "TraceRecordFilter",
+    "current_trace",
+    "server_handlers",
+]
+
 HANDLED: tuple[str, ...] = (*SERVER_LOGGING_CONFIG["loggers"], "")
 """Names of the loggers that it gives a handler; the last is the root."""
 
