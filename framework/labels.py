@@ -66,10 +66,6 @@ class _Classes(LabelKind):
     def read_text(self, text: str) -> LabelValue | None:
         return self._spellings.get(text, self._folded.get(text.lower()))
 
-    def read_cell(self, cell: Any) -> LabelValue | None:
-        """Does so with the cell of a table, which may be text or not."""
-        return self.read_text(cell) if isinstance(cell, str) else self.read(cell)
-
     def truth(self, value: LabelValue) -> Any:
         return self._places.get(str(value))
 

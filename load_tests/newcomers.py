@@ -185,7 +185,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; the exit code is 1 if a request, or a probe, was not answered."""
     options = _parser().parse_args(arguments)
     rows = data.read_all(options.data)
-    sizes = {int(size): int(share) for size, _, share in map(_parted, options.rows.split(","))}
+    sizes: dict[int, int] = options.rows
     draw = random.Random(data.SEED)  # noqa: S311 - an order, not a secret
     count = int(options.rate * options.seconds)
     order = draw.choices(list(sizes), list(sizes.values()), k=count)
@@ -212,8 +212,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if all(_answered(seen) for seen in shown.values()) else 1
 
 
-def _parted(text: str) -> tuple[str, str, str]:
-    return text.partition(":")
+def _mix(text: str) -> dict[int, int]:
+    """Reads `ROWS:SHARE,…`; returns rows in a request → share."""
+    try:
+        mix = {int(rows): int(share) for rows, share in (one.split(":") for one in text.split(","))}
+    except ValueError:
+        mix = {}
+    if not mix or min(*mix, *mix.values()) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} should be like {MIX}")
+    return mix
 
 
 def _answered(seen: Seen) -> bool:
@@ -242,7 +249,9 @@ def _parser() -> argparse.ArgumentParser:
     data.add_option(parser, "rows to send")
     parser.add_argument("--rate", type=float, default=1_800, metavar="N", help="connections/s")
     parser.add_argument("--seconds", type=float, default=10, metavar="N")
-    parser.add_argument("--rows", default=MIX, metavar="ROWS:SHARE,…", help=f"sizes ({MIX})")
+    parser.add_argument(
+        "--rows", type=_mix, default=MIX, metavar="ROWS:SHARE,…", help=f"sizes ({MIX})"
+    )
     return parser
 
 

@@ -8,7 +8,7 @@ shared files shortly after, and at once when it is asked for `/metrics` itself.
 import asyncio
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ from serving.spans import BeginBatch
 
 if TYPE_CHECKING:
     # Which loads what sends them.
+    from serving.batching.ticket import Slice
     from serving.tracing import Tracing
 
 FLUSH_SECONDS = 0.5
@@ -86,15 +87,17 @@ class BatchMetrics:
         self.refusals: dict[str, int] = defaultdict(int)
         self.queued_rows: Callable[[], int] = lambda: 0
 
-    def began(self, rows: int, spans: Iterable[Span | None]) -> None:
+    def began(self, rows: int, batch: "Sequence[Slice]") -> None:
         """Counts a batch that is computed from now on.
 
         Args:
             rows: Its rows.
-            spans: Spans of the requests in it, as far as they are traced.
+            batch: The requests that they are of.
         """
         self.batch_rows.observe(rows)
-        if self._begin_span is not None and (traced := [one for one in spans if one]):
+        if self._begin_span is None:
+            return
+        if traced := [ticket.span for ticket, *_ in batch if ticket.span]:
             self._span = self._begin_span(traced, rows)
 
     def ended(self) -> None:

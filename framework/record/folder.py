@@ -103,14 +103,15 @@ def new_spool_file(spool: Path, now_ns: int) -> tuple[Path, int]:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         made.rename(path)
         # What is written there is safe only if its name is.
-        _sync(spool)
+        sync_folder(spool)
     except OSError:
         os.close(descriptor)
         raise
     return path, descriptor
 
 
-def _sync(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Makes sure that the names in a folder are on the disk."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

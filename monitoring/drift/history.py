@@ -3,7 +3,6 @@
 import contextlib
 import fcntl
 import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from monitoring.drift.verdict import Window
 from monitoring.errors import MonitoringError
+from monitoring.record.files import write_whole
 
 KEPT = 12
 """Windows that are kept."""
@@ -86,8 +86,4 @@ class History:
     def keep(self, judged: Judged) -> None:
         """Keeps what was judged, but for old windows: all of it or nothing is written."""
         kept = judged.model_copy(update={"windows": judged.windows[-KEPT:]})
-        with tempfile.NamedTemporaryFile("w", dir=self.path.parent, delete=False) as file:
-            file.write(kept.model_dump_json())
-            file.flush()
-            os.fsync(file.fileno())
-        Path(file.name).replace(self.path)
+        write_whole(self.path, lambda file: file.write(kept.model_dump_json().encode()))

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
+from framework.record.folder import sync_folder
+
 TEMPORARY = ".tmp"
 
 
@@ -28,15 +30,6 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         os.fsync(descriptor)
     temporary.rename(path)
     sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Makes sure that the names in a folder are on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def make_folder(folder: Path) -> None:

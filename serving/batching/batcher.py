@@ -198,7 +198,7 @@ class Batcher:
             weight += own
         if not batch:
             return False
-        self._metrics.began(rows, (ticket.span for ticket, *_ in batch))
+        self._metrics.began(rows, batch)
         self._started = now
         longest = batch[0][0].weight  # Only the first may have been split.
         is_short = is_short or (

@@ -137,6 +137,13 @@ def most_problems(content: bytes, width: int) -> int:
     return content.count(b"{") * width + content.count(b",")
 
 
+def may_exceed(content: bytes, width: int, most: int) -> bool:
+    """Whether more may be wrong with some JSON than so much; see `most_problems`."""
+    return most_problems(content, width) > most and (
+        most_problems(without_texts(content), width) > most
+    )
+
+
 def without_texts(content: bytes) -> bytes:
     """Returns JSON with every text empty."""
     return _TEXT.sub(b'""', content)

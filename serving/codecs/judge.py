@@ -17,10 +17,10 @@ from serving.codecs.json_parts import (
     Json,
     TooManyError,
     items,
+    may_exceed,
     members,
     most_problems,
     require_unique,
-    without_texts,
 )
 from serving.codecs.outline import Outline, empty
 from serving.codecs.problems import problem, too_many_keys, twice
@@ -69,7 +69,9 @@ class Judge:
         self._slice = max(1, _FIELDS // self._width)
         self._most_problems = _FIELDS
         self._rules = RequestRules.of(declared, row_type, field, max_rows)
-        self._many: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(self._rules.whole)
+        self._many = self._whole
+        if self._rules.whole is not declared:
+            self._many = pydantic.TypeAdapter(self._rules.whole)
         self._frame: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(self._rules.frame)
 
     @property
@@ -123,19 +125,18 @@ class Judge:
     def _require_few(self, content: bytes) -> None:
         """Refuses content in which more may be wrong than in the most rows."""
         most = 2 * self.max_rows * self._width + _MAX_OTHER_KEYS
-        if most_problems(content, self._width) > most and (
-            most_problems(without_texts(content), self._width) > most
-        ):
+        if may_exceed(content, self._width, most):
             raise ServingError.too_many_rows(self.max_rows)
 
     def _of_whole(
         self, content: bytes, by: "pydantic.TypeAdapter[Any] | None" = None
     ) -> Sequence[Any]:
         try:
-            found = (by or self._whole).validator.validate_json(content)
+            by = by or self._whole
+            found = by.validator.validate_json(content)
             require_unique(content)
         except pydantic.ValidationError as error:
-            raise self._refusal(error, complete=by is None) from None
+            raise self._refusal(error, complete=by is self._whole) from None
         except DuplicateError as error:
             raise ServingError.from_details([twice(error.loc)]) from None
         return self._listed(found)

@@ -13,9 +13,8 @@ from serving.codecs.json import JsonCodec, fast_decoder
 from serving.codecs.json_parts import (
     DuplicateError,
     count_colons,
-    most_problems,
+    may_exceed,
     require_unique,
-    without_texts,
 )
 from serving.codecs.problems import problem, twice
 from serving.codecs.struct_types import FastDecoder
@@ -127,9 +126,7 @@ class ConnectCodec:
         if len(body) < self.large_bytes:
             return
         most = 2 * self._prediction.max_rows * (self._width + 1) + _FURTHER_VALUES
-        if most_problems(body, self._width) > most and (
-            most_problems(without_texts(body), self._width) > most
-        ):
+        if may_exceed(body, self._width, most):
             raise ServingError.too_many_rows(self._prediction.max_rows)
 
     @staticmethod

@@ -10,7 +10,7 @@ from serving.feedback.taking import NO_RECORD, Feedback
 from serving.http.asgi import JSON, require_content_type
 from serving.http.decoding import decoded, require_encoding
 from serving.http.envelope import own_request_id
-from serving.http.openapi import Described, error_responses
+from serving.http.openapi import READING_ERRORS, Described, error_responses
 from serving.metrics import HTTP
 from serving.settings import load_settings
 from serving.turn import TURN_BYTES
@@ -54,13 +54,6 @@ def add_routes(app: FastAPI) -> None:
 def described_routes() -> list[BaseRoute]:
     """Makes the route that describes it: FastAPI would read bodies by rules of its own."""
     app = Described()
-    responses = error_responses(
-        Code.INVALID_INPUT,
-        Code.NOT_FOUND,
-        Code.PAYLOAD_TOO_LARGE,
-        Code.UNSUPPORTED_MEDIA_TYPE,
-        Code.UNAVAILABLE,
-        Code.DEADLINE_EXCEEDED,
-    )
+    responses = error_responses(*READING_ERRORS)
     app.add_api_route(PATH, feedback, methods=["POST"], tags=["Feedback"], responses=responses)
     return app.routes

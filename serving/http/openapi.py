@@ -31,6 +31,16 @@ _PREDICTION_ERRORS = (
     Code.UNAVAILABLE,
     Code.DEADLINE_EXCEEDED,
 )
+READING_ERRORS = (
+    Code.INVALID_INPUT,
+    Code.NOT_FOUND,
+    Code.PAYLOAD_TOO_LARGE,
+    Code.UNSUPPORTED_MEDIA_TYPE,
+    Code.UNAVAILABLE,
+    Code.DEADLINE_EXCEEDED,
+)
+"""Of an endpoint of this server's own that reads a body and looks something up by it."""
+
 _INFRASTRUCTURE = {
     "/livez": "Answers 200 while the worker is alive.",
     "/readyz": "Answers 200 when the worker can take predictions, 503 while it starts or stops.",

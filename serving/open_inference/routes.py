@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute
 
 from framework import Bundle, FieldError
 from serving.errors import Code, ServingError
-from serving.http.openapi import Described, error_responses
+from serving.http.openapi import READING_ERRORS, Described, error_responses
 from serving.open_inference.json_body import InferenceRequest, InferenceResponse, parameters
 from serving.open_inference.signature import InputColumn, OutputColumn, Signature
 from serving.open_inference.triton import (
@@ -195,14 +195,7 @@ def add_routes(app: FastAPI) -> None:
 def described_routes() -> list[BaseRoute]:
     """Makes routes that describe the tensor endpoints, which read more than FastAPI can."""
     app = Described()
-    responses = error_responses(
-        Code.INVALID_INPUT,
-        Code.NOT_FOUND,
-        Code.PAYLOAD_TOO_LARGE,
-        Code.UNSUPPORTED_MEDIA_TYPE,
-        Code.UNAVAILABLE,
-        Code.DEADLINE_EXCEEDED,
-    )
+    responses = error_responses(*READING_ERRORS)
     for path in _MODEL_PATHS:
         app.add_api_route(
             f"{path}/infer", model_infer, methods=["POST"], tags=[_TAG], responses=responses
