@@ -4,24 +4,15 @@ import asyncio
 import contextlib
 import gc
 import threading
-from collections.abc import Awaitable, Callable
 
 import pytest
 
 from serving import beside
 from serving.beside import WAITING_BYTES, read_beside
 from serving.errors import Code, ServingError
+from tests.unit.serving.loops import run
 
 ERRORS = 50
-
-
-def run(check: Callable[[], Awaitable[None]]) -> None:
-    """Runs a check in a loop of its own."""
-
-    async def checked() -> None:
-        await asyncio.wait_for(check(), 30)
-
-    asyncio.run(checked())
 
 
 async def begun(task: "asyncio.Task[object]") -> "asyncio.Task[object]":

@@ -2,13 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from serving import turn
 from serving.errors import Code, ServingError
 from serving.turn import TURN_BYTES, may_be_large, require_place, take_time
+from tests.unit.serving.loops import run
 
 PARTIES = 5
 
@@ -25,16 +26,6 @@ def short(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(turn, "MOST_WAITING", PARTIES - 1)
     yield
     assert all(one.waiting == 0 for one in turn._turns.made.values())
-
-
-def run(check: Callable[[], Awaitable[None]]) -> None:
-    """Runs a check in a loop of its own; one that hangs fails."""
-
-    async def checked() -> None:
-        async with asyncio.timeout(20):
-            await check()
-
-    asyncio.run(checked())
 
 
 class Reader:

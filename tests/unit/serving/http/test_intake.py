@@ -1,7 +1,7 @@
 """Large bodies are read one after the other, and none that is slow holds another up."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -9,6 +9,7 @@ from serving.errors import Code, ServingError
 from serving.http import intake
 from serving.http.asgi import Message
 from serving.http.intake import Intake
+from tests.unit.serving.loops import run
 
 PIECES = 3
 
@@ -21,16 +22,6 @@ def one_place(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(intake, "MOST_WAITING", 2)
     yield
     assert all(one._free == 1 for one in intake._places.made.values())
-
-
-def run(check: Callable[[], Awaitable[None]]) -> None:
-    """Runs a check in a loop of its own; one that hangs fails."""
-
-    async def checked() -> None:
-        async with asyncio.timeout(20):
-            await check()
-
-    asyncio.run(checked())
 
 
 def accept() -> None:
