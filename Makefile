@@ -10,9 +10,9 @@ MAKEFLAGS += --no-builtin-rules
 PYTHON ?= $(firstword $(shell for python in python3.11 python3; do \
 	"$$python" -c '' 2>/dev/null && echo "$$python"; done))
 BIN := .venv/bin
-PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --python-version 3.11 \
-	--python-platform linux --annotation-style line --custom-compile-command "make lock"
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --generate-hashes \
+	--python-version 3.11 --python-platform linux --annotation-style line --custom-compile-command "make lock"
 
 # The served models: those that MODELS names, separated by commas, or every folder that is one.
 # `make serve` trains those that the BentoML store lacks.

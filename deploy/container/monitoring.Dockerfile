@@ -6,7 +6,7 @@ USER 0
 COPY requirements-monitoring.txt /tmp/requirements.txt
 RUN python3 -m venv /tmp/tools && \
     /tmp/tools/bin/pip --python /opt/venv/bin/python --no-cache-dir --disable-pip-version-check \
-        install --requirement /tmp/requirements.txt && \
+        install --require-hashes --requirement /tmp/requirements.txt && \
     rm -rf /tmp/tools /tmp/requirements.txt
 COPY monitoring /opt/bento/src/monitoring
 # A model store of exactly the models of the Bento.

@@ -26,11 +26,13 @@ def render(overlay: str) -> list[dict[str, Any]]:
 def render_with(folder: Path, *components: str) -> list[dict[str, Any]]:
     """Renders the base with components, as an overlay in a folder would."""
     lists = {"resources": ["base"], "components": [f"components/{name}" for name in components]}
-    overlay = {
+    overlay: dict[str, Any] = {
         kind: [os.path.relpath(KUBERNETES / path, folder.resolve()) for path in paths]
         for kind, paths in lists.items()
     }
-    (folder / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
+    images = [{"name": name, "newTag": "0.1.0"} for name in ("model-server", "model-monitor")]
+    further = {"namespace": "model-server", "images": images}
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(overlay | further))
     return _rendered(folder)
 
 

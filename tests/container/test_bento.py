@@ -7,6 +7,7 @@ import bentoml
 import pytest
 import requests
 import yaml
+from pip_requirements_parser import RequirementsFile
 
 from deploy.processes import ROOT
 from tests.container.conftest import Measured, deploy, reported, train_again
@@ -42,16 +43,18 @@ def test_every_model_is_pinned_to_an_exact_version(
     assert ":latest" not in Path(bento.path_of("bento.yaml")).read_text()
 
 
-def pinned(requirements: Path) -> set[str]:
-    lines = (line.partition("#")[0].strip() for line in requirements.read_text().splitlines())
-    return {line for line in lines if line}
+def pinned(requirements: Path) -> dict[str, tuple[str, list[str]]]:
+    """Name of each package of a file → its version, and the hashes that its archives may have."""
+    lines = RequirementsFile.from_file(str(requirements), include_nested=True).requirements
+    return {str(one.name): (str(one.specifier), sorted(one.hash_options)) for one in lines}
 
 
-def test_every_package_is_pinned(bento: bentoml.Bento) -> None:
+def test_every_package_is_pinned_to_what_it_holds(bento: bentoml.Bento) -> None:
     packages = pinned(Path(bento.path_of("env/python/requirements.txt")))
 
     assert packages == pinned(ROOT / "requirements.txt")
-    assert all("==" in package for package in packages)
+    assert all(version.startswith("==") for version, _ in packages.values())
+    assert all(hashes for _, hashes in packages.values())
 
 
 def test_only_what_serving_needs_is_inside(files: set[str]) -> None:
@@ -60,7 +63,10 @@ def test_only_what_serving_needs_is_inside(files: set[str]) -> None:
     own = {f"models/{name}/__init__.py" for name in MODELS}
     assert {"service.py", "serving/model_service.py", "framework/card.py", *own} <= code
     folders = {name.split("/")[0] for name in code}
-    assert folders == {"service.py", "framework", "serving", "models", "bentofile.yaml"}
+    inventory = "deploy/container/inventory.py"
+    assert [name for name in code if name.startswith("deploy/")] == [inventory]
+    own_folders = {"framework", "serving", "models", "deploy"}
+    assert folders == {"service.py", "bentofile.yaml", *own_folders}
     assert not [file for file in files if "test" in file or "__pycache__" in file]
     assert len([file for file in files if file.endswith(".so")]) == 1, "the compiled kernel"
 

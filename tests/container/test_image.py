@@ -13,6 +13,7 @@ import bentoml
 import pytest
 import requests
 import yaml
+from packaging.utils import canonicalize_name
 
 from deploy.bento import MEGABYTE
 from deploy.engine import Engine
@@ -157,8 +158,13 @@ def test_the_inventory_lists_what_is_installed(container: Container) -> None:
     inventory = json.loads(container.engine.run("exec", container.id, "cat", "/opt/sbom.cdx.json"))
 
     assert inventory["bomFormat"] == "CycloneDX"
-    listed = {f"{part['name'].lower()}=={part['version']}" for part in inventory["components"]}
-    wanted = {re.sub(r"\[.*?\]", "", line).lower() for line in pinned(ROOT / "requirements.txt")}
-    normal = {line.partition(";")[0].strip().replace("_", "-") for line in wanted}
-    assert normal <= {entry.replace("_", "-") for entry in listed}
-    assert all(part.get("purl", "").startswith("pkg:pypi/") for part in inventory["components"])
+    listed: dict[str, set[str]] = {"pypi": set(), "deb": set()}
+    for part in inventory["components"]:
+        kind = part["purl"].partition("/")[0].removeprefix("pkg:")
+        listed[kind].add(f"{part['name']} {part['version']}")
+    python = {canonicalize_name(line.split()[0]) for line in listed["pypi"]}
+    assert {canonicalize_name(name) for name in pinned(ROOT / "requirements.txt")} <= python
+    query = ["dpkg-query", "--show", "--showformat", "${Package} ${Version}\\n"]
+    debian = container.engine.run("exec", container.id, *query).splitlines()
+    assert listed["deb"] == set(debian)
+    assert "libgomp1" in {line.split()[0] for line in debian}
