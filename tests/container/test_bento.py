@@ -45,8 +45,12 @@ def test_every_model_is_pinned_to_an_exact_version(
 
 def pinned(requirements: Path) -> dict[str, tuple[str, list[str]]]:
     """Name of each package of a file → its version, and the hashes that its archives may have."""
-    lines = RequirementsFile.from_file(str(requirements), include_nested=True).requirements
-    return {str(one.name): (str(one.specifier), sorted(one.hash_options)) for one in lines}
+    packages: dict[str, tuple[str, list[str]]] = {}
+    for one in RequirementsFile.from_file(str(requirements), include_nested=True).requirements:
+        # BentoML names itself once more, without any; pip keeps to those that were given.
+        _, hashes = packages.get(one.name, ("", []))
+        packages[one.name] = (str(one.specifier), sorted({*hashes, *one.hash_options}))
+    return packages
 
 
 def test_every_package_is_pinned_to_what_it_holds(bento: bentoml.Bento) -> None:
