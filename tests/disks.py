@@ -1,8 +1,10 @@
 """Small disks that a command finds in place of a folder, and that go away with it."""
 
+import contextlib
 import os
+import resource
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -46,3 +48,14 @@ def _namespace() -> list[str]:
     if tried.returncode:
         pytest.skip(f"mounting a disk needs root's rights: {tried.stderr.strip()}")
     return [*alone, "sh", "-c"]
+
+
+@contextlib.contextmanager
+def no_room() -> Iterator[None]:
+    """Lets this process's files not grow, as on a full disk; what fails says "File too large"."""
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, usual[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
