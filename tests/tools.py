@@ -24,6 +24,7 @@ INSTALL: Mapping[str, str] = {
     "postgres": "apt-get install postgresql",
     "prometheus": "apt-get install prometheus",
     "promtool": "apt-get install prometheus",
+    "redis-server": "apt-get install redis-server",
     "strace": "apt-get install strace",
     "unshare": "apt-get install util-linux",
     "wrk": "apt-get install wrk",
