@@ -84,6 +84,10 @@ class Database:
             return None
         return Path(self._url.database or "")
 
+    def at(self, file: Path) -> "Database":
+        """Returns a database of the same tables in a file of SQLite's."""
+        return Database(self._schema, file)
+
     @contextlib.contextmanager
     def writing(self) -> Iterator[sa.Connection]:
         """Opens a transaction, which is kept as a whole or not at all; one after the other.
@@ -98,12 +102,14 @@ class Database:
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sa.Connection]:
-        """Opens a transaction that only reads, and waits for no writer.
+        """Opens a transaction that only reads, all of it at one moment, and waits for no writer.
 
         Raises:
             Exception: The schema's `refusal`: the database cannot be used.
         """
         engine = self._opened().execution_options(**{_READS: True})
+        if engine.dialect.name == "postgresql":
+            engine = engine.execution_options(isolation_level="REPEATABLE READ")
         with self._told(), engine.begin() as connection:
             yield connection
 

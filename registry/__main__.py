@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 # BentoML reports its usage to its makers unless told not to.
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
@@ -18,7 +19,11 @@ from framework.database import VARIABLE
 from framework.discovery import ModelNotFoundError, find_models
 from framework.pointer import CHAMPION
 from framework.refusal import ModelRefusedError
+from monitoring.errors import MonitoringError
+from monitoring.options import VARIABLE as RECORD_VARIABLE
 from registry import commands
+from registry.backup import restore as restoring
+from registry.backup import save, transfer
 from registry.commands import Answer, Registry
 from registry.errors import RegistryError
 from registry.events import ALIASES
@@ -46,13 +51,17 @@ def main(arguments: Sequence[str] | None = None, package: str = "models") -> int
     """
     options = _parser().parse_args(arguments)
     try:
-        history = History(home_folder(), options.database or os.environ.get(VARIABLE))
+        options.database = options.database or os.environ.get(VARIABLE)
+        home = home_folder()
+        history = History(home, options.database)
         registry = Registry(history, find_models(package))
-        enter_new(history, registry.models)
-        history.publish()
+        restoring.resume(home, options.database)
+        if options.run is not restoring.restore:
+            enter_new(history, registry.models)
+            history.publish()
         answer = options.run(registry, options)
         history.publish()
-    except (RegistryError, ModelNotFoundError, ModelRefusedError) as error:
+    except (RegistryError, MonitoringError, ModelNotFoundError, ModelRefusedError) as error:
         print(error, file=sys.stderr)
         return USAGE
     _show(answer, as_json=options.json)
@@ -102,7 +111,28 @@ def _parser() -> argparse.ArgumentParser:
     two = add("diff", commands.diff)
     two.add_argument("first", metavar="TAG")
     two.add_argument("second", metavar="TAG")
+    _add_copies(add)
     return parser
+
+
+def _add_copies(add: Callable[..., argparse.ArgumentParser]) -> None:
+    backup = add("backup", save.backup, "target")
+    restore = add("restore", restoring.restore, "source")
+    for command in (backup, restore):
+        command.add_argument(
+            "--record",
+            metavar="FOLDER",
+            type=Path,
+            default=os.environ.get(RECORD_VARIABLE) or None,
+            help=f"folder of the record (default: {RECORD_VARIABLE})",
+        )
+    restore.add_argument(
+        "--replace", action="store_true", help="in place of what there is; stop the server first"
+    )
+    export = add("export", transfer.export)
+    export.add_argument("tag", metavar="MODEL:TAG")
+    export.add_argument("file", metavar="FILE")
+    add("import", transfer.bring, "file")
 
 
 def _show(answer: Answer, *, as_json: bool) -> None:

@@ -49,6 +49,17 @@ def file_hashes(stored: bentoml.Model) -> dict[str, str]:
     return found
 
 
+def require_whole(stored: bentoml.Model) -> dict[str, str]:
+    """Makes sure that the files of a version are those that were stored; returns their hashes.
+
+    Raises:
+        ModelRefusedError: One is not.
+    """
+    files = file_hashes(stored)
+    require_files(stored, CARD_FILE, ModelCard.read(stored).files)
+    return files
+
+
 def require_fit(
     model: Model[Any, Any], stored: bentoml.Model, events: list[Event]
 ) -> dict[str, str]:
@@ -98,7 +109,8 @@ def enter_new(history: History, models: Mapping[str, Model[Any, Any]]) -> None:
         changes = []
         for stored in reversed(new):
             try:
-                files = _whole(model, stored, thoroughly=wanted == CHAMPION)
+                thoroughly = wanted == CHAMPION
+                files = require_fit(model, stored, []) if thoroughly else require_whole(stored)
             except ModelRefusedError as error:
                 print(f"Not entered: {error}", file=sys.stderr)
                 continue
@@ -106,11 +118,3 @@ def enter_new(history: History, models: Mapping[str, Model[Any, Any]]) -> None:
             wanted = None
         for change in reversed(changes):
             history.register(change)
-
-
-def _whole(model: Model[Any, Any], stored: bentoml.Model, *, thoroughly: bool) -> dict[str, str]:
-    if thoroughly:
-        return require_fit(model, stored, [])
-    files = file_hashes(stored)
-    require_files(stored, CARD_FILE, ModelCard.read(stored).files)
-    return files

@@ -29,6 +29,7 @@ __all__ = [
     "docker_base_image",
     "home_folder",
     "join_paths",
+    "model_in",
     "model_store_folder",
     "prefixed_path",
     "service_configuration",
@@ -130,6 +131,15 @@ def create_model_in(
         options: As for `bentoml.models.create`.
     """
     return bentoml.models.create(tag, _model_store=ModelStore(folder), **options)
+
+
+def model_in(folder: Path, tag: str) -> bentoml.Model:
+    """Returns a model of another folder than the model store's, of the same layout.
+
+    Raises:
+        bentoml.exceptions.BentoMLException: There is none, or its record cannot be read.
+    """
+    return ModelStore(folder).get(tag)
 
 
 def docker_base_image(bento: bentoml.Bento) -> str:

@@ -27,9 +27,17 @@ pytestmark = pytest.mark.skipif(NAME not in find_models(), reason="the page's mo
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home in which everything on the page was done."""
     home = tmp_path_factory.mktemp("home")
+    environment = {**os.environ, "BENTOML_HOME": str(home)}
+    folders = {name: str(tmp_path_factory.mktemp(name)) for name in ("backup", "srv")}
+
+    def here(text: str) -> str:
+        for name, folder in folders.items():
+            text = text.replace(f"/{name}/", f"{folder}/")
+        return text.replace(".venv/bin/python", sys.executable)
+
     for command in PAGE:
-        shown = run(_here(command.line), ROOT, {**os.environ, "BENTOML_HOME": str(home)}, 120)
-        assert_like(shown.strip(), command.shown.strip())
+        shown = run(here(command.line), ROOT, environment, 120)
+        assert_like(shown.strip(), here(command.shown).strip())
     return home
 
 
@@ -45,10 +53,6 @@ def champions_server(environment: dict[str, str]) -> Iterator[Server]:
     """A server of the champion."""
     with Server.start(environment=environment) as server:
         yield server
-
-
-def _here(line: str) -> str:
-    return line.replace(".venv/bin/python", sys.executable)
 
 
 def about(server: Server) -> Any:

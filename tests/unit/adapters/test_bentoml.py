@@ -26,6 +26,7 @@ from framework.adapters.bentoml import (
     create_model_in,
     docker_base_image,
     join_paths,
+    model_in,
     model_store_folder,
     prefixed_path,
     service_configuration,
@@ -163,6 +164,7 @@ def test_create_model_in_writes_an_entry_that_the_store_can_take_over(tmp_path: 
     assert not bentoml.models.list(tag)
     assert (tmp_path / tag.path() / "file.txt").read_text() == "content"
     assert (tmp_path / tag.latest_path()).read_text() == "v1"
+    assert model_in(tmp_path, str(tag)).info.labels == {"made": "here"}
     (model_store_folder() / tag.name).mkdir(parents=True)
     (tmp_path / tag.path()).rename(model_store_folder() / tag.path())
     try:

@@ -1,0 +1,87 @@
+"""`backup`, `restore`, `export` and `import` of real versions, each a process of its own."""
+
+import shutil
+from pathlib import Path
+
+from framework.pointer import read_pointer
+from registry.backup.save import _configuration
+from registry.history import History
+from tests.unit.registry.made import NAME, done
+
+V1, V2 = f"{NAME}:v1", f"{NAME}:v2"
+
+
+def tags(home: Path) -> dict[str, str]:
+    return {alias: one.tag for alias, one in read_pointer(home).models[NAME].items()}
+
+
+def damage(home: Path, version: str) -> None:
+    with (home / "models" / NAME / version / "model.skops").open("ab") as file:
+        file.write(b" ")
+
+
+def test_a_version_that_has_changed_is_left_out_of_a_backup_which_says_so(
+    home: Path, tmp_path: Path
+) -> None:
+    done(home, "list")
+    damage(home, "v2")
+    other = tmp_path / "other"
+
+    told = done(home, "backup", str(tmp_path / "one.tar"), code=1)
+    done(other, "restore", str(tmp_path / "one.tar"))
+
+    assert (told["versions"], told["left_out"]) == ([V1], [V2])
+    assert tags(other) == tags(home)
+    found = {one["tag"]: one["problem"] for one in done(other, "verify", NAME, code=1)}
+    assert found[V1] is None
+    assert "cannot give" in found[V2]
+
+
+def test_a_version_goes_to_another_stage_and_is_known_there(home: Path, tmp_path: Path) -> None:
+    file, other = str(tmp_path / "one.tar"), tmp_path / "other"
+    done(home, "promote", V2)
+    exported = done(home, "export", V2, file)
+
+    assert done(other, "import", file) == {"tag": V2, "stored": True, "alias": "champion"}
+    assert done(other, "import", file) == {"tag": V2, "stored": False, "alias": None}
+
+    (event,) = History(other).events()
+    assert event.change.files == exported["files"]
+    assert event.change.reason.startswith("imported (champion elsewhere since ")
+    assert (other / "models" / NAME / "latest").read_text() == "v2"
+
+
+def test_a_tag_is_not_taken_twice(home: Path, tmp_path: Path) -> None:
+    file, other = str(tmp_path / "one.tar"), tmp_path / "other"
+    done(home, "export", V1, file)
+    shutil.copytree(home, other)
+    damage(other, "v1")
+
+    complaint = done(other, "import", file, code=2)
+
+    assert f"another {V1}" in complaint
+    assert "differs in model.skops" in complaint
+
+
+def test_what_must_not_serve_is_not_exported(home: Path, tmp_path: Path) -> None:
+    done(home, "list")
+    damage(home, "v2")
+
+    assert "changed" in done(home, "export", V2, str(tmp_path / "one.tar"), code=2)
+    assert not (tmp_path / "one.tar").exists()
+
+
+def test_the_configuration_holds_settings_and_no_secret() -> None:
+    environment = {
+        "HOME": "/root",
+        "MODELS": "one two",
+        "MODEL_SERVER_API_TOKEN": "s3cret",
+        "MODEL_SERVER_DATABASE": "postgresql://keeper:s3cret@host/name",
+        "ONE_MODEL": "one:v1",
+    }
+
+    assert _configuration(environment).decode().splitlines() == [
+        "MODELS='one two'",
+        "MODEL_SERVER_DATABASE='postgresql://keeper:***@host/name'",
+        "ONE_MODEL=one:v1",
+    ]
