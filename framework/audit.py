@@ -37,7 +37,7 @@ class AuditEvent:
 
     Attributes:
         who: Who acted: id of a key, or user and host; empty if nobody knows.
-        action: What was done or asked for: `promote`, `create-key`, `attrition:predict`.
+        action: What was done or asked for: `promote`, `create-key`, `NAME:predict`.
         subject: To what: the tag of a model, the id of a key, a path.
         outcome: How it ended.
         reason: Why, by a person's words or an error's code.
