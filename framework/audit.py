@@ -8,8 +8,10 @@ import contextlib
 import getpass
 import logging
 import os
+import re
 import socket
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +22,8 @@ from concurrent_log_handler import ConcurrentRotatingFileHandler
 
 VARIABLE = "MODEL_SERVER_AUDIT"
 """Environment variable that names the file; nothing is written where it is not set."""
+
+_USER_IN_URL = re.compile(r"//[^/\s]*@")
 
 FILE_BYTES, FILES = 16 * 2**20, 9
 """Size at which the file begins anew, and how many older ones are kept (`FILE.1` the newest)."""
@@ -120,6 +124,55 @@ class AuditLog:
             f"The audit log {self._path} cannot be written ({error.strerror or error}): name "
             f"another file in {VARIABLE}, or make room there."
         )
+
+
+@contextlib.contextmanager
+def audited(
+    action: str, subject: str, reason: str = "", *, refusals: tuple[type[Exception], ...]
+) -> Iterator[None]:
+    """Tells the audit log that the environment names, if any, how what somebody does here ends.
+
+    Args:
+        action: What it is.
+        subject: To what it is done; user and password of a URL are left out.
+        reason: Why.
+        refusals: Errors that say why it cannot be done; it has failed for any other.
+
+    Raises:
+        AuditError: The log cannot be written; nothing was done if it could not be opened.
+    """
+    log = AuditLog.of_environment()
+    if log is None:
+        yield
+        return
+
+    def tell(outcome: Outcome, reason: str) -> None:
+        log.write(
+            AuditEvent(
+                who=acting_user(),
+                action=action,
+                subject=_without_user(subject),
+                outcome=outcome,
+                reason=_without_user(reason),
+            )
+        )
+
+    try:
+        yield
+    except refusals as error:
+        tell("refused", str(error))
+        raise
+    except BaseException as error:
+        tell("failed", type(error).__name__)
+        raise
+    else:
+        tell("done", reason)
+    finally:
+        log.close()
+
+
+def _without_user(text: str) -> str:
+    return _USER_IN_URL.sub("//", text)
 
 
 def acting_user() -> str:

@@ -10,6 +10,7 @@ from typing import Any
 # BentoML reports its usage to its makers unless told not to.
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 
+from framework.audit import AuditError
 from framework.discovery import ModelNotFoundError
 from framework.refusal import ModelRefusedError
 from monitoring.errors import MonitoringError
@@ -44,7 +45,7 @@ def main(arguments: Sequence[str] | None = None, package: str = "models") -> int
     options.package = package
     try:
         return int(modules[options.command].run(options))
-    except (MonitoringError, ModelNotFoundError, ModelRefusedError) as error:
+    except (MonitoringError, ModelNotFoundError, ModelRefusedError, AuditError) as error:
         print(error, file=sys.stderr)
         return USAGE
 

@@ -2,8 +2,10 @@
 
 import argparse
 
+from framework.audit import audited
 from framework.discovery import find_models
 from framework.record.folder import RecordFolder
+from monitoring.errors import MonitoringError
 from monitoring.options import add_database, add_record, label_store_of, record_of
 from monitoring.record.deletion import delete
 
@@ -26,7 +28,8 @@ def run(options: argparse.Namespace) -> int:
     folder = RecordFolder(record_of(options))
     labels = label_store_of(options)
     models = find_models(options.package)
-    rows, is_pending = delete(folder, models, labels, options.prediction_id)
+    with audited("delete", options.prediction_id, refusals=(MonitoringError,)):
+        rows, is_pending = delete(folder, models, labels, options.prediction_id)
     print(f"{rows} rows deleted")
     if is_pending:
         print("a server may still hold it; it will not be converted")

@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 # BentoML reports its usage to its makers unless told not to.
@@ -15,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from framework.adapters.bentoml import home_folder
+from framework.audit import AuditError, audited
 from framework.database import VARIABLE
 from framework.discovery import ModelNotFoundError, find_models
 from framework.pointer import CHAMPION
@@ -32,6 +34,16 @@ from registry.versions import enter_new
 
 REFUSED, USAGE = 1, 2
 Command = Callable[[Registry, argparse.Namespace], Answer]
+_REFUSALS = (RegistryError, MonitoringError, ModelNotFoundError, ModelRefusedError)
+# Commands that change something, or copy it away, and the argument that tells what.
+_AUDITED = {
+    "promote": "tag",
+    "rollback": "model",
+    "backup": "target",
+    "restore": "source",
+    "export": "tag",
+    "import": "file",
+}
 # Columns of a table that nobody looks at on a terminal.
 _WIDTH = 240
 
@@ -59,9 +71,10 @@ def main(arguments: Sequence[str] | None = None, package: str = "models") -> int
         if options.run is not restoring.restore:
             enter_new(history, registry.models)
             history.publish()
-        answer = options.run(registry, options)
+        with _audited(options):
+            answer = options.run(registry, options)
         history.publish()
-    except (RegistryError, MonitoringError, ModelNotFoundError, ModelRefusedError) as error:
+    except (*_REFUSALS, AuditError) as error:
         print(error, file=sys.stderr)
         return USAGE
     _show(answer, as_json=options.json)
@@ -133,6 +146,14 @@ def _add_copies(add: Callable[..., argparse.ArgumentParser]) -> None:
     export.add_argument("tag", metavar="MODEL:TAG")
     export.add_argument("file", metavar="FILE")
     add("import", transfer.bring, "file")
+
+
+def _audited(options: argparse.Namespace) -> AbstractContextManager[None]:
+    if options.command not in _AUDITED:
+        return nullcontext()
+    subject = getattr(options, _AUDITED[options.command])
+    reason = getattr(options, "reason", "")
+    return audited(options.command, subject, reason, refusals=_REFUSALS)
 
 
 def _show(answer: Answer, *, as_json: bool) -> None:

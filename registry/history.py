@@ -1,16 +1,14 @@
 """The history in its database: appended to in whole transactions, and never changed."""
 
 import fcntl
-import getpass
 import json
-import os
-import socket
 import time
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
+from framework.audit import acting_user
 from framework.database import Database, Schema
 from framework.pointer import CHAMPION, Pointer, Standing, read_pointer, write_pointer
 from framework.refusal import ModelRefusedError
@@ -152,22 +150,13 @@ def _append(connection: sa.Connection, change: Change, events: list[Event]) -> N
         "alias": change.alias,
         "before": held.tag if held else None,
         "after": change.after,
-        "who": _who(),
+        "who": acting_user(),
         "time": time.time_ns() // 1_000,
         "reason": change.reason,
         "gate": None if change.gate is None else json.dumps(change.gate),
         "files": json.dumps(change.files, sort_keys=True),
     }
     connection.execute(sa.insert(EVENTS).values(values))
-
-
-def _who() -> str:
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        # A container's user may have a number alone.
-        user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"
 
 
 def _lost(change: Change, found: Standing | None, events: list[Event]) -> str:

@@ -114,6 +114,9 @@ class Settings(BaseSettings):
     record_file_seconds: Seconds = Field(default=600, ge=0.1)
     """Time after which a file of the record is closed, for a converter to take."""
 
+    audit: Annotated[Path | None, BeforeValidator(lambda value: value or None)] = None
+    """File of the audit log, which commands that change what is served add lines to."""
+
     database: str = Field(default="", repr=False)
     """URL of the database that `python -m monitoring` keeps labels in; the server uses none."""
 

@@ -111,3 +111,59 @@ def test_the_environment_names_the_file(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_a_user_has_a_host() -> None:
     assert "@" in acting_user()
+
+
+@pytest.mark.parametrize(
+    ("raised", "outcome", "reason"),
+    [
+        (None, "done", "better"),
+        (LookupError("no such s3://host/one"), "refused", "no such s3://host/one"),
+        (LookupError("no such s3://anna:s3cret@host/one"), "refused", "no such s3://host/one"),
+        (KeyboardInterrupt("s3cret"), "failed", "KeyboardInterrupt"),
+    ],
+)
+def test_whatever_a_command_does_is_told_however_it_ends(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    raised: BaseException | None,
+    outcome: str,
+    reason: str,
+) -> None:
+    monkeypatch.setenv(audit.VARIABLE, str(tmp_path / "log"))
+
+    def act() -> None:
+        subject = "s3://anna:s3cret@host/one"
+        with audit.audited("backup", subject, "better", refusals=(LookupError,)):
+            if raised:
+                raise raised
+
+    if raised:
+        with pytest.raises(type(raised)):
+            act()
+    else:
+        act()
+
+    (line,) = lines(tmp_path / "log")
+    assert line.pop("time")
+    assert line == {
+        "who": acting_user(),
+        "action": "backup",
+        "subject": "s3://host/one",
+        "outcome": outcome,
+        "reason": reason,
+    }
+
+
+def test_nothing_is_done_that_cannot_be_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(audit.VARIABLE, str(tmp_path / "none" / "log"))
+    done = []
+
+    def act() -> None:
+        with audit.audited("promote", "wine:v2", refusals=()):
+            done.append(1)
+
+    with pytest.raises(AuditError):
+        act()
+    assert not done

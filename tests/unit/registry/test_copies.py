@@ -1,5 +1,6 @@
 """`backup`, `restore`, `export` and `import` of real versions, each a process of its own."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -39,16 +40,23 @@ def test_a_version_that_has_changed_is_left_out_of_a_backup_which_says_so(
 
 def test_a_version_goes_to_another_stage_and_is_known_there(home: Path, tmp_path: Path) -> None:
     file, other = str(tmp_path / "one.tar"), tmp_path / "other"
-    done(home, "promote", V2)
+    audit = str(tmp_path / "audit.log")
+    done(home, "promote", V2, "--reason", "better", MODEL_SERVER_AUDIT=audit)
     exported = done(home, "export", V2, file)
 
-    assert done(other, "import", file) == {"tag": V2, "stored": True, "alias": "champion"}
+    imported = done(other, "import", file, MODEL_SERVER_AUDIT=audit)
+    assert imported == {"tag": V2, "stored": True, "alias": "champion"}
     assert done(other, "import", file) == {"tag": V2, "stored": False, "alias": None}
 
     (event,) = History(other).events()
     assert event.change.files == exported["files"]
     assert event.change.reason.startswith("imported (champion elsewhere since ")
     assert (other / "models" / NAME / "latest").read_text() == "v2"
+    told = [json.loads(line) for line in (tmp_path / "audit.log").read_text().splitlines()]
+    assert [(one["action"], one["subject"], one.get("reason")) for one in told] == [
+        ("promote", V2, "better"),
+        ("import", file, None),
+    ]
 
 
 def test_a_tag_is_not_taken_twice(home: Path, tmp_path: Path) -> None:
