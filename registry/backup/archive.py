@@ -84,8 +84,8 @@ def writing(target: str) -> Iterator[Writer]:
         RegistryError: There is something already, or it cannot be written.
     """
     with _told(target), _private(), _progress() as shown:
-        system, path = _located(target)
-        if system.exists(path) and (not system.isdir(path) or system.ls(path, detail=False)):
+        system, path, is_there = _located(target)
+        if is_there and (not system.isdir(path) or system.ls(path, detail=False)):
             raise RegistryError(f"{target} is there already; name a new file, or an empty folder.")
         is_tar = path.endswith(_TARS)
         written = path + _PART if is_tar else path
@@ -204,7 +204,9 @@ class _Hashed:
 
 
 def _entries(source: str) -> Iterator[tuple[str, IO[bytes]]]:
-    system, path = _located(source)
+    system, path, is_there = _located(source)
+    if not is_there:
+        raise RegistryError(f"{source}: there is nothing of this name.")
     if system.isdir(path):
         root = path.rstrip("/") + "/"
         for name in sorted(system.find(path)):
@@ -229,12 +231,17 @@ def _safe(name: str) -> str:
     return name
 
 
-def _located(target: str) -> tuple[fsspec.AbstractFileSystem, str]:
+def _located(target: str) -> tuple[fsspec.AbstractFileSystem, str, bool]:
     try:
         system, path = fsspec.url_to_fs(target)
-    except (ImportError, ValueError) as error:
+        # `exists` would take every failure for a no.
+        with contextlib.suppress(FileNotFoundError):
+            system.info(path)
+            return system, path, True
+        return system, path, False
+    # A driver that is missing, or lacks credentials: each has errors of its own.
+    except Exception as error:
         raise RegistryError(f"{target} cannot be used: {error}") from error
-    return system, path
 
 
 def _listed(sums: Mapping[str, str]) -> bytes:

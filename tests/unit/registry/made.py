@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -14,6 +15,7 @@ from deploy.processes import ROOT
 
 PACKAGE, NAME = "tests.models", "breast_cancer"
 BEFORE_POINTER, TOGETHER = "REGISTRY_KILLED", "REGISTRY_TOGETHER"
+PACKAGES = "REGISTRY_PACKAGES"
 DEADLINE_SECONDS = 60
 
 
@@ -29,10 +31,16 @@ def registry(home: Path, *arguments: str, **environment: str) -> subprocess.Pope
     )
 
 
-def done(home: Path, *arguments: str, code: int = 0, **environment: str) -> Any:
+def done(
+    home: Path,
+    *arguments: str,
+    code: int = 0,
+    environment: Mapping[str, str] | None = None,
+    **variables: str,
+) -> Any:
     """Runs a command; returns what it told in JSON, or its complaint if it has one."""
     told = () if arguments[0] == "train" else ("--json",)
-    with registry(home, *arguments, *told, **environment) as process:
+    with registry(home, *arguments, *told, **(environment or {}), **variables) as process:
         output, complaint = process.communicate(timeout=DEADLINE_SECONDS)
     assert process.returncode == code, complaint
     if code == 2:
@@ -68,6 +76,8 @@ def main(arguments: list[str]) -> int:
     from registry.__main__ import main as run
     from registry.versions import require_fit
 
+    # After all else: only what is missing comes from there.
+    sys.path += filter(None, [os.environ.get(PACKAGES)])
     if arguments[0] == "train":
         return _train(*arguments[1:])
     if BEFORE_POINTER in os.environ:
