@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -25,13 +25,26 @@ class Store:
 
     Attributes:
         folder: Folder of the record.
+        part: Which of its folders: `parquet`, what was answered; or `shadow`, what other versions
+            said to it.
     """
 
     folder: Path
+    part: Literal["parquet", "shadow"] = "parquet"
 
     def models(self) -> list[str]:
         """Returns the names of the models that have rows."""
         return sorted(_value(path) for path in self._parquet.glob("model=*"))
+
+    @property
+    def shadow(self) -> "Store":
+        """The shadow answers of the same record."""
+        return Store(self.folder, "shadow")
+
+    def files(self, model: str, since: datetime | None = None) -> list[Path]:
+        """Returns the files of a model, those that have a row since a time."""
+        found = sorted(self._parquet.glob(f"model={model}/version=*/day=*/*.parquet"))
+        return [path for path in found if since is None or _end(path) >= since]
 
     def versions(self, model: str) -> list[str]:
         """Returns the versions of a model that have rows; the one answered last comes last."""
@@ -109,7 +122,7 @@ class Store:
 
     @property
     def _parquet(self) -> Path:
-        return self.folder / "parquet"
+        return self.folder / self.part
 
 
 def _written(paths: Iterable[Path]) -> Iterator[tuple[float, Path]]:

@@ -63,6 +63,11 @@ class RecordFolder:
         """Where it is kept, by model, version and day."""
         return self.root / "parquet"
 
+    @property
+    def shadow(self) -> Path:
+        """Where shadow answers are kept, in the same way."""
+        return self.root / "shadow"
+
     def create(self) -> None:
         """Makes the folder where it is missing.
 

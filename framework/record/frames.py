@@ -13,7 +13,7 @@ from typing import BinaryIO, NamedTuple
 
 import msgspec
 
-PREDICTION, LABEL = 0, 1
+PREDICTION, LABEL, SHADOW = 0, 1, 2
 REDACTED = ";redacted"
 """Ending of the content type of a body that is not what came, but a MessagePack list of the rows as
 dictionaries, without the fields that are not to be recorded."""
@@ -28,7 +28,8 @@ class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One request and what was answered.
 
     Attributes:
-        kind: `PREDICTION`, or `LABEL`: what came true, as a client told it.
+        kind: `PREDICTION`; `LABEL`: what came true, as a client told it; or `SHADOW`: what another
+            version said (`framework.record.shadow`).
         ns: When it was answered, in nanoseconds since 1970.
         prediction_id: Made by the server; see `framework.record.ids`.
         request_id: The client's own, or made.

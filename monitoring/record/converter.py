@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Generic, TypeVar
 
 import msgspec
 import pyarrow as pa
@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 
 from framework.model import Model
 from framework.record.folder import RecordFolder, SpoolFile, held, sync_folder
-from framework.record.frames import LABEL, PREDICTION, Entry, Frames, frame
+from framework.record.frames import LABEL, PREDICTION, SHADOW, Entry, Frames, frame
 from framework.record.labels import LabelEvent, label_of
+from framework.record.shadow import ShadowAnswers, shadow_of
 from monitoring.errors import MonitoringError
 from monitoring.label_store.store import LabelStore
 from monitoring.record.decoding import Rows, UnreadableError
@@ -39,6 +40,7 @@ class Converted:
         rows: Rows that were written.
         failed: Refused requests that were written.
         labels: Labels that were put into the database.
+        shadow: Shadow answers that were written.
         unread: Entries that could not be read; they are kept as they are.
         torn_bytes: Bytes that had been written in part when their writer was killed.
     """
@@ -47,6 +49,7 @@ class Converted:
     rows: int = 0
     failed: int = 0
     labels: int = 0
+    shadow: int = 0
     unread: int = 0
     torn_bytes: int = 0
 
@@ -54,6 +57,8 @@ class Converted:
         told = f"{self.files} files: {self.rows} rows, {self.failed} refused requests"
         if self.labels:
             told += f", {self.labels} labels"
+        if self.shadow:
+            told += f", {self.shadow} shadow answers"
         if self.unread:
             told += f", {self.unread} entries that could not be read"
         return told + (f", {self.torn_bytes} torn bytes" if self.torn_bytes else "")
@@ -89,8 +94,9 @@ class Converter:
         problem: MonitoringError | None = None
         with alone(self._folder.parquet):
             self._deleted.refresh()
-            for left in self._folder.parquet.rglob(f"*{TEMPORARY}"):
-                left.unlink()
+            for kept in (self._folder.parquet, self._folder.shadow):
+                for left in kept.rglob(f"*{TEMPORARY}"):
+                    left.unlink()
             for file in self._folder.spool_files():
                 with held(file.path) as is_mine:
                     try:
@@ -120,15 +126,23 @@ class Converter:
         done.files += 1
         done.rows += parts.rows
         done.failed += parts.failed
+        done.shadow += parts.shadow
         done.unread += parts.unread
         done.torn_bytes += frames.torn_bytes
 
 
+Key = tuple[str, str, str]
+"""Model, version, and folder of the day."""
+
+
+ReadT = TypeVar("ReadT")
+
+
 @dataclass
-class _Pending:
+class _Pending(Generic[ReadT]):
     """What the next file of a model, a version and a day will hold."""
 
-    read: list[tuple[Entry, Rows, Rows]] = field(default_factory=list)
+    read: list[ReadT] = field(default_factory=list)
     rows: int = 0
 
 
@@ -139,12 +153,13 @@ class _Parts:
         self._folder = RecordFolder(root)
         self._stem = stem
         self._renderings = renderings
-        self._pending: dict[tuple[str, str, str], _Pending] = {}
+        self._pending: dict[Key, _Pending[tuple[Entry, Rows, Rows]]] = {}
+        self._shadow: dict[Key, _Pending[tuple[Entry, ShadowAnswers]]] = {}
         self._failed: dict[str, list[Entry]] = {}
         self._unread: list[Entry] = []
         self.labels: list[LabelEvent] = []
         self._numbers: dict[Path, int] = {}
-        self.rows = self.failed = self.unread = 0
+        self.rows = self.failed = self.shadow = self.unread = 0
 
     def add(self, entry: Entry) -> None:
         """Takes an entry; writes a file when there is enough for one."""
@@ -158,8 +173,11 @@ class _Parts:
             if entry.kind == LABEL:
                 self.labels.append(_label(entry))
                 return
-            if entry.kind != PREDICTION or model not in self._renderings:
+            if entry.kind not in (PREDICTION, SHADOW) or model not in self._renderings:
                 raise UnreadableError(f"there is no model {model!r}")
+            if entry.kind == SHADOW:
+                self._add_shadow((model, version, day), entry)
+                return
             rows, answers = self._renderings[model].read(entry)
             if len(rows) != len(answers):
                 raise UnreadableError(f"{len(rows)} rows have {len(answers)} answers")
@@ -180,6 +198,8 @@ class _Parts:
         """Writes what is left."""
         for key in list(self._pending):
             self._write_rows(key)
+        for key in list(self._shadow):
+            self._write_shadow(key)
         for day, entries in self._failed.items():
             self._write(self._folder.parquet / "failed" / day, failures(entries))
         if self._unread:
@@ -187,7 +207,27 @@ class _Parts:
             path = self._folder.root / UNREAD / f"{self._stem}.log"
             write_whole(path, lambda file: file.writelines(content[:2]))
 
-    def _write_rows(self, key: tuple[str, str, str]) -> None:
+    def _add_shadow(self, key: Key, entry: Entry) -> None:
+        said = _shadow(entry)
+        pending = self._shadow.setdefault(key, _Pending())
+        pending.read.append((entry, said))
+        pending.rows += len(said.answers)
+        self.shadow += len(said.answers)
+        if pending.rows >= PART_ROWS:
+            self._write_shadow(key)
+
+    def _write_shadow(self, key: Key) -> None:
+        model, version, day = key
+        said = self._shadow.pop(key).read
+        places = [
+            (entry.prediction_id, row, entry.ns // 1_000)
+            for entry, one in said
+            for row in range(len(one.answers))
+        ]
+        table = self._renderings[model].shadow_table(places, [one for _, one in said])
+        self._write(self._folder.shadow / f"model={model}" / f"version={version}" / day, table)
+
+    def _write_rows(self, key: Key) -> None:
         model, version, day = key
         table = self._renderings[model].table(self._pending.pop(key).read)
         self._write(self._folder.parquet / f"model={model}" / f"version={version}" / day, table)
@@ -203,6 +243,13 @@ def _label(entry: Entry) -> LabelEvent:
         return label_of(entry)
     except msgspec.MsgspecError as error:
         raise UnreadableError(f"a label: {error}") from None
+
+
+def _shadow(entry: Entry) -> ShadowAnswers:
+    try:
+        return shadow_of(entry)
+    except msgspec.MsgspecError as error:
+        raise UnreadableError(f"a shadow answer: {error}") from None
 
 
 def write_table(path: Path, table: pa.Table) -> None:

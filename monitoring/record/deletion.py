@@ -57,8 +57,12 @@ def delete(
     with alone(folder.parquet):
         rows = sum(
             _without(path, prediction_id)
-            for pattern in (f"model={model}/**/*.parquet", "failed/**/*.parquet")
-            for path in folder.parquet.glob(pattern)
+            for pattern in (
+                f"parquet/model={model}/**/*.parquet",
+                f"shadow/model={model}/**/*.parquet",
+                "parquet/failed/**/*.parquet",
+            )
+            for path in folder.root.glob(pattern)
         )
         for path in (folder.root / UNREAD).glob("*.log"):
             _without_entries(path, prediction_id)

@@ -30,7 +30,7 @@ def keep(folder: RecordFolder, limits: Limits) -> int:
     What could not be read, and is kept as it came, is as old as its file.
     """
     today = datetime.now(UTC).date()
-    days = sorted(_days(folder.parquet))
+    days = sorted(_days(folder.root))
     deleted = 0
     total = sum(size for _, _, size in days)
     for day, path, size in days:
@@ -49,8 +49,9 @@ def keep(folder: RecordFolder, limits: Limits) -> int:
     return deleted
 
 
-def _days(parquet: Path) -> Iterator[tuple[date, Path, int]]:
-    for pattern in ("failed/day=*", "model=*/version=*/day=*"):
-        for path in parquet.glob(pattern):
+def _days(root: Path) -> Iterator[tuple[date, Path, int]]:
+    of_models = "model=*/version=*/day=*"
+    for pattern in ("parquet/failed/day=*", f"parquet/{of_models}", f"shadow/{of_models}"):
+        for path in root.glob(pattern):
             size = sum(file.stat().st_size for file in path.iterdir())
             yield date.fromisoformat(path.name.removeprefix("day=")), path, size

@@ -12,9 +12,13 @@ from framework.answers import AnswerField, answer_fields
 from framework.fields import FieldError, FieldSpec
 from framework.model import Model
 from framework.record.frames import Entry, Refusal
+from framework.record.shadow import ShadowAnswers
 from monitoring.record.decoding import Decoder, Rows
 
 TIME = pa.timestamp("us", "UTC")
+Place = tuple[str, int, int]
+"""Of a row: prediction id, number in the request, and time in microseconds since 1970."""
+
 _NS = 1_000
 _TYPES: dict[str, pa.DataType] = {
     "float": pa.float64(),
@@ -31,6 +35,16 @@ _IDENTITY = pa.schema(
         ("route", pa.string()),
         ("request_id", pa.string()),
         ("status", pa.int16()),
+    ]
+)
+_SHADOW = pa.schema(
+    [
+        ("prediction_id", pa.string()),
+        ("row", pa.int32()),
+        ("time", TIME),
+        ("answered_by", pa.string()),
+        ("seconds", pa.float64()),
+        ("answered_seconds", pa.float64()),
     ]
 )
 _FAILED = pa.schema(
@@ -94,10 +108,30 @@ class Rendering:
         columns = dict(_columns(_IDENTITY, identity))
         for name, kind in self._inputs.items():
             columns[f"input.{name}"] = pa.array([_fit(row.get(name)) for row in rows], kind)
+        return pa.table(columns | self._answered(answers))
+
+    def shadow_table(self, places: Sequence[Place], said: Sequence[ShadowAnswers]) -> pa.Table:
+        """Returns the table of shadow answers.
+
+        Args:
+            places: Of the rows that were answered.
+            said: What was said to some of them each, in their order.
+        """
+        told = [
+            (one.answered_by, one.seconds, one.answered_seconds)
+            for one in said
+            for _ in one.answers
+        ]
+        lines = [(*place, *rest) for place, rest in zip(places, told, strict=True)]
+        answers = [answer for one in said for answer in one.answers]
+        return pa.table(dict(_columns(_SHADOW, lines)) | self._answered(answers))
+
+    def _answered(self, answers: Rows) -> dict[str, pa.Array]:
+        columns: dict[str, pa.Array] = {}
         for name in dict.fromkeys(name for answer in answers for name in answer):
             values = [answer.get(name) for answer in answers]
             columns |= _output(f"output.{name}", self._outputs.get(name), values)
-        return pa.table(columns)
+        return columns
 
 
 def failures(entries: Iterable[Entry]) -> pa.Table:
