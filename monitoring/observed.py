@@ -1,7 +1,7 @@
 """Rows of the record in a model's terms: records, the answers to them, and where each stands."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -111,31 +111,62 @@ def observed(model: Model[Any, Any], card: ModelCard, table: pa.Table) -> Observ
     answer: type[BaseModel] = model.answer
     fields = answer_fields(answer)
     wanted = _outputs(model, card)
-    left_out = frozenset(
-        field.name
-        for field in model.encoder.fields
-        if field.recorded != "keep" or INPUT + field.name not in names
-    )
+    left_out = not_kept(model, names)
     inputs = [field for field in model.encoder.fields if field.name not in left_out]
     needed = [INPUT + field.name for field in inputs if not field.nullable]
     needed += [column for one in fields if not one.nullable for column in wanted[one.name]]
     kept = table.filter(_whole(table, needed))
-    count = len(kept)
-    columns = {
-        field.name: _placeholder(field, count)
-        if field.name in left_out
-        else _values(kept[INPUT + field.name])
-        for field in model.encoder.fields
-    }
     return Observed(
         model,
         card,
-        model.encoder.from_columns(columns, count),
+        records_of(model, kept, left_out),
         {one.name: _answer(one, kept, wanted[one.name]) for one in fields},
-        _positions(kept),
+        positions_of(kept),
         left_out,
-        len(table) - count,
+        len(table) - len(kept),
     )
+
+
+def not_kept(model: Model[Any, Any], columns: Collection[str]) -> frozenset[str]:
+    """Returns the fields of a model's records that are not in the record as they were.
+
+    Args:
+        model: The model.
+        columns: Names of the columns that are there.
+    """
+    return frozenset(
+        field.name
+        for field in model.encoder.fields
+        if field.recorded != "keep" or INPUT + field.name not in columns
+    )
+
+
+def complete(model: Model[Any, Any], table: pa.Table) -> pa.Table:
+    """Returns the rows in which each field has a value that must have one.
+
+    A whole number that no column holds is missing there.
+    """
+    needed = [INPUT + field.name for field in model.encoder.fields if not field.nullable]
+    return table.filter(_whole(table, needed))
+
+
+def records_of(
+    model: Model[Any, Any], table: pa.Table, left_out: frozenset[str] = frozenset()
+) -> Records[Any]:
+    """Returns what was asked.
+
+    Args:
+        model: The model.
+        table: Rows of the record.
+        left_out: Fields that something else stands in for.
+    """
+    columns = {
+        field.name: _placeholder(field, len(table))
+        if field.name in left_out
+        else _values(table[INPUT + field.name])
+        for field in model.encoder.fields
+    }
+    return model.encoder.from_columns(columns, len(table))
 
 
 def _whole(table: pa.Table, columns: Sequence[str]) -> pa.Array:
@@ -192,7 +223,8 @@ def _placeholder(field: FieldSpec, count: int) -> Any:
     return np.full((count, field.length) if field.length else count, np.nan)
 
 
-def _positions(table: pa.Table) -> list[Position]:
+def positions_of(table: pa.Table) -> list[Position]:
+    """Returns where each row stands."""
     times = table["time"].cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_pylist()
     ids = table["prediction_id"].to_pylist()
     return list(map(Position, times, ids, table["row"].to_pylist()))

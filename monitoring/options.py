@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from framework.database import VARIABLE as DATABASE
@@ -31,6 +32,21 @@ def add_database(parser: argparse.ArgumentParser) -> None:
         help="where labels are: postgresql://USER:PASSWORD@HOST/NAME "
         f"(default: {DATABASE}, or else SQLite in the folder of the record)",
     )
+
+
+def add_since(parser: argparse.ArgumentParser) -> None:
+    """Adds `--since`."""
+    parser.add_argument(
+        "--since", metavar="TIME", type=time, help="2026-11-28, 2026-11-28T14:30, or 90m, 24h, 7d"
+    )
+
+
+def time(text: str) -> datetime:
+    """Reads a time, of this machine's zone if it names none, or how long ago it was."""
+    units = {"m": "minutes", "h": "hours", "d": "days"}
+    if text[:-1].isdecimal() and text[-1] in units:
+        return datetime.now(UTC) - timedelta(**{units[text[-1]]: int(text[:-1])})
+    return datetime.fromisoformat(text).astimezone(UTC)
 
 
 def label_store_of(options: argparse.Namespace) -> LabelStore:

@@ -6,7 +6,7 @@ import json
 import shutil
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from framework.record.folder import RecordFolder
 from framework.record.frames import Entry
 from framework.record.ids import model_of
 from monitoring.errors import MonitoringError
-from monitoring.options import add_record, record_of
+from monitoring.options import add_record, add_since, record_of, time
 from monitoring.record.unconverted import Unconverted
 from monitoring.store import Store
 
@@ -39,10 +39,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_record(parser)
     parser.add_argument("--model", metavar="NAME")
     parser.add_argument("--version", metavar="VERSION", help="of the model's tag")
-    parser.add_argument(
-        "--since", metavar="TIME", type=_time, help="2026-11-28, 2026-11-28T14:30, or 90m, 24h, 7d"
-    )
-    parser.add_argument("--until", metavar="TIME", type=_time)
+    add_since(parser)
+    parser.add_argument("--until", metavar="TIME", type=time)
     parser.add_argument("--request-id", metavar="ID")
     parser.add_argument("--prediction-id", metavar="ID")
     parser.add_argument("--failed", action="store_true", help="the refused requests instead")
@@ -167,11 +165,3 @@ def _text(value: Any) -> str:
     if value is None:
         return "-"
     return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def _time(text: str) -> datetime:
-    """Reads a time, of this machine's zone if it names none, or how long ago it was."""
-    units = {"m": "minutes", "h": "hours", "d": "days"}
-    if text[:-1].isdecimal() and text[-1] in units:
-        return datetime.now(UTC) - timedelta(**{units[text[-1]]: int(text[:-1])})
-    return datetime.fromisoformat(text).astimezone(UTC)

@@ -23,13 +23,16 @@ from framework.pointer import CHAMPION
 from framework.refusal import ModelRefusedError
 from monitoring.errors import MonitoringError
 from monitoring.options import VARIABLE as RECORD_VARIABLE
+from monitoring.options import add_record, add_since
 from registry import commands
 from registry.backup import restore as restoring
 from registry.backup import save, transfer
 from registry.commands import Answer, Registry
+from registry.compare import compare_versions
 from registry.errors import RegistryError
 from registry.events import ALIASES
 from registry.history import History
+from registry.replay import replay
 from registry.versions import enter_new
 
 REFUSED, USAGE = 1, 2
@@ -124,8 +127,25 @@ def _parser() -> argparse.ArgumentParser:
     two = add("diff", commands.diff)
     two.add_argument("first", metavar="TAG")
     two.add_argument("second", metavar="TAG")
+    _add_comparing(add)
     _add_copies(add)
     return parser
+
+
+def _add_comparing(add: Callable[..., argparse.ArgumentParser]) -> None:
+    replaying = add("replay", replay)
+    replaying.add_argument("tag", metavar="MODEL:TAG")
+    comparing = add("compare", compare_versions, "model")
+    comparing.add_argument(
+        "tags",
+        metavar="MODEL:TAG",
+        nargs="*",
+        help="which versions (default: champion and challenger, or else shadow; of one that is "
+        "named, champion and that)",
+    )
+    for reading in (replaying, comparing):
+        add_record(reading)
+        add_since(reading)
 
 
 def _add_copies(add: Callable[..., argparse.ArgumentParser]) -> None:

@@ -28,7 +28,11 @@ LEAST_ROWS = 100
 MARGIN = 0.05
 """A metric may be worse than the card's by this share of it."""
 
-_UNSURE = frozenset({"log_loss", "brier", "roc_auc"})
+HALF_WIDTH = float(stdtrit(GROUPS - 1, (1 + SHOWN) / 2))
+"""Of an interval, in standard errors."""
+
+UNSURE = frozenset({"log_loss", "brier", "roc_auc"})
+"""Metrics that need the probabilities of all classes."""
 
 
 class Measure(BaseModel):
@@ -56,7 +60,7 @@ def measures(labelled: Labelled, margin: float = MARGIN) -> list[Measure]:
         labelled: The rows and what is true of them; at least one.
         margin: A metric may be worse than the card's by this share of it.
     """
-    evaluation, is_sure = _evaluation(labelled)
+    evaluation, is_sure = evaluation_of(labelled)
     parts = {OVERALL: np.ones(len(evaluation), dtype=np.bool_), **evaluation.slices}
     promised = labelled.rows.card.performance
     estimates = {
@@ -68,7 +72,7 @@ def measures(labelled: Labelled, margin: float = MARGIN) -> list[Measure]:
         (part, metric)
         for part, found in estimates.items()
         for metric in found
-        if metric != "rows" and (is_sure or metric not in _UNSURE)
+        if metric != "rows" and (is_sure or metric not in UNSURE)
     ]
     judged = {
         (part, metric)
@@ -89,23 +93,37 @@ def measures(labelled: Labelled, margin: float = MARGIN) -> list[Measure]:
 def estimate(evaluation: Evaluation, rows: Flags) -> dict[str, tuple[float, float]]:
     """Returns each metric of some rows and its standard error, by the grouped jackknife.
 
-    The rows are dealt into 25 groups, and the metrics measured without each in turn: that holds
-    for every metric of every task, and costs 25 measurements instead of a bootstrap's hundreds.
     Of a metric that some group is needed for, such as one of a rare class, the error is unknown:
     NaN.
+    """
+    replicates = jackknife(evaluation, rows)
+    measured = evaluation.metrics(rows)
+    return {name: (value, standard_error(replicates[name])) for name, value in measured.items()}
+
+
+def jackknife(evaluation: Evaluation, rows: Flags) -> dict[str, NDArray[np.float64]]:
+    """Returns each metric as it is without one of 25 groups of rows, shape `[groups]`.
+
+    That holds for every metric of every task, and costs 25 measurements instead of a bootstrap's
+    hundreds. The same number of rows is dealt into the same groups; fewer than 25 into none.
     """
     groups = np.empty(len(rows), dtype=np.intp)
     at = np.flatnonzero(rows)
     groups[at] = np.random.default_rng(len(at)).permutation(len(at)) % GROUPS
     without = [rows & (groups != group) for group in range(GROUPS)]
-    parts = [evaluation.metrics(part) for part in without if part.any()]
-    found = {}
-    for name, value in evaluation.metrics(rows).items():
-        values = np.array([part.get(name, np.nan) for part in parts])
-        spread = ((values - values.mean()) ** 2).sum() * (GROUPS - 1) / GROUPS
-        enough = len(at) >= GROUPS
-        found[name] = value, float(np.sqrt(spread)) if enough else float("nan")
-    return found
+    parts = [evaluation.metrics(part) for part in without] if len(at) >= GROUPS else []
+    return {
+        name: np.array([part.get(name, np.nan) for part in parts])
+        for name in evaluation.metrics(rows)
+    }
+
+
+def standard_error(replicates: NDArray[np.float64]) -> float:
+    """Returns the standard error that the jackknife tells; NaN if it had no groups."""
+    if not len(replicates):
+        return float("nan")
+    spread = ((replicates - replicates.mean()) ** 2).sum() * (GROUPS - 1) / GROUPS
+    return float(np.sqrt(spread))
 
 
 def _measure(
@@ -119,7 +137,7 @@ def _measure(
     value, error = found[metric]
     rows = found["rows"][0]
     is_known = np.isfinite(error)
-    half = float(stdtrit(GROUPS - 1, (1 + SHOWN) / 2)) * error
+    half = HALF_WIDTH * error
     card = promised.get(metric)
     sign = 1 if metric in ERRORS else -1
     limit, is_worse = None, False
@@ -145,7 +163,7 @@ def _measure(
     )
 
 
-def _evaluation(labelled: Labelled) -> tuple[Evaluation, bool]:
+def evaluation_of(labelled: Labelled) -> tuple[Evaluation, bool]:
     """Returns the evaluation of the answers, and whether all probabilities are known."""
     rows = labelled.rows
     model, card = rows.model, rows.card

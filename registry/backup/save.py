@@ -28,7 +28,7 @@ from registry.versions import require_whole
 ABOUT, CONFIGURATION = "about.json", "configuration.env"
 FORMAT = 1
 """Of what is in an archive; a later one may be another."""
-RECORD_PARTS = ("parquet", "spool", "drift", "unread", "deleted")
+RECORD_PARTS = ("parquet", "shadow", "spool", "drift", "unread", "deleted")
 """Folders of a record; databases are beside them."""
 _SECRET = ("PASSWORD", "SECRET", "TOKEN")
 

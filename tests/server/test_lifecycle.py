@@ -1,5 +1,6 @@
 """The registry's page, done as it says, and a server that serves what the registry says."""
 
+import json
 import os
 import subprocess
 import sys
@@ -29,23 +30,45 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("home")
     environment = {**os.environ, "BENTOML_HOME": str(home)}
     folders = {name: str(tmp_path_factory.mktemp(name)) for name in ("backup", "srv")}
+    record = home / "record"
 
     def here(text: str) -> str:
         for name, folder in folders.items():
             text = text.replace(f"/{name}/", f"{folder}/")
+        text = text.replace("--record record", f"--record {record}")
         return text.replace(".venv/bin/python", sys.executable)
 
     for command in PAGE:
+        if "monitoring convert" in command.line:
+            _have_recorded(home, record)
         shown = run(here(command.line), ROOT, environment, 120)
         assert_like(shown.strip(), here(command.shown).strip())
     return home
 
 
+def _have_recorded(home: Path, record: Path) -> None:
+    """Has a server of the champion answer, and record, requests of one row and of several."""
+    model = find_models()[NAME]
+    settings = {**_of(home), "MODEL_SERVER_RECORD": str(record)}
+    with (
+        Server.start(environment=settings) as server,
+        httpx.Client(base_url=server.url, timeout=30) as client,
+    ):
+        for count in (1, 30):
+            rows = (list(model.sample) * count)[:count]
+            asked = client.post(f"/{NAME}/predict", json={model.rows: rows})
+            assert asked.status_code == 200, asked.text
+
+
+def _of(home: Path) -> dict[str, str]:
+    pins = {name: "" for name in os.environ if name.endswith("_MODEL")}
+    return {**pins, "BENTOML_HOME": str(home), "MODELS": NAME}
+
+
 @pytest.fixture(scope="module")
 def environment(home: Path) -> dict[str, str]:
     """That of a server of this home, in which nothing is pinned."""
-    pins = {name: "" for name in os.environ if name.endswith("_MODEL")}
-    return {**pins, "BENTOML_HOME": str(home), "MODELS": NAME}
+    return _of(home)
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +99,15 @@ def test_the_champion_is_served_though_another_is_newer(
     assert told["alias_since"]
     assert told["challenger"] is None
     assert champion_info(champions_server) == {f"{NAME}:v1": "1.0"}
+
+
+def test_both_versions_answered_what_a_server_recorded(home: Path) -> None:
+    line = f"{sys.executable} -m registry compare {NAME} {NAME}:v1 {NAME}:v2 --json"
+    settings = {"BENTOML_HOME": str(home), "MODEL_SERVER_RECORD": str(home / "record")}
+    found = json.loads(run(line, ROOT, {**os.environ, **settings}))
+    assert (found["rows"], found["unpaired"]) == (31, 0)
+    # The seeds differ, and so do the answers.
+    assert found["shifts"][0]["absolute"] > 0
 
 
 def test_a_promotion_shows_before_it_serves(

@@ -37,6 +37,7 @@ def write(
         rows_each: Rows of a request.
         drop: Columns to leave out.
     """
+    begin = f"{name.encode().hex()[-16:]:0>16}"
     asked = [record.model_dump(mode="json") for record in records]
     answered = [answer.model_dump(mode="json") for answer in bundle.predict(records)]
     lines = []
@@ -44,7 +45,7 @@ def write(
         request, row = divmod(at, rows_each)
         lines.append(
             {
-                "prediction_id": f"{bundle.model.name}-{name}-{request:08d}",
+                "prediction_id": f"{bundle.model.name}-{begin}{request:08d}",
                 "row": row,
                 "time": start + request * step,
                 "protocol": "http",

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -14,9 +14,10 @@ from unittest import mock
 from deploy.processes import ROOT
 
 PACKAGE, NAME = "tests.models", "breast_cancer"
-BEFORE_POINTER, TOGETHER = "REGISTRY_KILLED", "REGISTRY_TOGETHER"
+BEFORE_FILE, TOGETHER = "REGISTRY_KILLED_BEFORE", "REGISTRY_TOGETHER"
 PACKAGES = "REGISTRY_PACKAGES"
 DEADLINE_SECONDS = 60
+MAKING = ("train", "record")
 
 
 def registry(home: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
@@ -39,7 +40,7 @@ def done(
     **variables: str,
 ) -> Any:
     """Runs a command; returns what it told in JSON, or its complaint if it has one."""
-    told = () if arguments[0] == "train" else ("--json",)
+    told = () if arguments[0] in MAKING else ("--json",)
     with registry(home, *arguments, *told, **(environment or {}), **variables) as process:
         output, complaint = process.communicate(timeout=DEADLINE_SECONDS)
     assert process.returncode == code, complaint
@@ -57,9 +58,33 @@ def _train(version: str, seed: str) -> int:
     return 0
 
 
-def _kill_before_pointer(event: str, arguments: tuple[Any, ...]) -> None:
-    if event == "os.rename" and str(arguments[1]).endswith("registry.json"):
-        os.kill(os.getpid(), signal.SIGKILL)
+def _record(folder: str, version: str, *drop: str) -> int:
+    """Records, on two days, what a version answers to all that there is to learn."""
+    from datetime import timedelta
+
+    import bentoml
+
+    from framework import Bundle
+    from framework.discovery import find_model
+    from tests.unit.monitoring.recorded import write
+    from training import rows
+    from training.data import of_source
+
+    model = find_model(NAME, PACKAGE)
+    assert model.data is not None
+    bundle = Bundle.load(model, bentoml.models.get(f"{NAME}:{version}"))
+    records = rows.read(model, of_source(model.data)).records
+    step = timedelta(days=1) / len(records) * 2
+    write(Path(folder), bundle, records, step=step, rows_each=2, drop=drop)
+    return 0
+
+
+def _kill_before(ending: str) -> Callable[[str, tuple[Any, ...]], None]:
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "os.rename" and str(arguments[1]).endswith(ending):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return hook
 
 
 def _wait_for_the_other(folder: Path) -> None:
@@ -80,8 +105,10 @@ def main(arguments: list[str]) -> int:
     sys.path += filter(None, [os.environ.get(PACKAGES)])
     if arguments[0] == "train":
         return _train(*arguments[1:])
-    if BEFORE_POINTER in os.environ:
-        sys.addaudithook(_kill_before_pointer)
+    if arguments[0] == "record":
+        return _record(*arguments[1:])
+    if ending := os.environ.get(BEFORE_FILE):
+        sys.addaudithook(_kill_before(ending))
     if folder := os.environ.get(TOGETHER):
 
         def check_together(*given: Any) -> dict[str, str]:

@@ -10,7 +10,7 @@ import pytest
 from framework.pointer import FILE, read_pointer
 from tests.stored import without_hashes
 from tests.unit.registry.made import (
-    BEFORE_POINTER,
+    BEFORE_FILE,
     DEADLINE_SECONDS,
     NAME,
     TOGETHER,
@@ -95,7 +95,7 @@ def test_of_two_processes_that_promote_at_once_one_loses(
 
 def test_a_killed_promotion_is_completed_by_the_next_command(home: Path) -> None:
     done(home, "list")
-    with registry(home, "promote", V2, **{BEFORE_POINTER: "later"}) as process:
+    with registry(home, "promote", V2, **{BEFORE_FILE: "registry.json"}) as process:
         process.wait(DEADLINE_SECONDS)
     assert process.returncode == -signal.SIGKILL
     assert tags(home)["champion"] == V1
