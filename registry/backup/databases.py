@@ -50,6 +50,11 @@ class Kept:
                 for table in self.tables.sorted_tables
             )
 
+    def require_readable(self, folder: Path) -> None:
+        """Makes sure that `load` can read the file of the folder; migrates it; see `save`."""
+        with self.database.at(folder / self.name).reading():
+            pass
+
     def load(self, folder: Path) -> None:
         """Replaces all rows by those of a file of the folder, in one transaction; see `save`."""
         staged = self.database.at(folder / self.name)

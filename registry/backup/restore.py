@@ -81,7 +81,7 @@ def restore_into(
             require_kind(content, "backup")
             record = _wanted_record(files, record)
             databases = kept_databases(home, record, url)
-            _require_parts(files, [CONFIGURATION, *(kept.name for kept in databases)])
+            _require_parts(content, files, databases)
             _require_place(home, content, record, databases, replace=replace)
             _stage(content, record)
             journal = _Journal(record=record, databases=[str(one.database) for one in databases])
@@ -144,9 +144,12 @@ def _moves(home: Path, content: Path, record: Path | None) -> Iterator[tuple[Pat
             yield staged, place
 
 
-def _require_parts(files: Collection[str], names: Sequence[str]) -> None:
+def _require_parts(content: Path, files: Collection[str], databases: Sequence[Kept]) -> None:
+    names = [CONFIGURATION, *(kept.name for kept in databases)]
     if missing := [name for name in names if name not in files]:
         raise RegistryError(f"The archive lacks {', '.join(missing)}. Nothing was changed.")
+    for kept in databases:
+        kept.require_readable(content)
 
 
 def _wanted_record(files: Collection[str], record: Path | None) -> Path | None:

@@ -5,6 +5,7 @@ import fcntl
 import os
 import shutil
 import signal
+import sqlite3
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 from framework.record.folder import OPEN
 from registry.backup.archive import writing
 from registry.backup.restore import restore_into, resume
-from registry.backup.save import ABOUT, about
+from registry.backup.save import ABOUT, CONFIGURATION, about
 from registry.errors import RegistryError
 from registry.events import Change
 from registry.history import History
@@ -207,6 +208,29 @@ def test_what_was_begun_in_one_database_is_not_completed_in_another(
     resume(place.home, elsewhere)
 
     assert History(place.home, elsewhere).events()
+
+
+def test_a_backup_of_a_later_version_is_refused_before_anything_is_touched(
+    tmp_path: Path, place: Place
+) -> None:
+    source = Place(tmp_path / "source" / "home", tmp_path / "source" / "record")
+    source.fill("new")
+    with sqlite3.connect(source.home / "registry.db") as connection:
+        connection.execute("UPDATE registry_version SET version_num = '9999'")
+    connection.close()
+    target = str(tmp_path / "later.tar")
+    with writing(target) as writer:
+        writer.add_bytes(ABOUT, about("backup"))
+        writer.add_bytes(CONFIGURATION, b"")
+        writer.add("history.db", source.home / "registry.db")
+    place.fill("old")
+    old = place.state()
+
+    with pytest.raises(RegistryError, match="another version of this code"):
+        restored(place, target, replace=True)
+
+    assert place.state() == old
+    assert not (place.home / ".restore").exists()
 
 
 def test_archives_of_another_kind_are_refused(tmp_path: Path, place: Place) -> None:
