@@ -18,7 +18,7 @@ from framework.record.folder import RecordFolder, held
 from monitoring.record.files import write_whole
 from registry.backup.archive import extract
 from registry.backup.databases import LABELS, Kept, kept_databases
-from registry.backup.save import CONFIGURATION, RECORD_PARTS, record_files, require_kind
+from registry.backup.save import CONFIGURATION, record_files, record_parts, require_kind
 from registry.backup.staging import FOLDER, emptied, locked
 from registry.commands import Answer, Registry
 from registry.errors import RegistryError
@@ -138,7 +138,7 @@ def _moves(home: Path, content: Path, record: Path | None) -> Iterator[tuple[Pat
     found = [(path, home / "models" / path.name) for path in (content / "models").glob("*")]
     found.append((content / CONFIGURATION, home / CONFIGURATION))
     if record is not None:
-        found += [(record / FOLDER / part, record / part) for part in RECORD_PARTS]
+        found += [(part, record / part.name) for part in record_parts(record / FOLDER)]
     for staged, place in found:
         if staged.exists() and staged.suffix != _ASIDE:
             yield staged, place
@@ -198,8 +198,8 @@ def _stage(content: Path, record: Path | None) -> None:
     for path in staged.rglob("*"):
         path.chmod(0o700 if path.is_dir() else 0o600)
     # What the backup has nothing of is to be empty, too.
-    for part in RECORD_PARTS:
-        (staged / part).mkdir(mode=0o700, parents=True, exist_ok=True)
+    for part in record_parts(record):
+        (staged / part.name).mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def _remove(path: Path) -> None:

@@ -28,8 +28,6 @@ from registry.versions import require_whole
 ABOUT, CONFIGURATION = "about.json", "configuration.env"
 FORMAT = 1
 """Of what is in an archive; a later one may be another."""
-RECORD_PARTS = ("parquet", "shadow", "spool", "drift", "unread", "deleted")
-"""Folders of a record; databases are beside them."""
 _SECRET = ("PASSWORD", "SECRET", "TOKEN")
 
 
@@ -87,10 +85,15 @@ def require_kind(folder: Path, kind: str) -> dict[str, Any]:
     return told
 
 
+def record_parts(record: Path) -> list[Path]:
+    """Returns the folders of a record, beside which its databases are."""
+    return [path for path in sorted(record.glob("[!.]*")) if path.is_dir()]
+
+
 def record_files(record: Path) -> Iterator[Path]:
     """Gives the files of a record but its databases and what is being written."""
-    for part in RECORD_PARTS:
-        for path in sorted((record / part).rglob("*")):
+    for part in record_parts(record):
+        for path in sorted(part.rglob("*")):
             is_written = path.suffix in (".lock", ".new", TEMPORARY) or path.name.endswith(OPEN)
             if not (path.is_dir() or path.name.startswith(".") or is_written):
                 yield path
