@@ -21,7 +21,7 @@ SERVED = $(or $(subst $(comma), ,$(MODELS)),$(patsubst models/%/__init__.py,%,$(
 CODE := $(wildcard framework models training serving monitoring registry service.py load_tests deploy tests examples)
 
 # Whose contracts are generated: the served models, and those of the tests.
-PACKAGES := $(foreach package,models tests.models tests.server.toy_models,--package $(package))
+PACKAGES := $(foreach package,models tests.models tests.server.toy_models tests.server.swap.models,--package $(package))
 
 ON_ALL_CORES := --numprocesses auto --maxprocesses 4
 

@@ -33,6 +33,7 @@ from registry.errors import RegistryError
 from registry.events import ALIASES
 from registry.history import History
 from registry.replay import replay
+from registry.rollout import WAIT_SECONDS
 from registry.versions import enter_new
 
 REFUSED, USAGE = 1, 2
@@ -122,6 +123,13 @@ def _parser() -> argparse.ArgumentParser:
     rollback.set_defaults(alias=CHAMPION)
     for changing in (promote, rollback):
         changing.add_argument("--reason", default="", help="why, for the history")
+        changing.add_argument(
+            "--wait",
+            metavar="SECONDS",
+            type=float,
+            default=WAIT_SECONDS,
+            help="how long running servers may take to serve a new champion (default: 30)",
+        )
     add("history", commands.history, "model")
     add("verify", commands.verify).add_argument("model", metavar="MODEL", nargs="?")
     two = add("diff", commands.diff)

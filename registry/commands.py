@@ -14,6 +14,7 @@ from framework.pointer import CHAMPION, Pointer
 from registry.errors import RegistryError
 from registry.events import ALIASES, Action, Change, Event
 from registry.history import History
+from registry.rollout import roll_out
 from registry.versions import find_version, require_fit
 
 
@@ -162,9 +163,14 @@ def _move(
     files = require_fit(model, stored, registry.history.events(name))
     change = Change(action, alias, str(stored.tag), files, options.reason)
     registry.history.move(change, expected)
+    serving = late = 0
+    if alias == CHAMPION:
+        serving, late = roll_out(registry.history, change, expected, options.wait)
     before = expected.tag if expected else None
     data = {"model": name, "alias": alias, "from": before, "to": str(stored.tag)}
-    return Answer(data, ("model", "alias", "from", "to"), [(name, alias, before or "", tag)])
+    columns = ("model", "alias", "from", "to", "workers that serve it")
+    row = (name, alias, before or "", tag, str(serving))
+    return Answer({**data, "workers": serving}, columns, [row], refused=bool(late and options.wait))
 
 
 def _problem_of(model: Model[Any, Any], tag: str, events: list[Event]) -> str:

@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from framework.pointer import CHAMPION, Alias, Pointer, Standing
 
-Action = Literal["register", "promote", "rollback"]
+Action = Literal["register", "promote", "rollback", "withdraw"]
 ALIASES: tuple[Alias, ...] = get_args(Alias)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -68,12 +68,20 @@ class Event:
 def replay(events: Iterable[Event]) -> Pointer:
     """Returns the aliases that a history leads to."""
     models: dict[str, dict[Alias, Standing]] = {}
+    earlier: dict[str, dict[Alias, Standing]] = {}
     for event in events:
         change = event.change
         if change.alias is None:
             continue
+        if change.action == "withdraw":
+            # As if what is taken back had never been.
+            models[change.model] = dict(earlier[change.model])
+            models[change.model][change.alias] = _standing(change.after, event)
+            continue
         aliases = models.setdefault(change.model, {})
         champion = aliases.get(CHAMPION)
+        if change.alias == CHAMPION:
+            earlier[change.model] = dict(aliases)
         if change.alias == CHAMPION and champion is not None:
             aliases["previous"] = _standing(champion.tag, event)
         if change.alias == CHAMPION:

@@ -5,7 +5,7 @@ import ctypes
 import gc
 import logging
 import resource
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Container
 
 from framework.adapters.uvicorn_connection import Direct
 from serving.failed_start import FailedStart
@@ -51,7 +51,7 @@ class Lifecycle:
         on_drain: Callable[[], object],
         on_stop: Callable[[], object],
         hangs: Callable[[], bool],
-        probes: Collection[str],
+        probes: Container[str],
         on_refuse: Callable[[], object],
     ) -> None:
         self.drain_seconds = drain_seconds

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from bentoml import server_context
 from opentelemetry.trace import Span
@@ -29,12 +30,14 @@ from serving.spans import BeginBatch
 
 if TYPE_CHECKING:
     # Which loads what sends them.
+    from serving.batching.queue import Queue
     from serving.batching.ticket import Slice
     from serving.tracing import Tracing
 
 FLUSH_SECONDS = 0.5
 HTTP, GRPC, CONNECT = "http", "grpc", "connect"
 REFUSALS = ("queue_full", "too_late")
+SWAP_OUTCOMES = ("taken_over", "refused")
 # A counter that is born above zero has not risen, as far as Prometheus can tell: those that alerts
 # watch are there before they count.
 _BORN_STATUSES = (200, 500)
@@ -85,7 +88,7 @@ class BatchMetrics:
         self.batch_rows = Histogram(ROWS)
         self.queue_wait = Histogram(SECONDS)
         self.refusals: dict[str, int] = defaultdict(int)
-        self.queued_rows: Callable[[], int] = lambda: 0
+        self._queues: WeakSet[Queue] = WeakSet()
 
     def began(self, rows: int, batch: "Sequence[Slice]") -> None:
         """Counts a batch that is computed from now on.
@@ -110,9 +113,14 @@ class BatchMetrics:
         """Counts a request that was refused unanswered, for one of `REFUSALS`."""
         self.refusals[reason] += 1
 
-    def watch_queue(self, queued_rows: Callable[[], int]) -> None:
-        """Takes the function that tells how many rows wait."""
-        self.queued_rows = queued_rows
+    def watch_queue(self, queue: "Queue") -> None:
+        """Takes a queue whose rows are to be told of, as long as there is one."""
+        self._queues.add(queue)
+
+    @property
+    def queued_rows(self) -> int:
+        """Rows that wait: those of a version that was replaced, too."""
+        return sum(queue.rows for queue in self._queues)
 
 
 class RouteMetrics:
@@ -216,16 +224,42 @@ class Metrics:
         if not self._enabled:
             return
         for name, tag in tags.items():
-            self._series.model_info.labels(name, tag).set(1)
+            self.swapped(name, "", tag)
             self._champions[name] = ""
         self._tell_champions()
         self._series.workers.labels(server_context.service_name).set(workers)
         self._series.workers_serving.labels(server_context.service_name).set(1)
 
+    def swapped(self, name: str, before: str, now: str) -> None:
+        """Tells that a version of a model serves in place of another.
+
+        Args:
+            name: Name of the model.
+            before: Tag of the one that serves no more; empty if there was none.
+            now: Tag of the one that does; empty if there is none.
+        """
+        if not self._enabled:
+            return
+        if before:
+            self._series.model_info.labels(name, before).set(0)
+        if now:
+            self._series.model_info.labels(name, now).set(1)
+
     def computed(self, model: str, computation: Computation) -> None:
         """Tells by what a model's scores are computed."""
         if self._enabled and computation.is_compiled is not None:
             self._series.compiled.labels(model=model).set(computation.is_compiled)
+
+    def follows(self, name: str) -> None:
+        """Tells that a model is taken over without a restart."""
+        if self._enabled:
+            for outcome in SWAP_OUTCOMES:
+                self._series.swaps.labels(name, outcome)
+
+    def tried(self, name: str, outcome: str) -> None:
+        """Counts a version that was to be taken over, by one of `SWAP_OUTCOMES`."""
+        if self._enabled:
+            self._series.swaps.labels(name, outcome).inc()
 
     def gather(self) -> None:
         """Brings the shared files up to date, as far as this worker can."""
@@ -255,17 +289,19 @@ class Metrics:
         self._flush_planned = False
         if not self._enabled:
             return
+        in_progress: dict[str, int] = defaultdict(int)
         for (template, model, protocol), route in self._routes.items():
             labels = {"route": template, "model": model, "protocol": protocol}
             if protocol != GRPC:
-                self._flush_bentoml(template, route)
+                in_progress[template] += route.in_progress
+                self._flush_bentoml(template, route, in_progress[template])
             self._flush_route(labels, route)
         for (template, model, method), batcher in self._batchers.items():
             self._flush_batcher(template, model, method, batcher)
         if any(route.in_progress for route in self._routes.values()):
             self._changed()
 
-    def _flush_bentoml(self, template: str, route: RouteMetrics) -> None:
+    def _flush_bentoml(self, template: str, route: RouteMetrics, in_progress: int) -> None:
         """Keeps BentoML's own series, which know HTTP alone."""
         bentoml = self._bentoml
         service = {
@@ -274,7 +310,7 @@ class Metrics:
             "runner_name": server_context.service_name,
         }
         endpoint = {"endpoint": template, **service}
-        bentoml.in_progress.labels(**endpoint).set(route.in_progress)
+        bentoml.in_progress.labels(**endpoint).set(in_progress)
         for status, histogram in route.by_status.items():
             if count := sum(histogram.counts):
                 labels = {**endpoint, "http_response_code": status}
@@ -290,7 +326,7 @@ class Metrics:
 
     def _flush_batcher(self, template: str, model: str, method: str, batcher: BatchMetrics) -> None:
         labels = {"route": template, "model": model}
-        self._series.queue_rows.labels(**labels).set(batcher.queued_rows())
+        self._series.queue_rows.labels(**labels).set(batcher.queued_rows)
         batcher.queue_wait.move_to(self._series.queue_wait.labels(**labels))
         if any(batcher.batch_rows.counts):
             self._series.last_batch.labels(model=model).set_to_current_time()

@@ -1,6 +1,7 @@
 """The paths of which this server, not BentoML's application alone, decides what is answered."""
 
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Container
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -15,7 +16,6 @@ from framework.adapters.bentoml import (
 )
 from serving.batching.prediction import is_batchable_list
 from serving.feedback.routes import PATH as FEEDBACK_PATH
-from serving.open_inference.routes import model_paths
 
 
 @dataclass(frozen=True)
@@ -30,17 +30,22 @@ class Paths:
         limited: APIs that BentoML answers, whose bodies have a limit all the same.
     """
 
-    live: Collection[str]
-    ready: Collection[str]
-    own_ready: Collection[str]
-    metrics: Collection[str]
-    limited: Collection[str]
+    live: Container[str]
+    ready: Container[str]
+    own_ready: Container[str]
+    metrics: Container[str]
+    limited: Container[str]
+
+    @property
+    def probes(self) -> Container[str]:
+        """Paths that are answered whatever else is asked."""
+        return _Paths(self.live, self.ready, self.metrics)
 
     @classmethod
     def of(
         cls,
         service: bentoml.Service[Any],
-        tags: Collection[str],
+        names: Collection[str],
         resources: str | None,
         *,
         is_main: bool,
@@ -49,11 +54,11 @@ class Paths:
 
         Args:
             service: The service.
-            tags: Tags of its models.
+            names: Names of its models.
             resources: Where the resources are mounted, if they are.
             is_main: Whether the service is the one that clients ask.
         """
-        own_ready, own_live, statistics = set[str](), set[str](), set[str]()
+        own_live, own_ready, statistics = set[str](), _Paths(), _Paths()
         limited = {
             prefixed_path(service, api.route) + ending
             for api in service.apis.values()
@@ -61,16 +66,36 @@ class Paths:
             for ending in (["", "/submit"] if api.is_task else [""])
         }
         if resources is not None:
-            below = [path for tag in tags for path in model_paths(tag)]
             own_live = {join_paths(resources, "/v2/health/live")}
-            own_ready = {join_paths(resources, path, "ready") for path in ["/v2/health", *below]}
-            statistics = {join_paths(resources, path, "stats") for path in ["/v2/models", *below]}
+            # Of any version: which there are, changes.
+            below = re.escape(join_paths(resources, "/v2/models"))
+            of_model = rf"{below}/(?:{'|'.join(map(re.escape, names))})(?:/versions/[^/]+)?"
+            own_ready = _Paths({join_paths(resources, "/v2/health/ready")}, f"{of_model}/ready")
+            statistics = _Paths({join_paths(resources, "/v2/models/stats")}, f"{of_model}/stats")
             limited.add(join_paths(resources, FEEDBACK_PATH))
         return cls(
             live={*own_live, *(prefixed_path(service, path) for path in LIVE_PATHS)},
-            ready={*own_ready, prefixed_path(service, READY_PATH)},
+            ready=_Paths(own_ready, {prefixed_path(service, READY_PATH)}),
             own_ready=own_ready,
-            metrics={*statistics, prefixed_path(service, METRICS_PATH)},
+            metrics=_Paths(statistics, {prefixed_path(service, METRICS_PATH)}),
             # Services of one Bento trust each other.
             limited=limited if is_main else frozenset(),
+        )
+
+
+class _Paths(Container[str]):
+    """Paths of several kinds.
+
+    Args:
+        kinds: Collections of paths, or patterns of them.
+    """
+
+    def __init__(self, *kinds: Container[str] | str) -> None:
+        self._kinds = [re.compile(one) if isinstance(one, str) else one for one in kinds]
+
+    def __contains__(self, path: object) -> bool:
+        """Whether a path is one of them."""
+        return any(
+            bool(kind.fullmatch(str(path))) if isinstance(kind, re.Pattern) else path in kind
+            for kind in self._kinds
         )

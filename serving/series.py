@@ -68,9 +68,14 @@ class Series:
         )
         self.model_info = client.Gauge(
             f"{NAMESPACE}_model_info",
-            "A model that is served, by its exact tag.",
+            "1 for a version that is served, by its exact tag; 0 for one that was.",
             ["model", "tag"],
             multiprocess_mode="livemax",
+        )
+        self.swaps = client.Counter(
+            f"{NAMESPACE}_swaps",
+            "Versions that a worker took over without a restart, or refused to.",
+            ["model", "outcome"],
         )
         self.workers = client.Gauge(
             f"{NAMESPACE}_workers",

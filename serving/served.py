@@ -13,16 +13,20 @@ from bentoml.exceptions import BentoMLConfigException, BentoMLException, NotFoun
 from bentoml.models import BentoModel
 
 from framework import Bundle, Model, ModelRefusedError
-from framework.adapters.bentoml import APIMethod, home_folder
+from framework.adapters.bentoml import APIMethod, home_folder, is_serving
 from framework.pointer import read_pointer
 from serving.errors import Code, ServingError
 from serving.settings import load_settings, refuse_misspelt
+from serving.siblings import served_by_siblings
+from serving.versions import Models
 
 logger = logging.getLogger("bentoml.serving")
 
 T = TypeVar("T")
 C = TypeVar("C")
 _SELECTION = "MODELS"
+# Not `…_MODELS`: it chooses nothing.
+_FOLLOWED = "MODELS_OF_REGISTRY"
 
 
 class ServedModels:
@@ -31,13 +35,18 @@ class ServedModels:
     Args:
         references: Name → definition and reference of each model that is served.
         left_out: Names of those that are not.
+        followed: Names of those that follow the registry.
     """
 
     def __init__(
-        self, references: Mapping[str, tuple[Model[Any, Any], BentoModel]], left_out: set[str]
+        self,
+        references: Mapping[str, tuple[Model[Any, Any], BentoModel]],
+        left_out: set[str],
+        followed: frozenset[str],
     ) -> None:
         self._references = references
         self._left_out = left_out
+        self._followed = followed
 
     @classmethod
     def select(cls, *models: Model[Any, Any]) -> Self:
@@ -45,9 +54,11 @@ class ServedModels:
 
         The tag is taken from the environment (`DIABETES_MODEL` for `diabetes`). Where that is not
         set it is the one a Bento was built with or, outside a Bento, the registry's champion at
-        this moment; of a model without champion, the newest in the store. Handing the exact tags
-        on to the workers (`environment`) keeps a worker that starts later, after another training
-        run or promotion, on the same models as its siblings.
+        this moment; of a model without champion, the newest in the store. A model whose tag was
+        set by neither follows the registry from then on (`serving.takeover`).
+
+        The exact tags are handed on to the workers (`environment`). One that starts later, after
+        another training run or promotion, begins with what its siblings serve.
 
         Raises:
             BentoMLException: The store lacks a model, or a name is unknown; the message says what
@@ -65,7 +76,8 @@ class ServedModels:
             {name: partial(_pinned, name) for name in known if name in names}, BentoMLException
         )
         references = {name: (known[name], reference) for name, reference in pinned.items()}
-        return cls(references, set(known) - set(names))
+        followed = frozenset(name for name in references if _is_followed(name))
+        return cls(references, set(known) - set(names), followed)
 
     @property
     def names(self) -> list[str]:
@@ -81,6 +93,8 @@ class ServedModels:
         ]
         if self._left_out:
             pinned.append({"name": _SELECTION, "value": ",".join(self._references)})
+        if self._followed and is_serving():
+            pinned.append({"name": _FOLLOWED, "value": ",".join(sorted(self._followed))})
         return pinned
 
     def attach(self, service: type[C]) -> type[C]:
@@ -98,15 +112,17 @@ class ServedModels:
                 delattr(service, name)
         return service
 
-    def load(self) -> dict[str, Bundle[Any, Any]]:
+    def load(self) -> Models:
         """Loads the models, each of which must reproduce its golden examples; by name.
+
+        A method has to look a model up each time: which version it gets may change.
 
         Raises:
             ModelRefusedError: Some must not be served; the message says why and what to do.
         """
         loaded = _all_or_refuse(
             {
-                name: partial(_loaded, model, reference)
+                name: partial(load_version, model, reference.tag)
                 for name, (model, reference) in self._references.items()
             },
             ModelRefusedError,
@@ -117,7 +133,7 @@ class ServedModels:
                 if why := bundle.computation.hindrance:
                     detail = bundle.computation.detail and f" ({bundle.computation.detail})"
                     logger.warning("Model %s is not compiled: %s%s", bundle.tag, why, detail)
-        return loaded
+        return Models(loaded, self._followed)
 
 
 def _all_or_refuse(
@@ -142,13 +158,26 @@ def _all_or_refuse(
 
 
 def _pinned(name: str) -> BentoModel:
-    variable = _variable(name)
-    tag = os.environ.get(variable) or _bento_environment().get(variable) or _champion(name)
+    tag = _chosen(name) or _champion(name)
     if server_context.worker_index is not None:
         # The process that made this worker has found the model. Whether it is still there shows
         # when it is loaded: by then the worker can say so.
-        return BentoModel(tag)
+        return BentoModel((_is_followed(name) and served_by_siblings(name)) or tag)
     return BentoModel(_stored(name, tag).tag)
+
+
+def _chosen(name: str) -> str:
+    """The version that somebody chose, of this process or of the Bento; empty if nobody did."""
+    variable = _variable(name)
+    return os.environ.get(variable) or _bento_environment().get(variable) or ""
+
+
+def _is_followed(name: str) -> bool:
+    """Whether it is the registry that says which version of a model serves."""
+    if server_context.worker_index is None:
+        return not _chosen(name)
+    # To a worker, all versions were chosen: by the process that made it, too.
+    return name in os.environ.get(_FOLLOWED, "").split(",")
 
 
 def _champion(name: str) -> str:
@@ -156,8 +185,13 @@ def _champion(name: str) -> str:
     return read_pointer(home_folder()).champions().get(name, f"{name}:latest")
 
 
-def _loaded(model: Model[Any, Any], reference: BentoModel) -> Bundle[Any, Any]:
-    return Bundle.load(model, _stored(model.name, reference.tag))
+def load_version(model: Model[Any, Any], tag: bentoml.Tag | str) -> Bundle[Any, Any]:
+    """Loads a stored version of a model, which must reproduce its golden examples.
+
+    Raises:
+        ModelRefusedError: It must not be served; the message says why and what to do.
+    """
+    return Bundle.load(model, _stored(model.name, tag))
 
 
 def _stored(name: str, tag: bentoml.Tag | str) -> bentoml.Model:

@@ -8,6 +8,9 @@ from pathlib import Path
 import psutil
 from bentoml.serving import running_inside_container
 
+from framework.adapters.bentoml import home_folder
+from framework.servers import ServerFolder
+
 LOST_SECONDS = 60.0
 """Time that a worker may be missing, where BentoML replaces workers."""
 
@@ -58,6 +61,23 @@ class Siblings:
         now = time.monotonic()
         self._missing_since = self._missing_since or now
         return now - self._missing_since >= LOST_SECONDS
+
+
+def server_folder() -> ServerFolder | None:
+    """Returns the folder where the workers of this server tell what they serve, if it can be."""
+    shared = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    return ServerFolder.of_worker(home_folder(), Path(shared) if shared else None)
+
+
+def served_by_siblings(name: str) -> str:
+    """Returns the tag of a model that the other workers serve, or served last.
+
+    It is empty if none has told, or none serves the model.
+    """
+    folder = server_folder()
+    states = folder.latest() if folder else []
+    told = (state.models[name].tag for state in states if name in state.models)
+    return next((tag for tag in told if tag), "")
 
 
 def ready_file(folder: Path, pid: int) -> Path:

@@ -3,51 +3,33 @@
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import bentoml
 from bentoml.models import BentoModel
 from google.protobuf.descriptor import FileDescriptor
 
-from framework import Bundle, FieldError
-from framework.adapters.bentoml import (
-    APIMethod,
-    prefixed_path,
-    service_configuration,
-    worker_count,
-)
+from framework import Bundle
+from framework.adapters.bentoml import prefixed_path, service_configuration, worker_count
 from framework.adapters.bentoml_server import write_access_log_in_lines
 from framework.adapters.uvicorn_server import serve_by
 from framework.record.folder import RecordFolder
-from serving.batching.batcher import Batcher
-from serving.batching.computation import computation
-from serving.batching.prediction import Prediction, is_batchable_list
-from serving.batching.threads import Threads
-from serving.batching.ticket import Limits
-from serving.endpoints import Endpoints
+from serving.deployment import Deployer, Deployments, model_name
 from serving.errors import Code
 from serving.feedback.servicer import feedback_service
 from serving.grpc.server import RpcServer
-from serving.grpc.typed import (
-    api_route,
-    method_path,
-    methods_of,
-    typed_methods,
-    typed_services,
-)
+from serving.grpc.typed import api_route, method_path, methods_of, typed_services
 from serving.http.application import AppFactory
-from serving.http.endpoint import Endpoint
 from serving.http.gateway import UNMATCHED, Gateway
 from serving.http.resources import ResourcesApp
 from serving.lifecycle import Lifecycle, settle_memory
 from serving.metrics import Metrics
-from serving.open_inference.model import InferenceModel
-from serving.open_inference.routes import infer_paths
 from serving.open_inference.servicer import inference_service
 from serving.paths import Paths
 from serving.recording import Recording
 from serving.settings import load_settings
+from serving.takeover import Takeover
+from serving.versions import Models
 
 if TYPE_CHECKING:
     from serving.tracing import Tracing
@@ -82,26 +64,30 @@ class Worker:
         )
         self._service = service
         self._protos = protos
-        self._methods = {
+        methods = {
             prefixed_path(service, method_path(method)): api_route(method)
             for method in methods_of(protos)
         }
-        self._factory.own_paths = self._methods.keys()
+        self._factory.own_paths = methods.keys()
         self._config = service_configuration(service.name)
-        self._threads = Threads(self._config.get("threads") or 1)
         self._rpc: RpcServer | None = None
         self._recording: Recording | None = None
         self._watching: asyncio.Task[None] | None = None
         self._draining = False
-        self.predictions: dict[str, Prediction] = {}
-        """What answers each batchable API, by its route, once the worker has started."""
+        self._models: Models | None = None
+        self._deployer: Deployer | None = None
+        self._takeover: Takeover | None = None
         stored = (model for model in service.models if isinstance(model, BentoModel))
         self._tags = {model.tag.name: str(model.tag) for model in stored}
+        routes = {prefixed_path(service, api.route): api.route for api in service.apis.values()}
+        self._names = {path: model_name(route) for path, route in (routes | methods).items()}
+        """Path → name of the model that is asked there, whichever version of it is."""
 
     def gateway(self) -> Gateway:
         """Makes the ASGI application: the gateway in front of BentoML's own."""
+        app = self._factory()
         paths = Paths.of(
-            self._service, self._tags.values(), self._resources, is_main=self._factory.is_main
+            self._service, self._tags.keys(), self._resources, is_main=self._factory.is_main
         )
         unheard = self.metrics.route(UNMATCHED)
         lifecycle = Lifecycle(
@@ -111,14 +97,19 @@ class Worker:
             on_drain=lambda: asyncio.ensure_future(self.drain()),
             on_stop=lambda: asyncio.ensure_future(self.end_calls()),
             hangs=self.hangs,
-            probes={*paths.live, *paths.ready, *paths.metrics},
+            probes=paths.probes,
             on_refuse=lambda: unheard.answered(Code.OVERLOADED.status, 0),
         )
         serve_by(lifecycle)
+        is_wrapped = self._factory.is_wrapped
+        self._deployments = Deployments(
+            self._factory.endpoints, None if is_wrapped else lifecycle.direct
+        )
         return Gateway(
-            self._factory(),
+            app,
             paths=paths,
-            model_tags=self.model_tags,
+            endpoints={} if is_wrapped else self._factory.endpoints,
+            begin_request=self.begin_request,
             start=self.start,
             end_calls=self.end_calls,
             close=self.close,
@@ -128,17 +119,15 @@ class Worker:
             settings=self.settings,
         )
 
-    @property
-    def model_tags(self) -> dict[str, str]:
-        """Path → tag of the model behind it, of the APIs and of Open Inference."""
-        routes = {_path(self._service, api): api.route for api in self._service.apis.values()}
-        routes |= self._methods
-        tags = {path: self._model_tag(route) for path, route in routes.items()}
-        return tags | {
-            prefixed_path(self._service, path): tag
-            for tag in self._tags.values()
-            for path in infer_paths(tag)
-        }
+    def begin_request(self, path: str) -> str:
+        """Has what follows see the models of this moment; returns the tag of the one behind a path.
+
+        It is empty if there is none.
+        """
+        if self._models is not None:
+            self._models.keep_for_request()
+        endpoint = self._factory.endpoints.get(path)
+        return endpoint.model_tag if endpoint else self._tags.get(self._names.get(path, ""), "")
 
     async def is_ready(self) -> bool:
         """Whether new requests are welcome: by the worker's account, and by the service's own."""
@@ -152,14 +141,10 @@ class Worker:
 
     def hangs(self) -> bool:
         """Whether a model has been computing one batch for too long."""
-        return any(one.hangs for one in self.predictions.values())
+        return self._deployer is not None and self._deployer.hangs
 
-    def _model_tag(self, route: str) -> str:
-        """Tag of the model behind an API; empty if none is stored under its route's first part."""
-        return self._tags.get(_model_name(route), "")
-
-    async def start(self) -> Mapping[str, Endpoint]:
-        """Opens the gRPC port, and makes the endpoints that need no application, by path.
+    async def start(self) -> None:
+        """Opens the gRPC port, and makes the endpoints that need no application.
 
         To be called when the service instance exists.
         """
@@ -167,40 +152,51 @@ class Worker:
         # then drops it; a logger without handlers is not asked.
         logging.getLogger("uvicorn.access").propagate = False
         write_access_log_in_lines()
-        self.predictions = {
-            api.route: self._prediction(api)
-            for api in self._service.apis.values()
-            if is_batchable_list(api)
+        models = getattr(self._factory.service_instance, "models", None)
+        self._models = models if isinstance(models, Models) else None
+        bundles = {
+            name: model
+            for name, model in (models if isinstance(models, Mapping) else {}).items()
+            if isinstance(model, Bundle)
         }
-        for bundle in self._bundles.values():
-            self.metrics.computed(bundle.tag, bundle.computation)
-        models = self._inference_models()
-        settle_memory()
-        recording = self._recording = self._start_recording()
-        record = recording.record if recording else None
-        methods = typed_methods(self._protos, self.predictions)
-        if self.settings.grpc_port and self._factory.is_main and (methods or models):
-            services = typed_services(methods, record)
-            services.append(
-                inference_service(
-                    models,
-                    self.is_ready,
-                    lambda: not self.hangs(),
-                    self.metrics.gather,
-                    record,
-                )
-            )
-            services.append(feedback_service(recording.feedback if recording else None))
-            self._rpc = RpcServer(services, self.metrics, self.settings)
-            await self._rpc.start()
-            self._watching = asyncio.create_task(self._watch_health(self._rpc))
-        is_wrapped = self._factory.is_wrapped
-        made = Endpoints(
-            self._service, self.settings, self.metrics, record, is_counted=not is_wrapped
+        recording = self._recording = self._start_recording(bundles)
+        self._deployer = Deployer(
+            self._service,
+            self._factory.service_instance,
+            self._protos,
+            self.settings,
+            self.metrics,
+            recording.record if recording else None,
+            is_counted=not self._factory.is_wrapped,
         )
-        self._factory.endpoints.update(made.make(self.predictions, models.values(), methods))
+        for name in self._deployer.names:
+            tag, bundle = self._tags.get(name, ""), bundles.get(name)
+            self._deployments.put(self._deployer.deploy(name, tag, bundle))
+        for bundle in bundles.values():
+            self.metrics.computed(bundle.tag, bundle.computation)
+        settle_memory()
+        await self._open_grpc()
         self.metrics.serves(self._tags, worker_count(self._service.name))
-        return {} if is_wrapped else self._factory.endpoints
+        if self._models is not None:
+            self._takeover = Takeover(self._models, self.take_over, self.metrics)
+            self._takeover.begin()
+
+    def take_over(self, name: str, bundle: Bundle[Any, Any]) -> None:
+        """Has another version of a model answer from now on.
+
+        What has begun ends with the version that it began with.
+        """
+        assert self._deployer is not None
+        assert self._models is not None
+        if name in self._deployer.names:
+            before = self._deployments[name]
+            self._deployments.put(self._deployer.deploy(name, bundle.tag, bundle, before))
+        self._models.replace(name, bundle)
+        self.metrics.computed(bundle.tag, bundle.computation)
+        self.metrics.swapped(name, self._tags[name], bundle.tag)
+        self._tags[name] = bundle.tag
+        if self._recording is not None:
+            self._recording.feedback.follow(bundle)
 
     async def drain(self) -> None:
         """Tells gRPC's clients to turn elsewhere."""
@@ -210,17 +206,38 @@ class Worker:
 
     async def end_calls(self) -> None:
         """Refuses new gRPC calls and lets those under way end."""
+        if self._takeover is not None:
+            self._takeover.end()
         if self._watching:
             self._watching.cancel()
         if self._rpc:
             await self._rpc.stop()
 
-    def _start_recording(self) -> Recording | None:
+    async def _open_grpc(self) -> None:
+        """Opens the gRPC port, if there is anything to offer there."""
+        deployed = self._deployments
+        if not (self.settings.grpc_port and self._factory.is_main):
+            return
+        if not (deployed.methods or deployed.asked):
+            return
+        feedback = self._recording.feedback if self._recording else None
+        services = [
+            *typed_services(self._protos, deployed.methods),
+            inference_service(
+                deployed.asked, self.is_ready, lambda: not self.hangs(), self.metrics.gather
+            ),
+            feedback_service(feedback),
+        ]
+        self._rpc = RpcServer(services, self.metrics, self.settings)
+        await self._rpc.start()
+        self._watching = asyncio.create_task(self._watch_health(self._rpc))
+
+    def _start_recording(self, bundles: Mapping[str, Bundle[Any, Any]]) -> Recording | None:
         if self.settings.record is None or not self._factory.is_main:
             return None
         folder = RecordFolder(self.settings.record)
         counted = self._factory.enable_metrics
-        recording = Recording(folder, self.settings, self._bundles, counted=counted)
+        recording = Recording(folder, self.settings, bundles, counted=counted)
         recording.take_labels_at(self._service)
         return recording
 
@@ -241,45 +258,6 @@ class Worker:
             await rpc.report(healthy=not self.hangs() and await self.is_ready())
             await asyncio.sleep(HEALTH_SECONDS)
 
-    def _prediction(self, api: APIMethod[..., Any]) -> Prediction:
-        path, tag = _path(self._service, api), self._model_tag(api.route)
-        bundle = self._bundles.get(_model_name(api.route))
-        batcher = Batcher(
-            computation(partial(api.func, self._factory.service_instance)),
-            Limits(
-                max_batch_rows=api.max_batch_size,
-                max_queue_rows=self.settings.max_queue_rows,
-                max_latency=api.max_latency_ms / 1000,
-                timeout=self._config["traffic"]["timeout"],
-            ),
-            self._threads,
-            self.metrics.batcher(path, tag, api.name),
-            # A model only computes. What else a method does, BentoML lets it do in a thread.
-            inline=bundle is not None and not self._service.dependencies,
-        )
-        return Prediction(api, batcher, tag, self.settings.max_rows, bundle)
-
-    @property
-    def _bundles(self) -> Mapping[str, Bundle[Any, Any]]:
-        """The models of the framework that the service has loaded, by name."""
-        models = getattr(self._factory.service_instance, "models", None)
-        if not isinstance(models, Mapping):
-            return {}
-        return {name: model for name, model in models.items() if isinstance(model, Bundle)}
-
-    def _inference_models(self) -> dict[str, InferenceModel]:
-        """Returns the models that can be asked in columns, by name."""
-        models = {}
-        for name, bundle in self._bundles.items():
-            prediction = self.predictions.get(f"/{name}/predict")
-            if prediction is None:
-                continue
-            try:
-                models[name] = InferenceModel.of(bundle, prediction)
-            except FieldError as error:
-                logger.warning("Model %s is not served over Open Inference: %s", name, error)
-        return models
-
 
 def _tracing(service: str, share: float) -> "Tracing | None":
     if not share:
@@ -288,12 +266,3 @@ def _tracing(service: str, share: float) -> "Tracing | None":
     from serving.tracing import Tracing
 
     return Tracing(service, share)
-
-
-def _path(service: bentoml.Service[Any], api: APIMethod[..., Any]) -> str:
-    return prefixed_path(service, api.route)
-
-
-def _model_name(route: str) -> str:
-    """The first part of an API's route: the name of the model behind it, if there is one."""
-    return route.split("/")[1]

@@ -102,13 +102,13 @@ SERVER = Dashboard(
         "Models": (
             Panel(
                 "What is served, and by how many instances",
-                {f"count by (model, tag) (model_server_model_info{{{SERVERS}}})": ""},
+                {f"count by (model, tag) (model_server_model_info{{{SERVERS}}} == 1)": ""},
                 kind="table",
             ),
             Panel(
                 "Instances by tag",
-                {f"count by (tag) (model_server_model_info{{{SERVERS}}})": "{{tag}}"},
-                about="During a roll-out, of a model's two tags one goes up and one down.",
+                {f"count by (tag) (model_server_model_info{{{SERVERS}}} == 1)": "{{tag}}"},
+                about="During a promotion, of a model's two tags one goes up and one down.",
             ),
             Panel(
                 "Workers",

@@ -28,6 +28,7 @@ __all__ = [
     "declared_type",
     "docker_base_image",
     "home_folder",
+    "is_serving",
     "join_paths",
     "model_in",
     "model_store_folder",
@@ -82,6 +83,12 @@ def tracing_is_exported() -> bool:
     return bool(BentoMLContainer.config.tracing.exporter_type.get())
 
 
+def is_serving() -> bool:
+    """Whether this process is the one of `bentoml serve`, which makes the workers."""
+    context = click.get_current_context(silent=True)
+    return context is not None and context.command.name == "serve"
+
+
 def starting_server() -> tuple[str, int] | None:
     """Returns host and port of the server that this process is about to start.
 
@@ -91,7 +98,7 @@ def starting_server() -> tuple[str, int] | None:
         None in every other process: a worker, a build, a program that starts a server itself.
     """
     context = click.get_current_context(silent=True)
-    if context is None or context.command.name != "serve":
+    if context is None or not is_serving():
         return None
     given, configured = context.params, BentoMLContainer.http
     # An option that is not given is None.

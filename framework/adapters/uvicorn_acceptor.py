@@ -6,7 +6,7 @@ import socket
 import ssl
 import struct
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Container
 from typing import Protocol
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
@@ -36,7 +36,7 @@ class Sharing(Protocol):
     workers: int
     """Workers that share the socket."""
 
-    probes: Collection[str]
+    probes: Container[str]
     """Paths of probes and metrics, which are answered whatever else is asked."""
 
     def refused(self) -> None:
@@ -67,7 +67,7 @@ class Acceptor:
         self._listening = listening
         self._make_protocol = make_protocol
         self._sharing = sharing
-        self._probes = {path.encode() for path in sharing.probes}
+        self._probes = sharing.probes
         self._tls = tls
         # A client has no longer for its handshake than for its request.
         self._handshake_seconds = sharing.timeout_seconds if self._tls else None
@@ -136,7 +136,7 @@ class Acceptor:
             return True
         method, _, rest = start.partition(b" ")
         path = rest.partition(b" ")[0].partition(b"?")[0]
-        return method in (b"GET", b"HEAD") and path in self._probes
+        return method in (b"GET", b"HEAD") and path.decode("latin-1") in self._probes
 
     def _open_some(self) -> None:
         for _ in range(min(OPENED_AT_ONCE, len(self._line))):

@@ -48,6 +48,7 @@ class Batcher:
         threads: Where batches run that would hold the event loop up.
         metrics: Told of every batch, wait and refusal.
         inline: Whether short batches may run on the event loop's own thread.
+        cost: What is known of what batches take.
 
     Attributes:
         require_room: Refuses a large request before it is read; see `Admission.require_room`.
@@ -61,6 +62,7 @@ class Batcher:
         metrics: BatchMetrics,
         *,
         inline: bool = True,
+        cost: CostModel | None = None,
     ) -> None:
         # Asking for the loop costs a system call each time, to see whether the process has forked.
         self._loop = asyncio.get_running_loop()
@@ -70,7 +72,7 @@ class Batcher:
         self._limits = limits
         self._threads = threads
         self._metrics = metrics
-        self._cost = CostModel()
+        self._cost = cost or CostModel()
         self._queue = Queue()
         self._suspects = Suspects()
         self._has_retried = False
@@ -83,7 +85,23 @@ class Batcher:
         )
         self.require_room = self._admission.require_room
         self._timeouts = Timeouts(limits.timeout, self._queue, self._taken)
-        metrics.watch_queue(lambda: self.queued_rows)
+        metrics.watch_queue(self._queue)
+
+    def successor(self, compute: Callable[[list[Chunk]], Any], metrics: BatchMetrics) -> "Batcher":
+        """Makes the batcher of another version of the model, which knows what this one has learnt.
+
+        Args:
+            compute: As of a batcher.
+            metrics: The same.
+        """
+        return Batcher(
+            compute,
+            self._limits,
+            self._threads,
+            metrics,
+            inline=self._inline,
+            cost=self._cost.copy(),
+        )
 
     @property
     def queued_rows(self) -> int:

@@ -29,6 +29,13 @@ class CostModel:
         self._passed: dict[int, float] = {}
         self._alone: dict[int, float] = {}
 
+    def copy(self) -> "CostModel":
+        """Returns one that knows the same, and learns by itself from then on."""
+        other = CostModel()
+        other._batches = self._batches
+        other._passed, other._alone = dict(self._passed), dict(self._alone)
+        return other
+
     def observe(self, batch_weight: int, seconds: float, *, contended: bool) -> None:
         """Learns from a batch.
 

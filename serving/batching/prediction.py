@@ -49,6 +49,7 @@ class Prediction:
         bundle: The model behind it, if it is one of the framework's.
 
     Attributes:
+        batcher: Joins its rows with those of other requests.
         row_type: Declared type of a row.
         answer_type: Declared type of an answer.
         field: Name of the list of rows in a request.
@@ -68,7 +69,7 @@ class Prediction:
         bundle: Bundle[Any, Any] | None = None,
     ) -> None:
         self.model_tag = model_tag
-        self._batcher = batcher
+        self.batcher = batcher
         self.require_room = batcher.require_room
         declared = declared_type(api.input_spec)
         is_list = get_origin(declared) is list
@@ -87,11 +88,6 @@ class Prediction:
             self.encoder = bundle.model.encoder
             self.labels = bundle.labels
         self.answers_as_model = bundle is not None and self.answer_type is bundle.model.answer
-
-    @property
-    def hangs(self) -> bool:
-        """Whether a batch has been running for so long that it will hardly ever end."""
-        return self._batcher.hangs
 
     @property
     def max_rows(self) -> int:
@@ -145,7 +141,7 @@ class Prediction:
             Exception: Whatever else the API raised, or a validation error of what it answered.
         """
         try:
-            answers = await self._batcher.submit(rows, leaving, span)
+            answers = await self.batcher.submit(rows, leaving, span)
         except pydantic.ValidationError as error:
             raise ServingError.from_validation(error) from None
         return self._checked(answers)
@@ -158,11 +154,11 @@ class Prediction:
         Raises:
             ServingError: `overloaded`.
         """
-        return self._batcher.enter(rows, leaving, span)
+        return self.batcher.enter(rows, leaving, span)
 
     def leave(self, ticket: Ticket) -> Sequence[Any]:
         """Returns the answers of a ticket whose future is done; raises what `submit` does."""
-        self._batcher.leave(ticket)
+        self.batcher.leave(ticket)
         try:
             answers = ticket.future.result()
         except pydantic.ValidationError as error:

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from weakref import WeakMethod
 
 from serving.batching.queue import Queue
 from serving.batching.ticket import Ticket
@@ -18,14 +19,16 @@ class Timeouts:
     Args:
         seconds: The time-out.
         queue: Requests that wait.
-        taken: Returns those of which rows run, or are to run again.
+        taken: Returns those of which rows run, or are to run again; a method of the batcher.
     """
 
-    def __init__(self, seconds: float, queue: Queue, taken: Callable[[], Iterable[Ticket]]) -> None:
+    def __init__(self, seconds: float, queue: Queue, taken: Callable[[], list[Ticket]]) -> None:
         self._loop = asyncio.get_running_loop()
         self._seconds = seconds
         self._queue = queue
-        self._taken = taken
+        # Of the batcher that this is part of: once nobody needs that any more it goes at once, and
+        # the model with it.
+        self._taken_by = WeakMethod(taken)
         self._timer: asyncio.TimerHandle | None = None
 
     def ensure(self) -> None:
@@ -53,3 +56,7 @@ class Timeouts:
                 ticket.reject(ServingError(Code.DEADLINE_EXCEEDED))
         self._timer = None
         self.set()
+
+    def _taken(self) -> list[Ticket]:
+        taken = self._taken_by()
+        return [] if taken is None else taken()

@@ -7,12 +7,11 @@ from serving.errors import Code, ServingError
 from serving.feedback import feedback_pb2 as pb
 from serving.feedback.requests import labels_of_message
 from serving.feedback.taking import NO_RECORD, Feedback
-from serving.grpc.calls import Call
-from serving.grpc.typed import RpcService
+from serving.grpc.calls import Call, RpcMethod
+from serving.grpc.typed import RpcService, method_path
 from serving.metrics import GRPC
 
 _SERVICE = pb.DESCRIPTOR.services_by_name["FeedbackService"]
-_SEND = "Send"
 
 
 def feedback_service(feedback: Feedback | None) -> RpcService:
@@ -29,4 +28,5 @@ def feedback_service(feedback: Feedback | None) -> RpcService:
         return pb.SendResponse(accepted=taken).SerializeToString()
 
     parser = bytes if feedback is None else labels_of_message
-    return RpcService(_SERVICE, {_SEND: send}, parsers={_SEND: parser})
+    (method,) = _SERVICE.methods
+    return RpcService(_SERVICE, {method_path(method): RpcMethod(parser, send)})

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from framework import Bundle
-from framework.labels import label_kind
+from framework.labels import LabelKind, label_kind
 from framework.record.labels import Label, LabelEvent, UnfitLabelError, entry_of, event_of
 from serving.beside import write_beside
 from serving.codecs.problems import problem
@@ -48,13 +48,19 @@ class Feedback:
         seconds: float,
     ) -> None:
         self._record = record
-        self._tags = {name: bundle.tag for name, bundle in models.items()}
-        self._kinds = {
-            name: label_kind(bundle.model, bundle.card.classes) for name, bundle in models.items()
-        }
+        self._tags: dict[str, str] = {}
+        self._kinds: dict[str, LabelKind] = {}
+        for bundle in models.values():
+            self.follow(bundle)
         self._metrics = metrics
         self._seconds = seconds
         self._waiting = 0
+
+    def follow(self, bundle: Bundle[Any, Any]) -> None:
+        """Judges labels of a model by a version that is served from now on."""
+        name = bundle.model.name
+        self._tags[name] = bundle.tag
+        self._kinds[name] = label_kind(bundle.model, bundle.card.classes)
 
     async def take(
         self, labels: Sequence[Label], request_id: str, route: str, protocol: str

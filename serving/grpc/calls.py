@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import grpc
@@ -94,6 +95,27 @@ class Call:
 Handler = Callable[[Any, Call], Awaitable[bytes]]
 
 
+@dataclass(frozen=True)
+class RpcMethod:
+    """What answers the calls of one method.
+
+    Attributes:
+        parse: Makes of a message's bytes what the handler takes; `Message.FromString`.
+        handler: What answers.
+        model_tag: Tag of the model behind it, if there is but one.
+        recorder: What records its calls, if they are recorded and there is but one model.
+    """
+
+    parse: Parser
+    handler: Handler
+    model_tag: str = ""
+    recorder: Recorder | None = None
+
+
+Methods = Mapping[str, RpcMethod]
+"""Route of each method, `/wine.v1.WineService/Predict`, → what answers it."""
+
+
 class Calls:
     """Makes gRPC's method handlers, and knows how many calls are under way.
 
@@ -122,40 +144,24 @@ class Calls:
             self._idle.clear()
             await self._idle.wait()
 
-    def method(
-        self,
-        route: str,
-        parse: Parser,
-        handler: Handler,
-        model_tag: str = "",
-        recorder: Recorder | None = None,
-    ) -> "grpc.RpcMethodHandler[bytes, bytes]":
-        """Wraps the handler of a unary method.
+    def method(self, route: str, methods: Methods) -> "grpc.RpcMethodHandler[bytes, bytes]":
+        """Makes the handler of a unary method.
 
         Args:
-            route: Name of the method in the metrics, `/wine.v1.WineService/Predict`.
-            parse: Makes of a message's bytes what the handler takes; `Message.FromString`.
-            handler: What answers.
-            model_tag: Tag of the model behind it, if there is but one.
-            recorder: What records its calls, if they are recorded and there is but one model.
+            route: Name of the method in the metrics.
+            methods: What answers it; each call is answered by what is there when it begins.
         """
 
         async def answer(body: bytes, context: Context) -> bytes | None:
-            call = self._begun(context, _request_id(context), route, model_tag, len(body))
-            call.record_by(recorder)
-            return await self._answer(parse, handler, body, call, context)
+            method = methods[route]
+            call = self._begun(context, _request_id(context), route, method.model_tag, len(body))
+            call.record_by(method.recorder)
+            return await self._answer(method, body, call, context)
 
         return grpc.unary_unary_rpc_method_handler(answer)
 
-    def stream(
-        self,
-        route: str,
-        parse: Parser,
-        handler: Handler,
-        model_tag: str = "",
-        recorder: Recorder | None = None,
-    ) -> "grpc.RpcMethodHandler[bytes, bytes]":
-        """Wraps the handler of a method whose messages are answered one by one, in order.
+    def stream(self, route: str, methods: Methods) -> "grpc.RpcMethodHandler[bytes, bytes]":
+        """Makes the handler of a method whose messages are answered one by one, in order.
 
         A handler that raises ends the stream with that error. Every message is counted; see
         `method`.
@@ -164,9 +170,10 @@ class Calls:
         async def answer(bodies: AsyncIterator[bytes], context: Context) -> None:
             own_id = _request_id(context)
             async for body in bodies:
-                call = self._begun(context, own_id, route, model_tag, len(body))
-                call.record_by(recorder)
-                content = await self._answer(parse, handler, body, call, context)
+                method = methods[route]
+                call = self._begun(context, own_id, route, method.model_tag, len(body))
+                call.record_by(method.recorder)
+                content = await self._answer(method, body, call, context)
                 if content is None:
                     return
                 await context.write(content)
@@ -178,10 +185,11 @@ class Calls:
 
         The status comes alone: the client of a stream would take an empty message for an answer.
         """
+        method = RpcMethod(bytes, handler)
 
         async def answer(_: AsyncIterator[bytes], context: Context) -> None:
             call = self._begun(context, _request_id(context), route)
-            await self._answer(bytes, handler, b"", call, context)
+            await self._answer(method, b"", call, context)
 
         return grpc.stream_stream_rpc_method_handler(answer)
 
@@ -196,12 +204,7 @@ class Calls:
         return call
 
     async def _answer(
-        self,
-        parse: Parser,
-        handler: Handler,
-        body: bytes,
-        call: Call,
-        context: Context,
+        self, method: RpcMethod, body: bytes, call: Call, context: Context
     ) -> bytes | None:
         """Returns the answer to one message, or None: it was refused, with the call's status."""
         started = time.perf_counter()
@@ -215,11 +218,11 @@ class Calls:
             if self._under_way > 1 and call.size < LARGE_BYTES:
                 await self._company.wait()
             if call.size < TURN_BYTES:
-                request = parsed(parse, body)
+                request = parsed(method.parse, body)
             else:
                 require_place()
-                request = await read_in_turn(call.size, LARGE_BYTES, parsed, parse, body)
-            content = await handler(request, call)
+                request = await read_in_turn(call.size, LARGE_BYTES, parsed, method.parse, body)
+            content = await method.handler(request, call)
             call.answered(body, content)
             status = call.status
         except Exception as raised:  # noqa: BLE001 - every one is answered and told apart here

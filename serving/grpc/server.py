@@ -5,13 +5,12 @@ import contextlib
 from collections.abc import Sequence
 
 import grpc
-from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from serving.errors import Code, ServingError
 from serving.grpc.calls import Call, Calls
 from serving.grpc.reflection import reflection_handlers
-from serving.grpc.typed import RpcService
+from serving.grpc.typed import RpcService, method_path
 from serving.metrics import Metrics
 from serving.ports import address, disconnect, unlisten
 from serving.settings import Settings
@@ -63,11 +62,7 @@ class RpcServer:
         name = service.descriptor.full_name
         methods = {
             method.name: (self._calls.stream if method.server_streaming else self._calls.method)(
-                f"/{name}/{method.name}",
-                service.parsers.get(method.name) or GetMessageClass(method.input_type).FromString,
-                service.handlers[method.name],
-                service.model_tags.get(method.name, ""),
-                service.recorders.get(method.name),
+                method_path(method), service.methods
             )
             for method in service.descriptor.methods
         }

@@ -1,8 +1,7 @@
 """Typed services: a service's APIs under the messages of its `.proto` files."""
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pydantic
@@ -14,31 +13,25 @@ from serving.batching.computation import Chunk
 from serving.batching.prediction import Prediction, is_batchable_list
 from serving.beside import write_beside
 from serving.codecs.protobuf import MessageCodec
-from serving.grpc.calls import Call, Handler
+from serving.grpc.calls import Call, Methods, RpcMethod
 from serving.grpc.conversion import misfits
-from serving.grpc.wire import Parser
 from serving.metrics import GRPC
-from serving.record.recorder import Record, Recorder
+from serving.record.recorder import Record
 
 Apis = Mapping[str, APIMethod[..., Any]]
 
 
 @dataclass(frozen=True)
 class RpcService:
-    """A gRPC service to offer: what the server needs of it."""
+    """A gRPC service to offer: what the server needs of it.
+
+    Attributes:
+        descriptor: Its descriptor.
+        methods: What answers its methods at present, and maybe those of others.
+    """
 
     descriptor: ServiceDescriptor
-    handlers: Mapping[str, Handler]
-    """What answers each method, by its name in the descriptor."""
-
-    model_tags: Mapping[str, str] = field(default_factory=dict)
-    """Tags of the models behind the methods, by name, where each has but one."""
-
-    recorders: Mapping[str, Recorder | None] = field(default_factory=dict)
-    """What records the calls of each method, by name, if they are recorded."""
-
-    parsers: Mapping[str, Parser] = field(default_factory=dict)
-    """What makes of a message's bytes what its handler takes, by name; by default the message."""
+    methods: Methods
 
 
 @dataclass(frozen=True)
@@ -59,16 +52,16 @@ class TypedMethod:
         """Where it is asked: `/wine.v1.WineService/Predict`."""
         return method_path(self.descriptor)
 
-    def recorder(self, record: Record | None) -> Recorder | None:
-        """Makes what records its calls over gRPC, if they are recorded."""
-        if record is None:
-            return None
-        return record.recorder(
-            self.prediction, self.path, GRPC, lambda body, _: self.codec.read(body)
-        )
+    def over_grpc(self, record: Record | None) -> RpcMethod:
+        """Makes what answers its calls over gRPC, which are recorded if there is a record."""
+        recorder = None
+        if record is not None:
+            recorder = record.recorder(
+                self.prediction, self.path, GRPC, lambda body, _: self.codec.read(body)
+            )
+        return RpcMethod(self.codec.read, self._answer, self.prediction.model_tag, recorder)
 
-    async def answer(self, rows: Chunk, call: Call) -> bytes:
-        """Answers a gRPC call."""
+    async def _answer(self, rows: Chunk, call: Call) -> bytes:
         answers = await self.prediction.submit(rows, span=call.span)
         if len(rows) < self.codec.many_rows:
             return self.codec.write(answers)
@@ -78,33 +71,26 @@ class TypedMethod:
 def typed_methods(
     protos: Sequence[FileDescriptor], predictions: Mapping[str, Prediction]
 ) -> list[TypedMethod]:
-    """Makes the methods of `.proto` files that `require_fitting` has found to fit.
+    """Makes the methods of `.proto` files that some APIs answer.
 
     Args:
-        protos: Descriptors of the files.
+        protos: Descriptors of the files, which `require_fitting` has found to fit.
         predictions: What answers, by the route of its API.
     """
     return [
         TypedMethod(method, prediction, MessageCodec(method, prediction))
         for method in methods_of(protos)
-        for prediction in [predictions[api_route(method)]]
+        for prediction in [predictions.get(api_route(method))]
+        if prediction is not None
     ]
 
 
-def typed_services(methods: Sequence[TypedMethod], record: Record | None) -> list[RpcService]:
-    """Makes gRPC services of their methods, whose calls are recorded if there is a record."""
-    by_service: dict[ServiceDescriptor, list[TypedMethod]] = defaultdict(list)
-    for method in methods:
-        by_service[method.descriptor.containing_service].append(method)
+def typed_services(protos: Sequence[FileDescriptor], methods: Methods) -> list[RpcService]:
+    """Makes the gRPC services of `.proto` files, whose methods are among others."""
     return [
-        RpcService(
-            service,
-            {one.descriptor.name: one.answer for one in own},
-            {one.descriptor.name: one.prediction.model_tag for one in own},
-            {one.descriptor.name: one.recorder(record) for one in own},
-            {one.descriptor.name: one.codec.read for one in own},
-        )
-        for service, own in by_service.items()
+        RpcService(service, methods)
+        for proto in protos
+        for service in proto.services_by_name.values()
     ]
 
 

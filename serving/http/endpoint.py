@@ -77,6 +77,7 @@ class Endpoint:
 
     Attributes:
         protocol: What its requests are counted under.
+        model_tag: Tag of the model behind it; empty if there is none.
     """
 
     protocol = HTTP
@@ -94,7 +95,7 @@ class Endpoint:
         self._settings = settings
         self._metrics = metrics
         self._recorder = recorder
-        tag = prediction.model_tag
+        self.model_tag = tag = prediction.model_tag
         self.identity = [(b"x-model-tag", tag.encode())] if tag else []
         self._finishing: set[asyncio.Task[None]] = set()
 

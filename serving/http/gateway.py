@@ -38,9 +38,10 @@ class Gateway:
     Args:
         app: BentoML's application.
         paths: Where this server has a say in what the application answers.
-        model_tags: Path → tag of the one model behind it.
-        start: Makes the endpoints that are answered here, by path, once the application has
-            started.
+        endpoints: What is answered here, by path, as of now.
+        begin_request: Has what follows see the models of this moment; returns the tag of the one
+            behind a path, if there is one.
+        start: Fills the endpoints, once the application has started.
         end_calls: Ends what other protocols are answering, before the application stops.
         close: Called when it has stopped.
         is_ready: Whether the service takes requests, by its own account.
@@ -53,8 +54,9 @@ class Gateway:
         self,
         app: Starlette,
         paths: Paths,
-        model_tags: Mapping[str, str],
-        start: Callable[[], Awaitable[Mapping[str, Endpoint]]],
+        endpoints: Mapping[str, Endpoint],
+        begin_request: Callable[[str], str],
+        start: Callable[[], Awaitable[None]],
         end_calls: Callable[[], Awaitable[None]],
         close: Callable[[], None],
         is_ready: Callable[[], Awaitable[bool]],
@@ -64,7 +66,8 @@ class Gateway:
     ) -> None:
         self._app = app
         self._paths = paths
-        self._model_tags = model_tags
+        self._endpoints = endpoints
+        self._begin_request = begin_request
         self._start = start
         self._end_calls = end_calls
         self._close = close
@@ -72,7 +75,6 @@ class Gateway:
         self._lifecycle = lifecycle
         self._metrics = metrics
         self._settings = settings
-        self._endpoints: Mapping[str, Endpoint] = {}
         self._failed_start = lifecycle.failed_start
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -105,10 +107,7 @@ class Gateway:
     def _watch_lifespan(self, send: Send) -> Send:
         async def watched(message: Message) -> None:
             if message["type"] == "lifespan.startup.complete":
-                self._endpoints = await self._start()
-                self._lifecycle.direct |= {
-                    path: endpoint.take for path, endpoint in self._endpoints.items()
-                }
+                await self._start()
             elif message["type"] == "lifespan.shutdown.complete":
                 self._close()
             elif message["type"] == "lifespan.startup.failed":
@@ -122,7 +121,7 @@ class Gateway:
         """Passes a request on, names its answer, and counts it."""
         started = time.perf_counter()
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        tag = self._model_tags.get(scope["path"], "")
+        tag = self._begin_request(scope["path"])
         route = self._metrics.route(_template(scope, self._app.routes), tag)
         own_id = request_id(headers.get(b"x-request-id"))
         identity = [(b"x-request-id", own_id.encode())]

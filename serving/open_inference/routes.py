@@ -36,12 +36,6 @@ def infer_paths(tag: str) -> dict[str, str]:
     }
 
 
-def model_paths(tag: str) -> list[str]:
-    """Returns the paths of a model of this tag, below which it is asked."""
-    name, _, version = tag.partition(":")
-    return [path.format(model=name, version=version) for path in _MODEL_PATHS]
-
-
 class ServerMetadata(BaseModel):
     """The server, and which extensions of the protocol it knows."""
 

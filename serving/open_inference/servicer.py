@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
 
 from framework.open_inference import inference_pb2 as pb
 from serving.batching.computation import Chunk
 from serving.beside import LARGE_BYTES, MANY_ROWS, read_beside, write_beside
-from serving.grpc.calls import Call, Handler
-from serving.grpc.typed import RpcService
+from serving.grpc.calls import Call, Handler, RpcMethod
+from serving.grpc.typed import RpcService, method_path
 from serving.grpc.wire import Parser, counted, too_many_fields
 from serving.metrics import GRPC
 from serving.open_inference.json_body import require_supported
@@ -29,28 +31,54 @@ _INFER, _STREAM_INFER = "ModelInfer", "ModelStreamInfer"
 _LAST_OF_REQUEST = "triton_final_response"
 
 
+@dataclass(frozen=True)
+class AskedModel:
+    """A model as this service asks it.
+
+    Attributes:
+        model: The model.
+        recorders: What records its requests, by method, if they are recorded.
+    """
+
+    model: InferenceModel
+    recorders: Mapping[str, Recorder | None]
+
+    @classmethod
+    def of(cls, model: InferenceModel, record: Record | None) -> Self:
+        """Has the requests to a model recorded, if there is a record."""
+        recorders = {
+            method: record.recorder(
+                model.prediction,
+                f"/{_SERVICE.full_name}/{method}",
+                GRPC,
+                lambda body, _: _rows(model, pb.ModelInferRequest.FromString(body)),
+            )
+            for method in (_INFER, _STREAM_INFER)
+            if record is not None
+        }
+        return cls(model, recorders)
+
+    @property
+    def version(self) -> str:
+        """Version part of the model's exact tag."""
+        return self.model.version
+
+
 def inference_service(
-    models: Mapping[str, InferenceModel],
+    models: Mapping[str, AskedModel],
     is_ready: Callable[[], Awaitable[bool]],
     is_live: Callable[[], bool],
     gather: Callable[[], None],
-    record: Record | None,
 ) -> RpcService:
     """Makes the service.
 
     Args:
-        models: The served models, by name.
+        models: The models that are served at present, by name.
         is_ready: Whether the worker takes new calls, and the service, too.
         is_live: Whether the worker need not be started anew.
         gather: Brings the metrics up to date, as far as this worker can.
-        record: What records predictions, if they are recorded.
     """
-    recorders = {
-        method: {name: _recorder(record, method, model) for name, model in models.items()}
-        for method in (_INFER, _STREAM_INFER)
-        if record is not None
-    }
-    servicer = _Servicer(models, is_ready, is_live, gather, recorders)
+    servicer = _Servicer(models, is_ready, is_live, gather)
     told: dict[str, Callable[[Any, Call], Awaitable[Message]]] = {
         "ServerLive": servicer.server_live,
         "ServerReady": servicer.server_ready,
@@ -61,29 +89,19 @@ def inference_service(
         "ModelStatistics": servicer.model_statistics,
         "RepositoryIndex": servicer.repository_index,
     }
-    return RpcService(
-        _SERVICE,
-        {
-            **{name: _serialized(handler) for name, handler in told.items()},
-            _INFER: servicer.model_infer,
-            _STREAM_INFER: servicer.model_stream_infer,
-        },
-        parsers=dict.fromkeys((_INFER, _STREAM_INFER), _parser(models)),
-    )
+    parser = _parser(models)
+    infer = {_INFER: servicer.model_infer, _STREAM_INFER: servicer.model_stream_infer}
+    methods = {name: RpcMethod(parser, handler) for name, handler in infer.items()}
+    for name, handler in told.items():
+        message = GetMessageClass(_SERVICE.methods_by_name[name].input_type)
+        methods[name] = RpcMethod(message.FromString, _serialized(handler))
+    by_path = {method_path(one): methods[one.name] for one in _SERVICE.methods}
+    return RpcService(_SERVICE, by_path)
 
 
-def _recorder(record: Record, method: str, model: InferenceModel) -> Recorder | None:
-    return record.recorder(
-        model.prediction,
-        f"/{_SERVICE.full_name}/{method}",
-        GRPC,
-        lambda body, _: _rows(model, pb.ModelInferRequest.FromString(body)),
-    )
-
-
-def _parser(models: Mapping[str, InferenceModel]) -> Parser:
+def _parser(models: Mapping[str, AskedModel]) -> Parser:
     """Makes the parser of requests, which have no more fields than the texts of some tensors."""
-    rows = max((model.prediction.max_rows for model in models.values()), default=0)
+    rows = max((asked.model.prediction.max_rows for asked in models.values()), default=0)
     most = _FIELDS_BESIDE_ROWS + _TEXTS_OF_ROW * rows
     inputs, contents = 5, 5
     return counted(
@@ -97,17 +115,15 @@ def _parser(models: Mapping[str, InferenceModel]) -> Parser:
 class _Servicer:
     def __init__(
         self,
-        models: Mapping[str, InferenceModel],
+        models: Mapping[str, AskedModel],
         is_ready: Callable[[], Awaitable[bool]],
         is_live: Callable[[], bool],
         gather: Callable[[], None],
-        recorders: Mapping[str, Mapping[str, Recorder | None]],
     ) -> None:
         self._models = models
         self._is_ready = is_ready
         self._is_live = is_live
         self._gather = gather
-        self._recorders = recorders
 
     async def server_live(self, _: pb.ServerLiveRequest, __: Call) -> pb.ServerLiveResponse:
         return pb.ServerLiveResponse(live=self._is_live())
@@ -160,9 +176,9 @@ class _Servicer:
         method: str,
         written: Callable[[pb.ModelInferResponse], bytes],
     ) -> bytes:
-        model = self._model(request.model_name, request.model_version, call)
-        if self._recorders:
-            call.record_by(self._recorders[method][model.name])
+        asked_model = self._asked(request.model_name, request.model_version, call)
+        model = asked_model.model
+        call.record_by(asked_model.recorders.get(method))
         require_supported(
             given(request.parameters),
             [(tensor.name, given(tensor.parameters)) for tensor in request.inputs],
@@ -193,7 +209,7 @@ class _Servicer:
     async def model_statistics(
         self, request: pb.ModelStatisticsRequest, call: Call
     ) -> pb.ModelStatisticsResponse:
-        models = list(self._models.values())
+        models = [asked.model for asked in self._models.values()]
         if request.name:
             models = [self._model(request.name, request.version, call)]
         self._gather()
@@ -203,13 +219,16 @@ class _Servicer:
     async def repository_index(
         self, _: pb.RepositoryIndexRequest, __: Call
     ) -> pb.RepositoryIndexResponse:
-        index = [ModelIndex.of(model.bundle).model_dump() for model in self._models.values()]
+        index = [ModelIndex.of(one.model.bundle).model_dump() for one in self._models.values()]
         return pb.RepositoryIndexResponse(models=index)
 
+    def _asked(self, name: str, version: str, call: Call) -> AskedModel:
+        asked = find_model(self._models, name, version)
+        call.model_tag = asked.model.bundle.tag
+        return asked
+
     def _model(self, name: str, version: str, call: Call) -> InferenceModel:
-        model = find_model(self._models, name, version)
-        call.model_tag = model.bundle.tag
-        return model
+        return self._asked(name, version, call).model
 
 
 def _serialized(handler: Callable[[Any, Call], Awaitable[Message]]) -> Handler:

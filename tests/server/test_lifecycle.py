@@ -78,6 +78,14 @@ def champions_server(environment: dict[str, str]) -> Iterator[Server]:
         yield server
 
 
+def promote(home: Path, version: str) -> int:
+    """Promotes a version; returns how many workers serve it then."""
+    command = f"{sys.executable} -m registry promote {NAME}:{version} --json"
+    told = run(command, ROOT, {**os.environ, "BENTOML_HOME": str(home)})
+    workers: int = json.loads(told)["workers"]
+    return workers
+
+
 def about(server: Server) -> Any:
     return httpx.get(f"{server.url}/models/{NAME}", timeout=30).json()
 
@@ -110,23 +118,25 @@ def test_both_versions_answered_what_a_server_recorded(home: Path) -> None:
     assert found["shifts"][0]["absolute"] > 0
 
 
-def test_a_promotion_shows_before_it_serves(
-    champions_server: Server, home: Path, environment: dict[str, str]
-) -> None:
-    registry = f"{sys.executable} -m registry"
-    run(f"{registry} promote {NAME}:v2", ROOT, {**os.environ, "BENTOML_HOME": str(home)})
+def test_a_promotion_is_served_when_the_command_ends(champions_server: Server, home: Path) -> None:
+    promote(home, "v2")
 
     told = about(champions_server)
-    assert (told["tag"], told["alias"]) == (f"{NAME}:v1", "previous")
+    assert (told["tag"], told["alias"]) == (f"{NAME}:v2", "champion")
     assert told["champion"] == f"{NAME}:v2"
     assert champion_info(champions_server) == {f"{NAME}:v1": "0.0", f"{NAME}:v2": "1.0"}
-    with Server.start(environment=environment) as restarted:
-        assert about(restarted)["tag"] == f"{NAME}:v2"
 
 
-def test_a_variable_wins_over_the_champion(environment: dict[str, str]) -> None:
+def test_a_variable_wins_over_the_champion(
+    champions_server: Server, home: Path, environment: dict[str, str]
+) -> None:
     pinned = {f"{NAME.upper()}_MODEL": f"{NAME}:v1"}
     with Server.start(environment={**environment, **pinned}) as server:
+        assert about(server)["tag"] == f"{NAME}:v1"
+        # A promotion neither waits for it nor changes it, but the other server.
+        assert promote(home, "v1") == 1
+        assert promote(home, "v2") == 1
+        assert about(champions_server)["tag"] == f"{NAME}:v2"
         assert about(server)["tag"] == f"{NAME}:v1"
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Container, Iterator
 
 import pytest
 
@@ -20,7 +20,7 @@ class Sharing:
 
     timeout_seconds = 5.0
     workers = 1
-    probes: Collection[str] = ("/probe",)
+    probes: Container[str] = ("/probe",)
 
     def __init__(self) -> None:
         self.count = 0

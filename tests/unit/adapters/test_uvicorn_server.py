@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import Collection, Iterator, MutableMapping
+from collections.abc import Container, Iterator, MutableMapping
 from typing import Any
 
 import pytest
@@ -23,7 +23,7 @@ class Recorder:
     drain_seconds = 0.3
     timeout_seconds = 5.0
     workers = 1
-    probes: Collection[str] = ("/",)
+    probes: Container[str] = ("/",)
 
     def __init__(self) -> None:
         self.told: list[str] = []

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from serving.batching.queue import Queue
 from serving.logs import RouteLog
 from serving.metrics import BatchMetrics, Histogram, RouteMetrics
 
@@ -99,11 +100,13 @@ def test_a_route_counts_by_status_and_what_is_under_way() -> None:
 
 def test_a_batcher_that_never_reported_has_an_empty_queue() -> None:
     metrics = BatchMetrics()
-    assert metrics.queued_rows() == 0
+    assert metrics.queued_rows == 0
 
-    metrics.watch_queue(lambda: 7)
+    queue = Queue()
+    queue.rows = 7
+    metrics.watch_queue(queue)
     metrics.refused("queue_full")
     metrics.refused("queue_full")
 
-    assert metrics.queued_rows() == 7
+    assert metrics.queued_rows == 7
     assert metrics.refusals == {"queue_full": 2}

@@ -93,7 +93,7 @@ async def bench(limits: Limits = WIDE, predict: Any = None) -> AsyncIterator[Ben
         model.gate.set()
         await asyncio.gather(*made.tasks, return_exceptions=True)
         await until(lambda: not made.batcher.busy)
-        assert made.batcher.queued_rows == metrics.queued_rows() == 0
+        assert made.batcher.queued_rows == metrics.queued_rows == 0
 
 
 async def outcome(task: "asyncio.Task[list[Any]]") -> Outcome:

@@ -11,7 +11,7 @@ from google.rpc.status_pb2 import Status
 
 from serving.beside import LARGE_BYTES
 from serving.errors import MAX_DETAILS, Code, ServingError
-from serving.grpc.calls import Call, Calls
+from serving.grpc.calls import Call, Calls, RpcMethod
 from serving.grpc.status import status_bytes
 from serving.logs import RouteLog
 
@@ -70,7 +70,8 @@ async def refuse(_: Empty, call: Call) -> bytes:
 def test_refusals_leave_no_garbage() -> None:
     async def run() -> int:
         calls: Any = Calls(NoMetrics())  # type: ignore[arg-type]
-        method = calls.method("/toy", Empty.FromString, refuse).unary_unary
+        toy = RpcMethod(Empty.FromString, refuse)
+        method = calls.method("/toy", {"/toy": toy}).unary_unary
         gc.collect()
         for _ in range(CALLS):
             context = Context()
@@ -108,7 +109,8 @@ def test_a_large_message_is_parsed_beside_the_loop(size: int, on_loop: bool) -> 
 
     async def run() -> None:
         calls: Any = Calls(NoMetrics())  # type: ignore[arg-type]
-        assert await calls.method("/toy", parse, answer).unary_unary(b" " * size, Context()) == b""
+        method = calls.method("/toy", {"/toy": RpcMethod(parse, answer)}).unary_unary
+        assert await method(b" " * size, Context()) == b""
 
     asyncio.run(run())
     assert places == [on_loop]

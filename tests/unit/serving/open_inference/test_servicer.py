@@ -13,7 +13,7 @@ from framework.open_inference import inference_pb2 as pb
 from serving.beside import MANY_ROWS
 from serving.grpc.calls import Call
 from serving.open_inference.model import InferenceModel, Output
-from serving.open_inference.servicer import inference_service
+from serving.open_inference.servicer import AskedModel, inference_service
 from serving.open_inference.signature import OutputColumn
 from tests.unit.serving.http.test_endpoint import BUNDLE, Gauging, prediction_of
 
@@ -64,11 +64,11 @@ def test_many_answers_are_written_beside_the_loop(
         predict = partial(API.func, None)
         async with prediction_of(API, predict, MANY_ROWS, BUNDLE) as prediction:
             model = Watched.of(BUNDLE, prediction)
-            service = inference_service(
-                {model.name: model}, ready, lambda: True, lambda: None, None
-            )
+            asked = AskedModel.of(model, None)
+            service = inference_service({model.name: asked}, ready, lambda: True, lambda: None)
             request = request_of(rows, raw=raw)
-            return await service.handlers[method](request, Call("1", f"/{method}", "", 1))
+            path = f"/{service.descriptor.full_name}/{method}"
+            return await service.methods[path].handler(request, Call("1", path, "", 1))
 
     content = asyncio.run(run())
     if method == "ModelStreamInfer":

@@ -1,0 +1,156 @@
+"""What a worker should serve, taken over without a restart."""
+
+import asyncio
+import contextlib
+import logging
+import os
+from collections.abc import Callable
+from typing import Any
+
+from framework import Bundle, ModelRefusedError
+from framework.adapters.bentoml import home_folder
+from framework.pointer import CHAMPION, FILE, Pointer, read_pointer
+from framework.servers import ModelState, Orders, Target, WorkerState, server_folders
+from serving.metrics import Metrics
+from serving.served import load_version
+from serving.siblings import server_folder
+from serving.versions import Models
+
+logger = logging.getLogger("bentoml.serving")
+
+LOOK_SECONDS = 0.25
+"""Time between two looks at what the registry, and the server itself, are told to serve."""
+
+Deploy = Callable[[str, Bundle[Any, Any]], None]
+
+
+class Takeover:
+    """Has a worker serve what it should, which may change at any time.
+
+    A version is loaded and checked in a thread, while the one before serves. One that is refused
+    leaves that one serving. What a worker serves and what it was refused for, it tells in a file
+    (`framework.servers`).
+
+    Args:
+        models: The models of the service.
+        deploy: Has a version of a model answer from now on; called on the event loop.
+        metrics: Counts what was taken over and what refused.
+    """
+
+    def __init__(self, models: Models, deploy: Deploy, metrics: Metrics) -> None:
+        self._models = models
+        self._deploy = deploy
+        self._metrics = metrics
+        self._followed = {
+            name: bundle.model for name, bundle in models.current.items() if name in models.followed
+        }
+        for name in self._followed:
+            metrics.follows(name)
+        self._states = {name: ModelState(tag=models.current[name].tag) for name in self._followed}
+        self._pointer, self._orders = Pointer(), Orders()
+        self._seen: list[object] = []
+        self._home = home_folder()
+        self._name = str(os.getpid())
+        self._folder = server_folder()
+        self._watching: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        """Watches from now on; to be called on the event loop."""
+        if not self._followed:
+            return
+        for one in server_folders(self._home):
+            one.remove_if_forgotten()
+        if self._folder is not None:
+            with contextlib.suppress(OSError):
+                self._folder.join(self._name)
+        self._tell()
+        self._watching = asyncio.create_task(self._watch())
+
+    def end(self) -> None:
+        """Takes nothing over any more."""
+        if self._watching is not None:
+            self._watching.cancel()
+
+    async def _watch(self) -> None:
+        while True:
+            if self._has_news():
+                for name in self._followed:
+                    # What is wanted may have changed while it was loaded.
+                    while (target := self._target(name)) != self._states[name].target:
+                        assert target is not None
+                        await self._follow(name, target)
+                        self._has_news()
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def _has_news(self) -> bool:
+        """Reads what is new; returns whether anything is."""
+        paths = [self._home / FILE]
+        if self._folder is not None:
+            paths.append(self._folder.orders_file)
+        seen = [_signature(str(path)) for path in paths]
+        if seen == self._seen:
+            return False
+        self._seen = seen
+        if self._folder is not None:
+            self._orders = self._folder.orders()
+        try:
+            self._pointer = read_pointer(self._home)
+        except ModelRefusedError as error:
+            logger.warning("What was served before still is: %s", error)
+        return True
+
+    def _target(self, name: str) -> Target | None:
+        """What is to be served of a model; None as long as nobody says."""
+        champion = self._pointer.standing(name, CHAMPION)
+        event = champion.event if champion else 0
+        order = self._orders.models.get(name)
+        if order is not None and order.event == event:
+            return order
+        if champion is None:
+            return self._states[name].target
+        return Target(tag=champion.tag, event=event)
+
+    async def _follow(self, name: str, target: Target) -> None:
+        served = self._states[name].tag
+        if target.tag not in (served, None):
+            self._tell(name, ModelState(tag=served, target=target, state="LOADING"))
+            try:
+                bundle = await asyncio.to_thread(
+                    load_version, self._followed[name], str(target.tag)
+                )
+                if self._has_news() and self._target(name) != target:
+                    return
+                self._deploy(name, bundle)
+            except ModelRefusedError as error:
+                self._refuse(name, target, str(error))
+                return
+            except Exception as error:
+                logger.exception("Model %s cannot be taken over", target.tag)
+                self._refuse(name, target, f"{target.tag}: {type(error).__name__}: {error}")
+                return
+            self._metrics.tried(name, "taken_over")
+            logger.info("Model %s serves in place of %s", target.tag, served)
+        self._tell(name, ModelState(tag=target.tag, target=target))
+
+    def _refuse(self, name: str, target: Target, reason: str) -> None:
+        served = self._states[name].tag
+        self._metrics.tried(name, "refused")
+        logger.error("%s still serves: %s", served, reason)
+        self._tell(name, ModelState(tag=served, target=target, state="UNAVAILABLE", reason=reason))
+
+    def _tell(self, name: str = "", state: ModelState | None = None) -> None:
+        if state is not None:
+            self._states[name] = state
+        if self._folder is not None:
+            try:
+                self._folder.write(self._name, WorkerState(models=self._states))
+            except OSError as error:
+                logger.warning("Nobody is told what this worker serves: %s", error)
+
+
+def _signature(path: str) -> object:
+    """What changes whenever a file is replaced; None of one that is not there."""
+    with contextlib.suppress(OSError):
+        found = os.stat(path)  # noqa: PTH116 - four times a second
+        return found.st_mtime_ns, found.st_ino, found.st_size
+    return None

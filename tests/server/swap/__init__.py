@@ -1,0 +1,1 @@
+"""Versions of a model that change while a server answers."""

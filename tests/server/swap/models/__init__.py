@@ -1,0 +1,1 @@
+"""A model of which each version answers otherwise."""
