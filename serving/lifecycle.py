@@ -119,11 +119,20 @@ def settle_memory() -> None:
     Large requests come and go, too. glibc would learn from the first ones to keep tens of megabytes
     of what is freed, for each of the many threads that gRPC has; here large blocks go back at once.
     """
-    gc.collect()
+    return_memory()
     gc.freeze()
     gc.set_threshold(*_COLLECT_AFTER)
     with contextlib.suppress(OSError, AttributeError):  # another C library
         libc = ctypes.CDLL("libc.so.6")
-        libc.malloc_trim(0)
         for setting in _MALLOC.items():
             libc.mallopt(*setting)
+
+
+def return_memory() -> None:
+    """Gives back what is needed no more, as after a version of a model has gone.
+
+    What is frozen is not looked at: it takes one or two milliseconds then.
+    """
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL("libc.so.6").malloc_trim(0)

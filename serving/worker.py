@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from serving.grpc.typed import api_route, method_path, methods_of, typed_service
 from serving.http.application import AppFactory
 from serving.http.gateway import UNMATCHED, Gateway
 from serving.http.resources import ResourcesApp
-from serving.lifecycle import Lifecycle, settle_memory
+from serving.lifecycle import Lifecycle, return_memory, settle_memory
 from serving.metrics import Metrics
 from serving.open_inference.servicer import inference_service
 from serving.paths import Paths
@@ -191,6 +192,7 @@ class Worker:
         if name in self._deployer.names:
             before = self._deployments[name]
             self._deployments.put(self._deployer.deploy(name, bundle.tag, bundle, before))
+        _return_memory_after(self._models.current[name])
         self._models.replace(name, bundle)
         self.metrics.computed(bundle.tag, bundle.computation)
         self.metrics.swapped(name, self._tags[name], bundle.tag)
@@ -257,6 +259,18 @@ class Worker:
         while True:
             await rpc.report(healthy=not self.hangs() and await self.is_ready())
             await asyncio.sleep(HEALTH_SECONDS)
+
+
+def _return_memory_after(bundle: Bundle[Any, Any]) -> None:
+    """Gives back, once a version has gone, what it and its codecs leave behind in cycles."""
+    loop = asyncio.get_running_loop()
+
+    def has_gone() -> None:
+        # Whichever thread was the last to need it.
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(return_memory)
+
+    weakref.finalize(bundle, has_gone).atexit = False
 
 
 def _tracing(service: str, share: float) -> "Tracing | None":
