@@ -19,13 +19,14 @@ from serving.batching.prediction import Prediction, is_batchable_list
 from serving.batching.threads import Threads
 from serving.batching.ticket import Limits
 from serving.endpoints import Endpoints
-from serving.grpc.calls import RpcMethod
+from serving.grpc.calls import Call, RpcMethod
 from serving.grpc.typed import typed_methods
 from serving.http.endpoint import Endpoint
 from serving.metrics import Metrics
 from serving.open_inference.model import InferenceModel
 from serving.open_inference.servicer import AskedModel
 from serving.record.recorder import Record
+from serving.served import unloaded
 from serving.settings import Settings
 from serving.versions import computed_by
 
@@ -167,7 +168,8 @@ class Deployments:
         endpoints: What answers over HTTP, by path.
         direct: Path → who may answer what is posted to it, ahead of the application.
         methods: What answers over gRPC, by the path of the method.
-        asked: The models that Open Inference asks over gRPC, by name.
+        asked: The models that Open Inference asks over gRPC, by name; None for one that is
+            unloaded.
     """
 
     def __init__(self, endpoints: dict[str, Endpoint], direct: dict[str, Direct] | None) -> None:
@@ -181,19 +183,15 @@ class Deployments:
         self.endpoints = endpoints
         self._direct = direct
         self.methods: dict[str, RpcMethod] = {}
-        self.asked: dict[str, AskedModel] = {}
+        self.asked: dict[str, AskedModel | None] = {}
 
-    def __getitem__(self, name: str) -> Deployment:
-        """Returns what answers for a model."""
-        return self._current[name]
+    def get(self, name: str) -> Deployment | None:
+        """Returns what answers for a model, if anything does."""
+        return self._current.get(name)
 
     def put(self, new: Deployment) -> None:
         """Has a deployment answer from now on, in place of the one of the same model."""
-        before = self._current.get(new.name)
-        for path in before.endpoints.keys() - new.endpoints.keys() if before else ():
-            del self.endpoints[path]
-            if self._direct is not None:
-                del self._direct[path]
+        self.take_out(new.name)
         self._current[new.name] = new
         self.endpoints.update(new.endpoints)
         if self._direct is not None:
@@ -203,6 +201,23 @@ class Deployments:
             self.asked.pop(new.name, None)
         else:
             self.asked[new.name] = new.asked
+
+    def take_out(self, name: str) -> None:
+        """Has nothing answer for a model from now on; its paths are left to the application."""
+        before = self._current.pop(name, None)
+        if before is None:
+            return
+        for path in before.endpoints:
+            del self.endpoints[path]
+            if self._direct is not None:
+                del self._direct[path]
+
+        async def refuse(_: bytes, __: Call) -> bytes:
+            raise unloaded(name)
+
+        self.methods.update(dict.fromkeys(before.methods, RpcMethod(bytes, refuse)))
+        if before.asked is not None:
+            self.asked[name] = None
 
 
 def _inference_model(

@@ -58,8 +58,8 @@ class Paths:
             resources: Where the resources are mounted, if they are.
             is_main: Whether the service is the one that clients ask.
         """
-        own_live, own_ready, statistics = set[str](), _Paths(), _Paths()
-        limited = {
+        own_live, own_ready, statistics, own_limited = set[str](), _Paths(), _Paths(), _Paths()
+        apis = {
             prefixed_path(service, api.route) + ending
             for api in service.apis.values()
             if not is_batchable_list(api)
@@ -72,14 +72,18 @@ class Paths:
             of_model = rf"{below}/(?:{'|'.join(map(re.escape, names))})(?:/versions/[^/]+)?"
             own_ready = _Paths({join_paths(resources, "/v2/health/ready")}, f"{of_model}/ready")
             statistics = _Paths({join_paths(resources, "/v2/models/stats")}, f"{of_model}/stats")
-            limited.add(join_paths(resources, FEEDBACK_PATH))
+            repository = re.escape(join_paths(resources, "/v2/repository"))
+            own_limited = _Paths(
+                {join_paths(resources, FEEDBACK_PATH)},
+                rf"{repository}/(?:index|models/[^/]+/(?:un)?load)",
+            )
         return cls(
             live={*own_live, *(prefixed_path(service, path) for path in LIVE_PATHS)},
             ready=_Paths(own_ready, {prefixed_path(service, READY_PATH)}),
             own_ready=own_ready,
             metrics=_Paths(statistics, {prefixed_path(service, METRICS_PATH)}),
             # Services of one Bento trust each other.
-            limited=limited if is_main else frozenset(),
+            limited=_Paths(apis, own_limited) if is_main else _Paths(),
         )
 
 

@@ -185,6 +185,11 @@ def _champion(name: str) -> str:
     return read_pointer(home_folder()).champions().get(name, f"{name}:latest")
 
 
+def pin_of(name: str) -> str:
+    """Returns what pins a model that does not follow the registry, for people."""
+    return f"{_variable(name)}, or the Bento's own choice,"
+
+
 def load_version(model: Model[Any, Any], tag: bentoml.Tag | str) -> Bundle[Any, Any]:
     """Loads a stored version of a model, which must reproduce its golden examples.
 
@@ -269,13 +274,20 @@ class Versioned(Protocol):
 V = TypeVar("V", bound=Versioned)
 
 
-def find_model(models: Mapping[str, V], name: str, version: str = "") -> V:
+def find_model(models: Mapping[str, V | None], name: str, version: str = "") -> V:
     """Looks up a model by name and version; an empty version means any.
+
+    Args:
+        models: Models by name; None stands for one that is unloaded.
+        name: Name of the model.
+        version: Its version.
 
     Raises:
         ServingError: `not_found`, with what there is.
     """
     model = find(models, name, "model")
+    if model is None:
+        raise unloaded(name)
     if version not in ("", model.version):
         raise ServingError(
             Code.NOT_FOUND,
@@ -286,4 +298,15 @@ def find_model(models: Mapping[str, V], name: str, version: str = "") -> V:
 
 def served_model(name: str, version: str = "") -> Bundle[Any, Any]:
     """Looks up a model of the running service instance; see `find_model`."""
-    return find_model(served_models(), name, version)
+    models = served_models()
+    known = models.known if isinstance(models, Models) else models
+    return find_model(known, name, version)
+
+
+def unloaded(name: str) -> ServingError:
+    """Makes the error for what asks a model that is unloaded."""
+    return ServingError(
+        Code.NOT_FOUND,
+        f"Model {name} was unloaded; POST /v2/repository/models/{name}/load has it served again, "
+        "and so has the registry's next promotion.",
+    )

@@ -117,6 +117,9 @@ class Settings(BaseSettings):
     audit: Annotated[Path | None, BeforeValidator(lambda value: value or None)] = None
     """File of the audit log, which commands that change what is served add lines to."""
 
+    repository: bool = False
+    """Whether whoever asks may load and unload models (`/v2/repository`, and over gRPC)."""
+
     database: str = Field(default="", repr=False)
     """URL of the database that `python -m monitoring` keeps labels in; the server uses none."""
 

@@ -11,6 +11,7 @@ from framework import Bundle, ModelRefusedError
 from framework.adapters.bentoml import home_folder
 from framework.pointer import CHAMPION, FILE, Pointer, read_pointer
 from framework.servers import ModelState, Orders, Target, WorkerState, server_folders
+from serving.champions import pointer
 from serving.metrics import Metrics
 from serving.served import load_version
 from serving.siblings import server_folder
@@ -21,7 +22,7 @@ logger = logging.getLogger("bentoml.serving")
 LOOK_SECONDS = 0.25
 """Time between two looks at what the registry, and the server itself, are told to serve."""
 
-Deploy = Callable[[str, Bundle[Any, Any]], None]
+Deploy = Callable[[str, Bundle[Any, Any] | None], None]
 
 
 class Takeover:
@@ -33,8 +34,12 @@ class Takeover:
 
     Args:
         models: The models of the service.
-        deploy: Has a version of a model answer from now on; called on the event loop.
+        deploy: Has a version of a model answer from now on, or none; called on the event loop.
         metrics: Counts what was taken over and what refused.
+
+    Attributes:
+        states: What is served of each model that is not pinned, by name.
+        folder: Where the workers tell; None if they cannot.
     """
 
     def __init__(self, models: Models, deploy: Deploy, metrics: Metrics) -> None:
@@ -46,12 +51,13 @@ class Takeover:
         }
         for name in self._followed:
             metrics.follows(name)
-        self._states = {name: ModelState(tag=models.current[name].tag) for name in self._followed}
+        self.states = {name: ModelState(tag=models.current[name].tag) for name in self._followed}
+        self._latest = {name: str(state.tag) for name, state in self.states.items()}
         self._pointer, self._orders = Pointer(), Orders()
         self._seen: list[object] = []
         self._home = home_folder()
         self._name = str(os.getpid())
-        self._folder = server_folder()
+        self.folder = server_folder()
         self._watching: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
@@ -60,11 +66,25 @@ class Takeover:
             return
         for one in server_folders(self._home):
             one.remove_if_forgotten()
-        if self._folder is not None:
+        if self.folder is not None:
             with contextlib.suppress(OSError):
-                self._folder.join(self._name)
+                self.folder.join(self._name)
         self._tell()
         self._watching = asyncio.create_task(self._watch())
+
+    def pinned(self, name: str) -> str:
+        """Returns the tag of a model that is pinned."""
+        return self._models.current[name].tag
+
+    def event(self, name: str) -> int:
+        """Returns the number of the registry's event that has made a model's champion; 0: none."""
+        champion = pointer().standing(name, CHAMPION)
+        return champion.event if champion else 0
+
+    def champion(self, name: str) -> str:
+        """Returns the tag of a model's champion, or of what was served last if there is none."""
+        champion = pointer().standing(name, CHAMPION)
+        return champion.tag if champion else self._latest[name]
 
     def end(self) -> None:
         """Takes nothing over any more."""
@@ -76,7 +96,7 @@ class Takeover:
             if self._has_news():
                 for name in self._followed:
                     # What is wanted may have changed while it was loaded.
-                    while (target := self._target(name)) != self._states[name].target:
+                    while (target := self._target(name)) != self.states[name].target:
                         assert target is not None
                         await self._follow(name, target)
                         self._has_news()
@@ -85,14 +105,14 @@ class Takeover:
     def _has_news(self) -> bool:
         """Reads what is new; returns whether anything is."""
         paths = [self._home / FILE]
-        if self._folder is not None:
-            paths.append(self._folder.orders_file)
+        if self.folder is not None:
+            paths.append(self.folder.orders_file)
         seen = [_signature(str(path)) for path in paths]
         if seen == self._seen:
             return False
         self._seen = seen
-        if self._folder is not None:
-            self._orders = self._folder.orders()
+        if self.folder is not None:
+            self._orders = self.folder.orders()
         try:
             self._pointer = read_pointer(self._home)
         except ModelRefusedError as error:
@@ -107,12 +127,15 @@ class Takeover:
         if order is not None and order.event == event:
             return order
         if champion is None:
-            return self._states[name].target
+            return self.states[name].target
         return Target(tag=champion.tag, event=event)
 
     async def _follow(self, name: str, target: Target) -> None:
-        served = self._states[name].tag
-        if target.tag not in (served, None):
+        served = self.states[name].tag
+        if target.tag is None:
+            self._deploy(name, None)
+            logger.info("Model %s is unloaded", served)
+        elif target.tag != served:
             self._tell(name, ModelState(tag=served, target=target, state="LOADING"))
             try:
                 bundle = await asyncio.to_thread(
@@ -128,22 +151,23 @@ class Takeover:
                 logger.exception("Model %s cannot be taken over", target.tag)
                 self._refuse(name, target, f"{target.tag}: {type(error).__name__}: {error}")
                 return
+            self._latest[name] = target.tag
             self._metrics.tried(name, "taken_over")
             logger.info("Model %s serves in place of %s", target.tag, served)
         self._tell(name, ModelState(tag=target.tag, target=target))
 
     def _refuse(self, name: str, target: Target, reason: str) -> None:
-        served = self._states[name].tag
+        served = self.states[name].tag
         self._metrics.tried(name, "refused")
         logger.error("%s still serves: %s", served, reason)
         self._tell(name, ModelState(tag=served, target=target, state="UNAVAILABLE", reason=reason))
 
     def _tell(self, name: str = "", state: ModelState | None = None) -> None:
         if state is not None:
-            self._states[name] = state
-        if self._folder is not None:
+            self.states[name] = state
+        if self.folder is not None:
             try:
-                self._folder.write(self._name, WorkerState(models=self._states))
+                self.folder.write(self._name, WorkerState(models=self.states))
             except OSError as error:
                 logger.warning("Nobody is told what this worker serves: %s", error)
 

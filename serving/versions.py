@@ -4,13 +4,27 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from framework import Bundle
 
 Bundles = Mapping[str, Bundle[Any, Any]]
-_NONE: Bundles = MappingProxyType({})
-_seen: ContextVar[Bundles] = ContextVar("versions", default=_NONE)
+
+
+class _Seen(NamedTuple):
+    """What code sees in place of the current versions.
+
+    Attributes:
+        versions: The versions, by name.
+        are_all: Whether these are all that there are to it; if not, others are the current ones.
+    """
+
+    versions: Bundles
+    are_all: bool
+
+
+_CURRENT = _Seen(MappingProxyType({}), are_all=False)
+_seen: ContextVar[_Seen] = ContextVar("versions", default=_CURRENT)
 
 
 class Models(Mapping[str, Bundle[Any, Any]]):
@@ -28,19 +42,30 @@ class Models(Mapping[str, Bundle[Any, Any]]):
     def __init__(self, loaded: Bundles, followed: frozenset[str] = frozenset()) -> None:
         self.current = dict(loaded)
         self.followed = followed
+        self._names = tuple(loaded)
 
     def __getitem__(self, name: str) -> Bundle[Any, Any]:
         """Returns a model."""
-        seen = _seen.get()
-        return seen[name] if name in seen else self.current[name]
+        seen, are_all = _seen.get()
+        return seen[name] if are_all or name in seen else self.current[name]
 
     def __iter__(self) -> Iterator[str]:
         """Iterates over the names."""
-        return iter({**self.current, **_seen.get()})
+        return iter(self._visible)
 
     def __len__(self) -> int:
         """Returns how many there are."""
-        return len({**self.current, **_seen.get()})
+        return len(self._visible)
+
+    @property
+    def _visible(self) -> Bundles:
+        seen, are_all = _seen.get()
+        return seen if are_all else {**self.current, **seen}
+
+    @property
+    def known(self) -> Mapping[str, Bundle[Any, Any] | None]:
+        """The models, and None for each that is unloaded."""
+        return {name: self.get(name) for name in self._names}
 
     def replace(self, name: str, bundle: Bundle[Any, Any] | None) -> None:
         """Makes another version the current one, or none."""
@@ -50,7 +75,7 @@ class Models(Mapping[str, Bundle[Any, Any]]):
 
     def keep_for_request(self) -> None:
         """Has what follows in this context see the versions of this moment."""
-        _seen.set(self.current)
+        _seen.set(_Seen(self.current, are_all=True))
 
 
 def computed_by(bundle: Bundle[Any, Any], function: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -60,7 +85,7 @@ def computed_by(bundle: Bundle[Any, Any], function: Callable[[Any], Any]) -> Cal
         bundle: The version.
         function: A plain function or a coroutine function; so is what is returned.
     """
-    seen = {bundle.model.name: bundle}
+    seen = _Seen({bundle.model.name: bundle}, are_all=False)
     if inspect.iscoroutinefunction(function):
 
         async def compute_async(rows: Any) -> Any:

@@ -25,9 +25,11 @@ from serving.http.gateway import UNMATCHED, Gateway
 from serving.http.resources import ResourcesApp
 from serving.lifecycle import Lifecycle, return_memory, settle_memory
 from serving.metrics import Metrics
+from serving.open_inference.repository import Repository
 from serving.open_inference.servicer import inference_service
 from serving.paths import Paths
 from serving.recording import Recording
+from serving.served import unloaded
 from serving.settings import load_settings
 from serving.takeover import Takeover
 from serving.versions import Models
@@ -111,6 +113,7 @@ class Worker:
             paths=paths,
             endpoints={} if is_wrapped else self._factory.endpoints,
             begin_request=self.begin_request,
+            require_loaded=self.require_loaded,
             start=self.start,
             end_calls=self.end_calls,
             close=self.close,
@@ -176,29 +179,46 @@ class Worker:
         for bundle in bundles.values():
             self.metrics.computed(bundle.tag, bundle.computation)
         settle_memory()
-        await self._open_grpc()
-        self.metrics.serves(self._tags, worker_count(self._service.name))
         if self._models is not None:
             self._takeover = Takeover(self._models, self.take_over, self.metrics)
+        repository = self._offer_repository()
+        await self._open_grpc(repository)
+        self.metrics.serves(self._tags, worker_count(self._service.name))
+        if self._takeover is not None:
             self._takeover.begin()
 
-    def take_over(self, name: str, bundle: Bundle[Any, Any]) -> None:
-        """Has another version of a model answer from now on.
+    def take_over(self, name: str, bundle: Bundle[Any, Any] | None) -> None:
+        """Has another version of a model answer from now on, or none.
 
         What has begun ends with the version that it began with.
         """
         assert self._deployer is not None
         assert self._models is not None
-        if name in self._deployer.names:
-            before = self._deployments[name]
-            self._deployments.put(self._deployer.deploy(name, bundle.tag, bundle, before))
-        _return_memory_after(self._models.current[name])
+        tag = "" if bundle is None else bundle.tag
+        if bundle is None:
+            self._deployments.take_out(name)
+        elif name in self._deployer.names:
+            before = self._deployments.get(name)
+            self._deployments.put(self._deployer.deploy(name, tag, bundle, before))
+        if (former := self._models.current.get(name)) is not None:
+            _return_memory_after(former)
         self._models.replace(name, bundle)
-        self.metrics.computed(bundle.tag, bundle.computation)
-        self.metrics.swapped(name, self._tags[name], bundle.tag)
-        self._tags[name] = bundle.tag
-        if self._recording is not None:
-            self._recording.feedback.follow(bundle)
+        self.metrics.swapped(name, self._tags[name], tag)
+        self._tags[name] = tag
+        if bundle is not None:
+            self.metrics.computed(tag, bundle.computation)
+            if self._recording is not None:
+                self._recording.feedback.follow(bundle)
+
+    def require_loaded(self, path: str) -> None:
+        """Refuses what asks a model that is unloaded.
+
+        Raises:
+            ServingError: `not_found`.
+        """
+        name = self._names.get(path, "")
+        if self._models is not None and self._models.known.get(name, ...) is None:
+            raise unloaded(name)
 
     async def drain(self) -> None:
         """Tells gRPC's clients to turn elsewhere."""
@@ -215,7 +235,22 @@ class Worker:
         if self._rpc:
             await self._rpc.stop()
 
-    async def _open_grpc(self) -> None:
+    def _offer_repository(self) -> Repository | None:
+        """Has the resources of the service load and unload its models."""
+        if self._takeover is None or self._models is None:
+            return None
+        repository = Repository(
+            self._takeover,
+            self._models.known,
+            offered=self.settings.repository,
+            seconds=self.settings.timeout_seconds,
+        )
+        for app, *_ in self._service.mount_apps:
+            if isinstance(app, ResourcesApp):
+                app.state.repository = repository
+        return repository
+
+    async def _open_grpc(self, repository: Repository | None) -> None:
         """Opens the gRPC port, if there is anything to offer there."""
         deployed = self._deployments
         if not (self.settings.grpc_port and self._factory.is_main):
@@ -226,7 +261,11 @@ class Worker:
         services = [
             *typed_services(self._protos, deployed.methods),
             inference_service(
-                deployed.asked, self.is_ready, lambda: not self.hangs(), self.metrics.gather
+                deployed.asked,
+                self.is_ready,
+                lambda: not self.hangs(),
+                self.metrics.gather,
+                repository,
             ),
             feedback_service(feedback),
         ]

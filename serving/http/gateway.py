@@ -41,6 +41,7 @@ class Gateway:
         endpoints: What is answered here, by path, as of now.
         begin_request: Has what follows see the models of this moment; returns the tag of the one
             behind a path, if there is one.
+        require_loaded: Refuses to ask at a path for a model that is unloaded.
         start: Fills the endpoints, once the application has started.
         end_calls: Ends what other protocols are answering, before the application stops.
         close: Called when it has stopped.
@@ -56,6 +57,7 @@ class Gateway:
         paths: Paths,
         endpoints: Mapping[str, Endpoint],
         begin_request: Callable[[str], str],
+        require_loaded: Callable[[str], None],
         start: Callable[[], Awaitable[None]],
         end_calls: Callable[[], Awaitable[None]],
         close: Callable[[], None],
@@ -68,6 +70,7 @@ class Gateway:
         self._paths = paths
         self._endpoints = endpoints
         self._begin_request = begin_request
+        self._require_loaded = require_loaded
         self._start = start
         self._end_calls = end_calls
         self._close = close
@@ -154,6 +157,7 @@ class Gateway:
         if self._failed_start.refusing:
             raise ServingError(Code.UNAVAILABLE, "This worker could not start.")
         path, paths = scope["path"], self._paths
+        self._require_loaded(path)
         if path in paths.ready and self._lifecycle.draining:
             raise ServingError(Code.UNAVAILABLE)
         if path in paths.own_ready and not await self._is_ready():

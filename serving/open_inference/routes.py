@@ -11,11 +11,11 @@ from starlette.routing import BaseRoute
 from framework import Bundle, FieldError
 from serving.errors import Code, ServingError
 from serving.http.openapi import READING_ERRORS, Described, error_responses
+from serving.open_inference import repository_routes
 from serving.open_inference.json_body import InferenceRequest, InferenceResponse, parameters
 from serving.open_inference.signature import InputColumn, OutputColumn, Signature
 from serving.open_inference.triton import (
     ModelConfig,
-    ModelIndex,
     Statistics,
     configuration,
     statistics,
@@ -87,16 +87,13 @@ class ModelList(BaseModel):
     models: list[str]
 
 
-SERVER = ServerMetadata(
-    name="model_server",
-    version="1",
-    extensions=["binary_tensor_data", "model_configuration", "statistics"],
-)
+_EXTENSIONS = ("binary_tensor_data", "model_configuration", "statistics")
 
 
 def server_metadata() -> ServerMetadata:
     """Names the server and the extensions it knows."""
-    return SERVER
+    repository = ["model_repository"] if load_settings().repository else []
+    return ServerMetadata(name="model_server", version="1", extensions=[*_EXTENSIONS, *repository])
 
 
 def server_live() -> Live:
@@ -112,11 +109,6 @@ def server_ready() -> Ready:
 def model_names() -> ModelList:
     """Lists the served models, as KServe does."""
     return ModelList(models=list(served_models()))
-
-
-def repository_index() -> list[ModelIndex]:
-    """Lists the served models, as Triton does."""
-    return [ModelIndex.of(bundle) for bundle in served_models().values()]
 
 
 def server_statistics() -> Statistics:
@@ -177,7 +169,7 @@ def add_routes(app: FastAPI) -> None:
     add_probe("/v2/health/ready", server_ready, Code.UNAVAILABLE)
     add("/v2/models", model_names)
     add("/v2/models/stats", server_statistics)
-    add("/v2/repository/index", repository_index, methods=["POST"])
+    repository_routes.add_routes(app)
     for path in _MODEL_PATHS:
         add(path, model_metadata, responses=errors)
         add_probe(f"{path}/ready", model_ready, Code.NOT_FOUND)
@@ -194,7 +186,7 @@ def described_routes() -> list[BaseRoute]:
         app.add_api_route(
             f"{path}/infer", model_infer, methods=["POST"], tags=[_TAG], responses=responses
         )
-    return app.routes
+    return [*app.routes, *repository_routes.described_routes(_TAG)]
 
 
 def describe(name: str, bundle: Bundle[Any, Any]) -> ModelMetadata:

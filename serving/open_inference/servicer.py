@@ -18,7 +18,14 @@ from serving.metrics import GRPC
 from serving.open_inference.json_body import require_supported
 from serving.open_inference.messages import given, response_of, tensors_of
 from serving.open_inference.model import InferenceModel
-from serving.open_inference.routes import SERVER
+from serving.open_inference.repository import (
+    LoadRequest,
+    Repository,
+    UnloadRequest,
+    read,
+    required,
+)
+from serving.open_inference.routes import server_metadata
 from serving.open_inference.triton import ModelIndex, configuration, statistics
 from serving.record.recorder import Record, Recorder
 from serving.served import find_model
@@ -65,20 +72,22 @@ class AskedModel:
 
 
 def inference_service(
-    models: Mapping[str, AskedModel],
+    models: Mapping[str, AskedModel | None],
     is_ready: Callable[[], Awaitable[bool]],
     is_live: Callable[[], bool],
     gather: Callable[[], None],
+    repository: Repository | None = None,
 ) -> RpcService:
     """Makes the service.
 
     Args:
-        models: The models that are served at present, by name.
+        models: The models that are served at present, by name; None for one that is unloaded.
         is_ready: Whether the worker takes new calls, and the service, too.
         is_live: Whether the worker need not be started anew.
         gather: Brings the metrics up to date, as far as this worker can.
+        repository: What loads and unloads models; None where all are pinned.
     """
-    servicer = _Servicer(models, is_ready, is_live, gather)
+    servicer = _Servicer(models, is_ready, is_live, gather, repository)
     told: dict[str, Callable[[Any, Call], Awaitable[Message]]] = {
         "ServerLive": servicer.server_live,
         "ServerReady": servicer.server_ready,
@@ -88,6 +97,8 @@ def inference_service(
         "ModelConfig": servicer.model_config,
         "ModelStatistics": servicer.model_statistics,
         "RepositoryIndex": servicer.repository_index,
+        "RepositoryModelLoad": servicer.repository_model_load,
+        "RepositoryModelUnload": servicer.repository_model_unload,
     }
     parser = _parser(models)
     infer = {_INFER: servicer.model_infer, _STREAM_INFER: servicer.model_stream_infer}
@@ -99,9 +110,9 @@ def inference_service(
     return RpcService(_SERVICE, by_path)
 
 
-def _parser(models: Mapping[str, AskedModel]) -> Parser:
+def _parser(models: Mapping[str, AskedModel | None]) -> Parser:
     """Makes the parser of requests, which have no more fields than the texts of some tensors."""
-    rows = max((asked.model.prediction.max_rows for asked in models.values()), default=0)
+    rows = max((one.model.prediction.max_rows for one in models.values() if one), default=0)
     most = _FIELDS_BESIDE_ROWS + _TEXTS_OF_ROW * rows
     inputs, contents = 5, 5
     return counted(
@@ -115,15 +126,17 @@ def _parser(models: Mapping[str, AskedModel]) -> Parser:
 class _Servicer:
     def __init__(
         self,
-        models: Mapping[str, AskedModel],
+        models: Mapping[str, AskedModel | None],
         is_ready: Callable[[], Awaitable[bool]],
         is_live: Callable[[], bool],
         gather: Callable[[], None],
+        repository: Repository | None,
     ) -> None:
         self._models = models
         self._is_ready = is_ready
         self._is_live = is_live
         self._gather = gather
+        self._repository = repository
 
     async def server_live(self, _: pb.ServerLiveRequest, __: Call) -> pb.ServerLiveResponse:
         return pb.ServerLiveResponse(live=self._is_live())
@@ -138,7 +151,7 @@ class _Servicer:
     async def server_metadata(
         self, _: pb.ServerMetadataRequest, __: Call
     ) -> pb.ServerMetadataResponse:
-        return pb.ServerMetadataResponse(**SERVER.model_dump())
+        return pb.ServerMetadataResponse(**server_metadata().model_dump())
 
     async def model_metadata(
         self, request: pb.ModelMetadataRequest, call: Call
@@ -209,7 +222,7 @@ class _Servicer:
     async def model_statistics(
         self, request: pb.ModelStatisticsRequest, call: Call
     ) -> pb.ModelStatisticsResponse:
-        models = [asked.model for asked in self._models.values()]
+        models = [asked.model for asked in self._models.values() if asked]
         if request.name:
             models = [self._model(request.name, request.version, call)]
         self._gather()
@@ -217,10 +230,26 @@ class _Servicer:
         return pb.ModelStatisticsResponse(**found.model_dump())
 
     async def repository_index(
-        self, _: pb.RepositoryIndexRequest, __: Call
+        self, request: pb.RepositoryIndexRequest, _: Call
     ) -> pb.RepositoryIndexResponse:
-        index = [ModelIndex.of(one.model.bundle).model_dump() for one in self._models.values()]
-        return pb.RepositoryIndexResponse(models=index)
+        index = [ModelIndex.of(one.model.bundle) for one in self._models.values() if one]
+        if self._repository is not None and not request.ready:
+            index += self._repository.others()
+        return pb.RepositoryIndexResponse(models=[one.model_dump() for one in index])
+
+    async def repository_model_load(
+        self, request: pb.RepositoryModelLoadRequest, _: Call
+    ) -> pb.RepositoryModelLoadResponse:
+        asked = read(LoadRequest, {"parameters": _parameters(request)})
+        await required(self._repository).load(request.model_name, asked)
+        return pb.RepositoryModelLoadResponse()
+
+    async def repository_model_unload(
+        self, request: pb.RepositoryModelUnloadRequest, _: Call
+    ) -> pb.RepositoryModelUnloadResponse:
+        asked = read(UnloadRequest, {"parameters": _parameters(request)})
+        await required(self._repository).unload(request.model_name, asked)
+        return pb.RepositoryModelUnloadResponse()
 
     def _asked(self, name: str, version: str, call: Call) -> AskedModel:
         asked = find_model(self._models, name, version)
@@ -229,6 +258,15 @@ class _Servicer:
 
     def _model(self, name: str, version: str, call: Call) -> InferenceModel:
         return self._asked(name, version, call).model
+
+
+def _parameters(
+    request: pb.RepositoryModelLoadRequest | pb.RepositoryModelUnloadRequest,
+) -> dict[str, Any]:
+    return {
+        name: getattr(value, value.WhichOneof("parameter_choice") or "", None)
+        for name, value in request.parameters.items()
+    }
 
 
 def _serialized(handler: Callable[[Any, Call], Awaitable[Message]]) -> Handler:

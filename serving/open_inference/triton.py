@@ -4,7 +4,7 @@ The messages have the same names over HTTP and gRPC.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -95,11 +95,14 @@ class Statistics(BaseModel):
 
 
 class ModelIndex(BaseModel):
-    """One served model."""
+    """One version of a model."""
 
     name: str
-    version: str
-    state: str = Field(description="`READY`: a server takes requests when all its models do.")
+    version: str = Field(description="Empty of a model that is unloaded.")
+    state: Literal["READY", "LOADING", "UNAVAILABLE"] = Field(
+        description="`READY`: it is served; `LOADING`: it soon will be; `UNAVAILABLE`: it cannot."
+    )
+    reason: str = Field(default="", description="Why not.")
 
     @classmethod
     def of(cls, bundle: Bundle[Any, Any]) -> "ModelIndex":

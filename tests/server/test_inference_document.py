@@ -17,6 +17,8 @@ OPERATIONS = [
     ("GET", "/v2/models"),
     ("GET", "/v2/models/stats"),
     ("POST", "/v2/repository/index"),
+    ("POST", "/v2/repository/models/{model}/load"),
+    ("POST", "/v2/repository/models/{model}/unload"),
     ("GET", "/v2/models/{model}"),
     ("GET", "/v2/models/{model}/ready"),
     ("GET", "/v2/models/{model}/config"),

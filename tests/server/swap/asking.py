@@ -1,6 +1,6 @@
 """One row asked for over every protocol, and whether the answer is of the version that it names."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from threading import Event, Thread
@@ -86,6 +86,11 @@ class Asked:
         """The tags that were named, each time another one came."""
         tags = [tag for tag, _ in self.answers]
         return [tag for at, tag in enumerate(tags) if not at or tags[at - 1] != tag]
+
+
+def all_named(found: Mapping[str, Asked], tag: str) -> bool:
+    """Whether the latest answer over every protocol names a tag."""
+    return all(asked.tags[-1:] == [tag] for asked in found.values())
 
 
 @contextmanager

@@ -82,6 +82,7 @@ class Home:
         return {
             **pins,
             "BENTOML_HOME": str(self.path),
+            "MODEL_SERVER_REPOSITORY": "true",
             "SWAP_GATE": str(self.gate),
             "SWAP_SLOW": str(SLOW),
             "SWAP_UNFIT": str(UNFIT),

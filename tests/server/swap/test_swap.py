@@ -7,9 +7,10 @@ import httpx
 import psutil
 import pytest
 
+from deploy.processes import START_DEADLINE_SECONDS
 from framework.pointer import FILE
 from framework.servers import ModelState
-from tests.server.swap.asking import asking
+from tests.server.swap.asking import all_named, asking
 from tests.server.swap.conftest import Served
 from tests.server.swap.home import SLOW, UNFIT, tag_of
 from tests.server.watching import Scrape, wait
@@ -28,6 +29,7 @@ def test_every_answer_is_of_the_version_that_it_names(served: Served) -> None:
     with asking(served.server) as found:
         for datum in versions:
             served.serve(datum)
+        wait(lambda: all_named(found, tag_of(versions[-1])), "the last one does not answer")
 
     for protocol, asked in found.items():
         assert asked.errors == [], protocol
@@ -157,7 +159,8 @@ def test_a_worker_that_is_replaced_serves_what_its_siblings_do(served: Served) -
     psutil.Process(int(victim)).kill()
 
     wait(lambda: victim not in folder.living(), "the killed worker seems to live")
-    wait(lambda: len(folder.living()) == 2, "the killed worker was not replaced")
+    replaced = "the killed worker was not replaced"
+    served.server.wait_until(lambda: len(folder.living()) == 2, START_DEADLINE_SECONDS, replaced)
     assert {one.tag for one in states(served)} == {tag_of(200)}
     assert served.tags() == {tag_of(200)}
     served.home.gate.touch()

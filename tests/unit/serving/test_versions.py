@@ -70,6 +70,21 @@ def test_a_request_sees_the_versions_of_its_begin(models: Models) -> None:
     asyncio.run(run())
 
 
+def test_a_request_that_began_without_a_model_goes_on_without(models: Models) -> None:
+    async def request() -> None:
+        models.keep_for_request()
+        models.replace(NAME, NEW)
+        assert NAME not in models
+        assert list(models) == []
+
+    async def run() -> None:
+        models.replace(NAME, None)
+        await asyncio.create_task(request())
+        assert models[NAME] is NEW
+
+    asyncio.run(run())
+
+
 def test_what_is_unloaded_is_not_there(models: Models) -> None:
     models.replace(NAME, None)
 

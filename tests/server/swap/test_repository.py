@@ -1,0 +1,176 @@
+"""A server that is told what to serve, by the clients of Triton and by hand."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import grpc
+import httpx
+import pytest
+
+from deploy.processes import ROOT
+from framework.open_inference import inference_pb2 as pb
+from framework.open_inference.inference_pb2_grpc import GRPCInferenceServiceStub
+from tests.server.swap.asking import JSON, all_named, asking, asks
+from tests.server.swap.conftest import Served
+from tests.server.swap.home import SLOW, UNFIT, tag_of
+from tests.server.watching import Scrape, wait
+
+
+@pytest.fixture
+def client(served: Served) -> Iterator[httpx.Client]:
+    """A client of the server."""
+    with httpx.Client(base_url=served.server.url, timeout=30) as connected:
+        yield connected
+
+
+@pytest.fixture
+def stub(served: Served) -> Iterator[GRPCInferenceServiceStub]:
+    """Open Inference over gRPC."""
+    with grpc.insecure_channel(served.server.grpc) as channel:
+        yield GRPCInferenceServiceStub(channel)
+
+
+def load(client: httpx.Client, version: str = "", verb: str = "load") -> httpx.Response:
+    """Loads a version, or the champion."""
+    body = {"parameters": {"version": version}} if version else {}
+    return client.post(f"/v2/repository/models/levels/{verb}", json=body)
+
+
+def version_of(datum: int) -> str:
+    """Version part of a tag."""
+    return tag_of(datum).partition(":")[2]
+
+
+def test_tritons_clients_manage_the_model(served: Served) -> None:
+    addresses = (served.server.url.removeprefix("http://"), served.server.grpc)
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.server.clients.triton_repository", *addresses, "levels"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "all said" in done.stdout
+
+
+def test_an_order_holds_until_the_next_promotion(served: Served, client: httpx.Client) -> None:
+    with asking(served.server) as found:
+        assert load(client, version_of(200)).status_code == 200
+        assert served.tags() == {tag_of(200)}
+        assert client.get("/models/levels").json()["champion"] == tag_of(100)
+        assert load(client).status_code == 200
+        assert served.tags() == {tag_of(100)}
+        assert load(client, version_of(200)).status_code == 200
+        served.home.point(SLOW)
+        served.home.gate.touch()
+        wait(lambda: served.is_served(SLOW), "the promotion was not taken over")
+        wait(lambda: all_named(found, tag_of(SLOW)), "it does not answer")
+
+    for asked in found.values():
+        assert asked.errors == []
+        assert asked.tags == [tag_of(datum) for datum in (100, 200, 100, 200, SLOW)]
+
+
+def test_an_unloaded_model_is_not_found_over_any_protocol(
+    served: Served, client: httpx.Client, stub: GRPCInferenceServiceStub
+) -> None:
+    assert load(client, verb="unload").status_code == 200
+    said = "Model levels was unloaded; POST /v2/repository/models/levels/load has it served again"
+    paths = {
+        "/levels/predict": JSON,
+        "/levels/told": {"turns": 0},
+        "/levels.v1.LevelsService/Predict": JSON,
+        "/v2/models/levels/infer": {"inputs": []},
+        "/v2/models/levels/versions/at-100/infer": {"inputs": []},
+    }
+    for path, body in paths.items():
+        refused = client.post(path, json=body)
+        assert (refused.status_code, refused.json()["code"]) == (404, "not_found"), path
+        assert said in refused.json()["error"]
+        assert "x-model-tag" not in refused.headers
+    with ExitStack() as stack:
+        ways = asks(served.server, stack)
+        for way in ("grpc", "v2 grpc"):
+            with pytest.raises(grpc.RpcError) as failed:
+                ways[way]()
+            assert failed.value.code() is grpc.StatusCode.NOT_FOUND
+            assert said in str(failed.value.details())
+    assert client.get("/models").json() == []
+    assert client.get("/v2/models/levels/ready").status_code == 404
+    assert client.get("/readyz").status_code == 200
+    assert list(stub.RepositoryIndex(pb.RepositoryIndexRequest(ready=True)).models) == []
+    assert client.post("/v2/repository/index", json={"ready": True}).json() == []
+    assert Scrape(served.server).total("model_server_model_info") == 0
+
+    # A promotion has it served, too.
+    served.home.point(200)
+    wait(lambda: served.is_served(200), "it was not loaded again")
+    assert served.tags() == {tag_of(200)}
+
+
+def test_unloading_under_load_fails_no_request_that_has_begun(
+    served: Served, client: httpx.Client
+) -> None:
+    with asking(served.server) as found:
+        assert load(client, verb="unload").status_code == 200
+        assert load(client).status_code == 200
+
+    for asked in found.values():
+        assert {tag for tag, _ in asked.answers} == {tag_of(100)}
+        assert [str(error) for error in asked.errors if "unloaded" not in str(error)] == []
+
+
+def test_a_version_that_is_refused_is_told(served: Served, client: httpx.Client) -> None:
+    refused = load(client, version_of(UNFIT))
+    assert (refused.status_code, refused.json()["code"]) == (409, "refused")
+    assert f"Datum {UNFIT} is unfit here." in refused.json()["error"]
+    absent = load(client, "at-700")
+    assert absent.status_code == 409
+    assert "has no model levels:at-700" in absent.json()["error"]
+    assert served.tags() == {tag_of(100)}
+    wait(lambda: served.is_served(100), "the workers were not told")
+
+
+def test_the_index_tells_what_is_loaded(served: Served, client: httpx.Client) -> None:
+    served.home.point(SLOW)
+    wait(
+        lambda: (
+            [one["state"] for one in client.post("/v2/repository/index").json()]
+            == ["READY", "LOADING"]
+        ),
+        "nothing was loaded",
+    )
+    assert client.post("/v2/repository/index").json()[1]["version"] == version_of(SLOW)
+    assert client.get("/v2").json()["extensions"][-1] == "model_repository"
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ('{"parameters": {"config": "{}"}}', "parameters.config: Extra inputs are not permitted"),
+        ('{"parameters": {"version": "latest"}}', "parameters.version"),
+        ('{"parameters": {"version": "../x"}}', "parameters.version"),
+        ('{"parameters": {"version": 7}}', "parameters.version: Input should be a valid string"),
+        ("{", "Invalid JSON"),
+    ],
+)
+def test_bad_orders_are_refused(client: httpx.Client, body: str, said: str) -> None:
+    refused = client.post("/v2/repository/models/levels/load", content=body)
+
+    assert (refused.status_code, refused.json()["code"]) == (400, "invalid_input")
+    assert said in refused.json()["error"]
+
+
+def test_what_there_is_not_cannot_be_loaded(
+    client: httpx.Client, stub: GRPCInferenceServiceStub
+) -> None:
+    refused = client.post("/v2/repository/models/teas/load")
+    assert refused.status_code == 404
+    assert "there are: levels" in refused.json()["error"]
+    with pytest.raises(grpc.RpcError) as failed:
+        stub.RepositoryModelUnload(pb.RepositoryModelUnloadRequest(model_name="teas"))
+    assert failed.value.code() is grpc.StatusCode.NOT_FOUND
