@@ -50,18 +50,21 @@ class Swapped:
     async def held_levels(self, heights: list[float]) -> list[float]:
         """Answers by a coroutine, in batches of four, once it is let go."""
         before = self.models["levels"].tag
-        # Another process lets go.
-        while GATE and not Path(GATE).exists():  # noqa: ASYNC110, ASYNC240
-            await asyncio.sleep(0.01)
+        await _gate_opens()
         model = self.models["levels"]
         assert model.tag == before
         answers = model.predict([Level(height=height) for height in heights])
         return [answer.value for answer in answers]
 
     @bentoml.api(route="/levels/told")
-    async def told(self, turns: int) -> list[str]:
-        """Tells, outside any batch, which version it sees at its begin and its end."""
+    async def told(self) -> list[str]:
+        """Tells, outside any batch, which version it sees at its begin, and once it is let go."""
         before = self.models["levels"].tag
-        for _ in range(turns):
-            await asyncio.sleep(0.01)
+        await _gate_opens()
         return [before, self.models["levels"].tag]
+
+
+async def _gate_opens() -> None:
+    # Another process opens it.
+    while GATE and not Path(GATE).exists():  # noqa: ASYNC110, ASYNC240
+        await asyncio.sleep(0.01)

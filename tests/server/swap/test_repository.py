@@ -82,7 +82,7 @@ def test_an_unloaded_model_is_not_found_over_any_protocol(
     said = "Model levels was unloaded; POST /v2/repository/models/levels/load has it served again"
     paths = {
         "/levels/predict": JSON,
-        "/levels/told": {"turns": 0},
+        "/levels/told": {},
         "/levels.v1.LevelsService/Predict": JSON,
         "/v2/models/levels/infer": {"inputs": []},
         "/v2/models/levels/versions/at-100/infer": {"inputs": []},

@@ -66,17 +66,23 @@ def test_what_has_begun_ends_with_the_version_that_it_began_with(served: Served)
 
 
 def test_a_request_that_bentoml_answers_sees_one_version(served: Served) -> None:
-    def ask(turns: int) -> httpx.Response:
-        return httpx.post(f"{served.server.url}/levels/told", json={"turns": turns}, timeout=30)
+    def ask() -> httpx.Response:
+        return httpx.post(f"{served.server.url}/levels/told", json={}, timeout=30)
 
-    with ThreadPoolExecutor() as threads:
-        begun = [threads.submit(ask, 100) for _ in range(4)]
+    def begun_with() -> float:
+        name = "bentoml_service_request_in_progress"
+        return Scrape(served.server).total(name, endpoint="/levels/told")
+
+    with ThreadPoolExecutor(4) as threads:
+        begun = [threads.submit(ask) for _ in range(4)]
+        wait(lambda: begun_with() == len(begun), "the requests have not come")
         served.serve(200)
+        served.home.gate.touch()
         for one in begun:
             assert one.result().json() == [tag_of(100)] * 2
             assert one.result().headers["x-model-tag"] == tag_of(100)
 
-    assert ask(0).json() == [tag_of(200)] * 2
+    assert ask().json() == [tag_of(200)] * 2
 
 
 def test_everything_that_is_told_follows(served: Served) -> None:
