@@ -1,10 +1,13 @@
 """Starting and stopping a worker, in an order that costs no request."""
 
+import asyncio
 import contextlib
 import ctypes
 import gc
 import logging
 import resource
+import ssl
+import weakref
 from collections.abc import Callable, Container
 
 from framework.adapters.uvicorn_connection import Direct
@@ -41,6 +44,7 @@ class Lifecycle:
 
     Attributes:
         direct: Path → who may answer what is posted to it, ahead of the application.
+        tls: Tells by what the next connection is encrypted; None: by what BentoML has configured.
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class Lifecycle:
         self.probes = probes
         self._on_refuse = on_refuse
         self.direct: dict[str, Direct] = {}
+        self.tls: Callable[[], ssl.SSLContext] | None = None
         self.draining = False
 
     def started(self) -> None:
@@ -136,3 +141,15 @@ def return_memory() -> None:
     gc.collect()
     with contextlib.suppress(OSError, AttributeError):  # another C library
         ctypes.CDLL("libc.so.6").malloc_trim(0)
+
+
+def return_memory_after(going: object) -> None:
+    """Gives back, once a version has gone, what it and its codecs leave behind in cycles."""
+    loop = asyncio.get_running_loop()
+
+    def has_gone() -> None:
+        # Whichever thread was the last to need it.
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(return_memory)
+
+    weakref.finalize(going, has_gone).atexit = False

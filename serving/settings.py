@@ -2,7 +2,6 @@
 
 import os
 import re
-import ssl
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from functools import lru_cache
@@ -19,6 +18,8 @@ from pydantic import (
     model_validator,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from serving.tls.files import TlsFiles
 
 PREFIX = "MODEL_SERVER_"
 _MODEL_SUFFIX = re.compile(r"_MODELS?$")
@@ -101,6 +102,19 @@ class Settings(BaseSettings):
     tls_key: FilePath | None = None
     """File with the certificate's private key (PEM, without password)."""
 
+    tls_client_ca: FilePath | None = None
+    """File with the certificates (PEM) of those who sign clients' certificates; without it clients
+    are asked for none."""
+
+    tls_client_auth: Literal["required", "optional"] = "required"
+    """Whether a client without certificate is refused. gRPC asks for none where it is optional."""
+
+    tls_minimum: Literal["1.2", "1.3"] = "1.2"
+    """Least version of TLS; gRPC's library takes 1.2 in any case."""
+
+    tls_ciphers: str = ""
+    """Ciphers of TLS 1.2, in OpenSSL's words; if empty, those of the library."""
+
     record: Annotated[Path | None, BeforeValidator(lambda value: value or None)] = None
     """Folder of the record: every answer of a model, with the request that it answers. Nothing is
     recorded where there is none."""
@@ -124,12 +138,26 @@ class Settings(BaseSettings):
     """URL of the database that `python -m monitoring` keeps labels in; the server uses none."""
 
     @property
+    def tls(self) -> TlsFiles | None:
+        """Where the certificate is, if connections are encrypted."""
+        if not (self.tls_certificate and self.tls_key):
+            return None
+        return TlsFiles(
+            # Not resolved: they may be links, which are changed.
+            self.tls_certificate.absolute(),
+            self.tls_key.absolute(),
+            self.tls_client_ca and self.tls_client_ca.absolute(),
+            self.tls_client_auth == "required",
+            self.tls_minimum,
+            self.tls_ciphers,
+        )
+
+    @property
     def ssl(self) -> dict[str, str | bool]:
         """The `ssl` configuration of a BentoML service."""
-        if not (self.tls_certificate and self.tls_key):
+        if not (files := self.tls):
             return {"enabled": False}
-        certificate, key = self.tls_certificate.resolve(), self.tls_key.resolve()
-        return {"enabled": True, "certfile": str(certificate), "keyfile": str(key)}
+        return {"enabled": True, "certfile": str(files.certificate), "keyfile": str(files.key)}
 
     @model_validator(mode="after")
     def _queue_holds_a_request(self) -> Self:
@@ -150,16 +178,16 @@ class Settings(BaseSettings):
     def _certificate_has_its_key(self) -> Self:
         if bool(self.tls_certificate) != bool(self.tls_key):
             raise ValueError(f"{PREFIX}TLS_CERTIFICATE and {PREFIX}TLS_KEY go together")
-        if self.tls_certificate and self.tls_key:
+        if self.tls_client_ca and not self.tls_certificate:
+            raise ValueError(f"{PREFIX}TLS_CLIENT_CA needs {PREFIX}TLS_CERTIFICATE")
+        if files := self.tls:
             try:
-                # A password is asked for at the terminal unless one is given.
-                ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
-                    self.tls_certificate, self.tls_key, password=""
-                )
+                files.context()
             except OSError as error:
+                names = ", ".join(map(str, files.paths))
                 raise ValueError(
-                    f"{PREFIX}TLS_CERTIFICATE ({self.tls_certificate}) and {PREFIX}TLS_KEY "
-                    f"({self.tls_key}) cannot be used: {error}"
+                    f"{PREFIX}TLS_CERTIFICATE, {PREFIX}TLS_KEY, {PREFIX}TLS_CLIENT_CA and "
+                    f"{PREFIX}TLS_CIPHERS ({names}) cannot be used: {error}"
                 ) from None
         return self
 

@@ -2,9 +2,8 @@
 
 import asyncio
 import logging
-import weakref
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import bentoml
 from bentoml.models import BentoModel
@@ -23,19 +22,17 @@ from serving.grpc.typed import api_route, method_path, methods_of, typed_service
 from serving.http.application import AppFactory
 from serving.http.gateway import UNMATCHED, Gateway
 from serving.http.resources import ResourcesApp
-from serving.lifecycle import Lifecycle, return_memory, settle_memory
+from serving.lifecycle import Lifecycle, return_memory_after, settle_memory
 from serving.metrics import Metrics
 from serving.open_inference.repository import Repository
 from serving.open_inference.servicer import inference_service
+from serving.optional import certificates_of, tracing_of
 from serving.paths import Paths
 from serving.recording import Recording
 from serving.served import unloaded
 from serving.settings import load_settings
 from serving.takeover import Takeover
 from serving.versions import Models
-
-if TYPE_CHECKING:
-    from serving.tracing import Tracing
 
 logger = logging.getLogger("bentoml.serving")
 
@@ -61,7 +58,8 @@ class Worker:
         )
         self._factory.owns_root = self._resources == prefixed_path(service, "/")
         self.settings = load_settings()
-        self._tracing = _tracing(service.name, self.settings.trace_share)
+        self._certificates = certificates_of(self.settings)
+        self._tracing = tracing_of(service.name, self.settings)
         self.metrics = Metrics(
             self._factory, accesses=self.settings.access_log, tracing=self._tracing
         )
@@ -76,6 +74,7 @@ class Worker:
         self._rpc: RpcServer | None = None
         self._recording: Recording | None = None
         self._watching: asyncio.Task[None] | None = None
+        self._following: asyncio.Task[None] | None = None
         self._draining = False
         self._models: Models | None = None
         self._deployer: Deployer | None = None
@@ -103,6 +102,8 @@ class Worker:
             probes=paths.probes,
             on_refuse=lambda: unheard.answered(Code.OVERLOADED.status, 0),
         )
+        if self._certificates is not None:
+            lifecycle.tls = self._certificates.context
         serve_by(lifecycle)
         is_wrapped = self._factory.is_wrapped
         self._deployments = Deployments(
@@ -186,6 +187,8 @@ class Worker:
         self.metrics.serves(self._tags, worker_count(self._service.name))
         if self._takeover is not None:
             self._takeover.begin()
+        if self._certificates is not None:
+            self._following = self._certificates.follow(counted=self._factory.enable_metrics)
 
     def take_over(self, name: str, bundle: Bundle[Any, Any] | None) -> None:
         """Has another version of a model answer from now on, or none.
@@ -201,7 +204,7 @@ class Worker:
             before = self._deployments.get(name)
             self._deployments.put(self._deployer.deploy(name, tag, bundle, before))
         if (former := self._models.current.get(name)) is not None:
-            _return_memory_after(former)
+            return_memory_after(former)
         self._models.replace(name, bundle)
         self.metrics.swapped(name, self._tags[name], tag)
         self._tags[name] = tag
@@ -230,8 +233,9 @@ class Worker:
         """Refuses new gRPC calls and lets those under way end."""
         if self._takeover is not None:
             self._takeover.end()
-        if self._watching:
-            self._watching.cancel()
+        for task in (self._watching, self._following):
+            if task is not None:
+                task.cancel()
         if self._rpc:
             await self._rpc.stop()
 
@@ -269,7 +273,8 @@ class Worker:
             ),
             feedback_service(feedback),
         ]
-        self._rpc = RpcServer(services, self.metrics, self.settings)
+        credentials = self._certificates.grpc_credentials() if self._certificates else None
+        self._rpc = RpcServer(services, self.metrics, self.settings, credentials)
         await self._rpc.start()
         self._watching = asyncio.create_task(self._watch_health(self._rpc))
 
@@ -298,24 +303,3 @@ class Worker:
         while True:
             await rpc.report(healthy=not self.hangs() and await self.is_ready())
             await asyncio.sleep(HEALTH_SECONDS)
-
-
-def _return_memory_after(bundle: Bundle[Any, Any]) -> None:
-    """Gives back, once a version has gone, what it and its codecs leave behind in cycles."""
-    loop = asyncio.get_running_loop()
-
-    def has_gone() -> None:
-        # Whichever thread was the last to need it.
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(return_memory)
-
-    weakref.finalize(bundle, has_gone).atexit = False
-
-
-def _tracing(service: str, share: float) -> "Tracing | None":
-    if not share:
-        return None
-    # What sends spans takes memory, and is needed by those alone who look at them.
-    from serving.tracing import Tracing
-
-    return Tracing(service, share)

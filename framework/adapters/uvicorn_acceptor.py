@@ -52,7 +52,7 @@ class Acceptor:
 
     Args:
         listening: The socket.
-        tls: How connections are encrypted, if they are.
+        tls: Tells by what the next connection is encrypted, if they are.
         make_protocol: Makes the protocol of a connection.
         sharing: What is known of those who connect.
     """
@@ -60,7 +60,7 @@ class Acceptor:
     def __init__(
         self,
         listening: socket.socket,
-        tls: ssl.SSLContext | None,
+        tls: Callable[[], ssl.SSLContext] | None,
         make_protocol: Callable[[], asyncio.Protocol],
         sharing: Sharing,
     ) -> None:
@@ -148,7 +148,7 @@ class Acceptor:
         opening = self._loop.connect_accepted_socket(
             self._make_protocol,
             connected,
-            ssl=self._tls,
+            ssl=self._tls() if self._tls else None,
             ssl_handshake_timeout=self._handshake_seconds,
         )
         self._loop.create_task(opening).add_done_callback(_end)

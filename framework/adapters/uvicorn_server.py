@@ -3,7 +3,9 @@
 import asyncio
 import signal
 import socket
+import ssl
 import sys
+from collections.abc import Callable
 from functools import partial
 from types import FrameType
 from typing import Protocol
@@ -33,6 +35,9 @@ class Stopping(Sharing, Protocol):
     direct: dict[str, Direct]
     """Path → who may answer what is posted to it, ahead of the application."""
 
+    tls: Callable[[], ssl.SSLContext] | None
+    """Tells by what the next connection is encrypted; None: always by what is configured."""
+
     def started(self) -> None:
         """Begins to serve; called on the event loop."""
 
@@ -52,6 +57,10 @@ def serve_by(stopping: Stopping) -> None:
     if main is not None and main.name == WORKER_MODULE:
         # Which it looks up when the application has been made.
         uvicorn.Server = partial(Server, stopping)  # type: ignore[assignment, misc]
+
+
+def _same(context: ssl.SSLContext) -> ssl.SSLContext:
+    return context
 
 
 class Server(uvicorn.Server):
@@ -86,8 +95,11 @@ class Server(uvicorn.Server):
         await super().startup(sockets=[])
         self._loop = asyncio.get_running_loop()
         signal.signal(signal.SIGHUP, self._retire)
+        tls, configured = self._stopping.tls, self.config.ssl
+        if tls is None and configured is not None:
+            tls = partial(_same, configured)
         for one in sockets:
-            self._acceptors.append(Acceptor(one, self.config.ssl, self._connection, self._stopping))
+            self._acceptors.append(Acceptor(one, tls, self._connection, self._stopping))
         self._check(self._loop)
         self._stopping.started()
 

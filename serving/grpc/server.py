@@ -38,13 +38,19 @@ class RpcServer:
     Args:
         services: What to offer. Every handler is wrapped by `Calls`.
         metrics: Counts of every method.
-        settings: Port, certificate and limits.
+        settings: Port and limits.
+        credentials: By what connections are encrypted, if they are.
     """
 
     def __init__(
-        self, services: Sequence[RpcService], metrics: Metrics, settings: Settings
+        self,
+        services: Sequence[RpcService],
+        metrics: Metrics,
+        settings: Settings,
+        credentials: grpc.ServerCredentials | None = None,
     ) -> None:
         self._settings = settings
+        self._credentials = credentials
         self._calls = Calls(metrics)
         self._health = health.aio.HealthServicer()
         self._names = [service.descriptor.full_name for service in services]
@@ -76,9 +82,8 @@ class RpcServer:
         """
         settings = self._settings
         listening = address(settings.grpc_host, settings.grpc_port)
-        if settings.tls_key and settings.tls_certificate:
-            pair = (settings.tls_key.read_bytes(), settings.tls_certificate.read_bytes())
-            self._server.add_secure_port(listening, grpc.ssl_server_credentials([pair]))
+        if self._credentials is not None:
+            self._server.add_secure_port(listening, self._credentials)
         else:
             self._server.add_insecure_port(listening)
         await self.report(healthy=True)

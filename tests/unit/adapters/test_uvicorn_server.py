@@ -4,7 +4,8 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import Container, Iterator, MutableMapping
+import ssl
+from collections.abc import Callable, Container, Iterator, MutableMapping
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ class Recorder:
     """What a worker does when it is told to stop: here, it remembers that it was."""
 
     drain_seconds = 0.3
+    tls: Callable[[], ssl.SSLContext] | None = None
     timeout_seconds = 5.0
     workers = 1
     probes: Container[str] = ("/",)

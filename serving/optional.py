@@ -1,0 +1,31 @@
+"""What only some servers need, and takes memory: loaded where the settings ask for it."""
+
+from typing import TYPE_CHECKING
+
+from serving.settings import Settings
+
+if TYPE_CHECKING:
+    from serving.tls.certificates import Certificates
+    from serving.tracing import Tracing
+
+
+def tracing_of(service: str, settings: Settings) -> "Tracing | None":
+    """Makes the spans of a service's requests, if any are traced."""
+    if not settings.trace_share:
+        return None
+    from serving.tracing import Tracing
+
+    return Tracing(service, settings.trace_share)
+
+
+def certificates_of(settings: Settings) -> "Certificates | None":
+    """Reads the server's certificate, if there is one.
+
+    Raises:
+        CertificateError: It cannot be used.
+    """
+    if settings.tls is None:
+        return None
+    from serving.tls.certificates import Certificates
+
+    return Certificates(settings.tls)

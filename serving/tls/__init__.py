@@ -1,0 +1,1 @@
+"""The server's certificate, and those of its clients."""
