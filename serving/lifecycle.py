@@ -22,6 +22,17 @@ _COLLECT_AFTER = (50_000, 20, 100)
 # freed, and how many heaps the threads share (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX).
 _MALLOC = {-1: 8 * 2**20, -3: 2**20, -8: 2}
 
+BROWSER_HEADERS = (
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-opener-policy", "same-origin"),
+)
+"""What browsers are told with every answer: to take it for what it says it is, and to keep apart
+who asked for it."""
+
+ENCRYPTED_HEADER = ("strict-transport-security", "max-age=31536000")
+"""What they are told over TLS: to come back in no other way."""
+
 logger = logging.getLogger("bentoml.serving")
 
 
@@ -44,6 +55,7 @@ class Lifecycle:
 
     Attributes:
         direct: Path → who may answer what is posted to it, ahead of the application.
+        headers: Headers of every answer.
         tls: Tells by what the next connection is encrypted; None: by what BentoML has configured.
     """
 
@@ -69,6 +81,7 @@ class Lifecycle:
         self.probes = probes
         self._on_refuse = on_refuse
         self.direct: dict[str, Direct] = {}
+        self.headers: list[tuple[str, str]] = list(BROWSER_HEADERS)
         self.tls: Callable[[], ssl.SSLContext] | None = None
         self.draining = False
 

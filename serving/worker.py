@@ -22,7 +22,7 @@ from serving.grpc.typed import api_route, method_path, methods_of, typed_service
 from serving.http.application import AppFactory
 from serving.http.gateway import UNMATCHED, Gateway
 from serving.http.resources import ResourcesApp
-from serving.lifecycle import Lifecycle, return_memory_after, settle_memory
+from serving.lifecycle import ENCRYPTED_HEADER, Lifecycle, return_memory_after, settle_memory
 from serving.metrics import Metrics
 from serving.open_inference.repository import Repository
 from serving.open_inference.servicer import inference_service
@@ -104,6 +104,7 @@ class Worker:
         )
         if self._certificates is not None:
             lifecycle.tls = self._certificates.context
+            lifecycle.headers.append(ENCRYPTED_HEADER)
         serve_by(lifecycle)
         is_wrapped = self._factory.is_wrapped
         self._deployments = Deployments(

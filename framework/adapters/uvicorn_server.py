@@ -35,6 +35,9 @@ class Stopping(Sharing, Protocol):
     direct: dict[str, Direct]
     """Path → who may answer what is posted to it, ahead of the application."""
 
+    headers: list[tuple[str, str]]
+    """Headers of every answer."""
+
     tls: Callable[[], ssl.SSLContext] | None
     """Tells by what the next connection is encrypted; None: always by what is configured."""
 
@@ -78,6 +81,7 @@ class Server(uvicorn.Server):
 
     def __init__(self, stopping: Stopping, config: uvicorn.Config) -> None:
         config.http = Connection
+        config.headers = [*config.headers, *stopping.headers]
         if config.timeout_graceful_shutdown is None:
             config.timeout_graceful_shutdown = int(stopping.timeout_seconds) + 1
         super().__init__(config)

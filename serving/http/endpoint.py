@@ -96,7 +96,10 @@ class Endpoint:
         self._metrics = metrics
         self._recorder = recorder
         self.model_tag = tag = prediction.model_tag
-        self.identity = [(b"x-model-tag", tag.encode())] if tag else []
+        # What is told of somebody is kept by nobody on the way.
+        self.identity = [(b"cache-control", b"no-store")]
+        if tag:
+            self.identity.append((b"x-model-tag", tag.encode()))
         self._finishing: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -40,6 +40,6 @@ class CertificateMetrics:
         self._series.expires.set(expires)
 
     def read_anew(self, loaded: bool, expires: float) -> None:
-        """Tells that the files had changed; whether they could be used, and when what is used expires."""
+        """Tells that the files had changed, and when what is used from now on expires."""
         self._series.reloads.labels("loaded" if loaded else "refused").inc()
         self._series.expires.set(expires)

@@ -43,6 +43,24 @@ def test_a_request_id_that_could_forge_a_log_line_is_replaced(client: httpx.Clie
     assert response.headers["X-Request-ID"] != 'a" b'
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", ROUTE), ("POST", "/nothing"), ("GET", "/models"), ("GET", "/"), ("GET", "/livez")],
+)
+def test_browsers_are_told_to_be_careful(client: httpx.Client, method: str, path: str) -> None:
+    headers = client.request(method, path, json=BODY if method == "POST" else None).headers
+
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert "Strict-Transport-Security" not in headers
+
+
+@pytest.mark.parametrize("body", [BODY, {}], ids=["answered", "refused"])
+def test_nobody_keeps_a_prediction(client: httpx.Client, body: dict[str, Any]) -> None:
+    assert client.post(ROUTE, json=body).headers["Cache-Control"] == "no-store"
+
+
 def broken_utf8(model: Model[Any, Any]) -> bytes:
     """A request with a text that is not UTF-8, if possible where a text may be."""
     (field, *_) = [*model.encoder.texts, *model.encoder.names]

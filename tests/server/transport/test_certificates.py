@@ -165,7 +165,9 @@ def test_a_pair_that_cannot_be_used_changes_nothing(encrypted: Encrypted) -> Non
 def test_a_client_of_another_authority_is_refused(encrypted: Encrypted, tmp_path: Path) -> None:
     trusting = encrypted.trusting
     trusting.load_cert_chain(*mount(tmp_path / "client", AUTHORITY.issue("anna")))
-    assert httpx.get(f"{encrypted.server.url}/livez", verify=trusting).status_code == 200
+    answer = httpx.get(f"{encrypted.server.url}/livez", verify=trusting)
+    assert answer.status_code == 200
+    assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
 
     foreign = encrypted.trusting
     foreign.load_cert_chain(*mount(tmp_path / "stranger", Authority().issue("anna")))

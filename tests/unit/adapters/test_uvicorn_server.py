@@ -28,6 +28,7 @@ class Recorder:
     probes: Container[str] = ("/",)
 
     def __init__(self) -> None:
+        self.headers = [("x-own", "one")]
         self.told: list[str] = []
         self.signals = 0
         self.direct: dict[str, Direct] = {}
