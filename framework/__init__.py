@@ -4,6 +4,7 @@ A model is one folder below `models/`, whose module defines `MODEL`; see `docs/a
 """
 
 from framework.answers import Answers
+from framework.budget import Budget
 from framework.bundle import Bundle
 from framework.card import ModelCard
 from framework.fields import FieldError, Recorded
@@ -17,6 +18,7 @@ __all__ = [
     "MAX_ROWS",
     "Answers",
     "Binary",
+    "Budget",
     "Bundle",
     "FieldError",
     "Model",

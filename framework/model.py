@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from framework.answers import AnswerT
+from framework.budget import Budget
 from framework.card import ModelCard
 from framework.computation import Computation
 from framework.encoder import Encoder
@@ -60,6 +61,7 @@ class Model(ABC, Generic[RecordT, AnswerT]):
         slices: Returns the parts of the held-out rows to be measured by themselves, by name
             (`feature=value`), from the columns of their records; by default one part for each
             category.
+        budget: What a version may cost that is to be promoted.
 
     Raises:
         FieldError: A type, the task or the sample does not fit; the message says what is wanted.
@@ -87,6 +89,7 @@ class Model(ABC, Generic[RecordT, AnswerT]):
         table: type[BaseModel] | None = None,
         from_table: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None,
         slices: Callable[[dict[str, Any]], Mapping[str, NDArray[np.bool_]]] | None = None,
+        budget: Budget | None = None,
     ) -> None:
         if not _NAME.fullmatch(name) or keyword.iskeyword(name):
             raise FieldError(
@@ -108,6 +111,7 @@ class Model(ABC, Generic[RecordT, AnswerT]):
         self.data = data
         self.explanation = explanation
         self.table = table or record
+        self.budget = budget or Budget()
         self.encoder = Encoder(record)
         self._derived = derived
         self._from_table = from_table

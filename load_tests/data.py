@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from framework.records import Records
 from load_tests.roles import MODELS, PRIMARY, AnyModel
 from training import rows
 from training.data import load, of_source
@@ -28,6 +31,18 @@ class Data:
     rows: list[dict[str, Any]]
     target: list[Any]
     source: str
+
+
+def rows_of(model: AnyModel, paths: Sequence[str]) -> rows.Rows:
+    """Reads the distinct rows of one or more files, as training reads them.
+
+    Raises:
+        TrainingError: A file cannot be used.
+    """
+    parts = [rows.read(model, load(path)) for path in paths]
+    joined: Records[Any] = Records.joined([part.records for part in parts])
+    target = np.concatenate([part.target for part in parts])
+    return rows.Rows(joined, target, parts[0].classes).distinct()
 
 
 def files(arguments: Iterable[str]) -> dict[str, str]:

@@ -230,7 +230,7 @@ def measure(options: argparse.Namespace) -> tuple[Table, bool]:
             if number % 2:
                 _registry("rollback", PRIMARY.name)
             else:
-                _registry("promote", f"{PRIMARY.name}:{VERSIONS[1]}")
+                _registry("promote", f"{PRIMARY.name}:{VERSIONS[1]}", "--force", "--reason", "load")
             swaps.append(time.monotonic() - started)
             time.sleep(PAUSE_SECONDS)
         time.sleep(SETTLING_SECONDS)

@@ -63,7 +63,8 @@ def main(arguments: Sequence[str] | None = None, package: str = "models") -> int
         package: Where the models are.
 
     Returns:
-        The exit code: 0, 1 if `verify` found something, or 2 if what was asked cannot be done.
+        The exit code: 0, 1 if `verify` found something or `gate` refuses, or 2 if what was asked
+        cannot be done.
     """
     options = _parser().parse_args(arguments)
     try:
@@ -118,6 +119,16 @@ def _parser() -> argparse.ArgumentParser:
         choices=[alias for alias in ALIASES if alias != "previous"],
         default=CHAMPION,
         help="what the version becomes (default: champion)",
+    )
+    promote.add_argument(
+        "--force",
+        action="store_true",
+        help="promote it though the gate has not let it pass; wants --reason",
+    )
+    add("gate", commands.gate, "tag").add_argument(
+        "--data",
+        metavar="PATH_OR_URL",
+        help="rows whose truth is known (default: those that the version was made of)",
     )
     rollback = add("rollback", commands.rollback, "model")
     rollback.set_defaults(alias=CHAMPION)

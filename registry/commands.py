@@ -5,14 +5,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+import bentoml
 from pydantic import JsonValue
 
 from framework import Model, ModelCard, ModelRefusedError
 from framework.adapters.bentoml import stored_versions
 from framework.discovery import ModelNotFoundError
+from framework.gate import GateReport
 from framework.pointer import CHAMPION, Pointer
 from registry.errors import RegistryError
-from registry.events import ALIASES, Action, Change, Event
+from registry.events import ALIASES, Action, Change, Event, replay
+from registry.gating import newest_report, objection
 from registry.history import History
 from registry.rollout import roll_out
 from registry.versions import find_version, require_fit
@@ -70,12 +73,14 @@ def list_models(registry: Registry, _: argparse.Namespace) -> Answer:
 def show(registry: Registry, options: argparse.Namespace) -> Answer:
     """Shows the versions of a model: what each is, and what it was worth on held-out rows."""
     registry.model(options.model)
-    aliases = registry.history.aliases().models.get(options.model, {})
+    events = registry.history.events(options.model)
+    aliases = replay(events).models.get(options.model, {})
     data, rows = [], []
     for stored in reversed(stored_versions(options.model)):
         tag = str(stored.tag)
         held = {one: standing for one, standing in aliases.items() if standing.tag == tag}
         created = stored.creation_time.isoformat(timespec="seconds")
+        report = newest_report(events, tag)
         metrics = cast(dict[str, float], stored.info.metadata.get("metrics", {}))
         data.append(
             {
@@ -83,11 +88,13 @@ def show(registry: Registry, options: argparse.Namespace) -> Answer:
                 "created": created,
                 "aliases": {one: held[one].model_dump(mode="json") for one in held},
                 "metrics": metrics,
+                "gate": None if report is None else report.model_dump(mode="json"),
             }
         )
         measured = ", ".join(f"{name} {value:.6g}" for name, value in metrics.items())
-        rows.append((tag, created, ", ".join(held), measured))
-    return Answer(data, ("version", "stored", "aliases", "held-out metrics"), rows)
+        verdict = f"{report.verdict}: {report.summary}" if report else ""
+        rows.append((tag, created, ", ".join(held), measured, verdict))
+    return Answer(data, ("version", "stored", "aliases", "held-out metrics", "gate"), rows)
 
 
 def history(registry: Registry, options: argparse.Namespace) -> Answer:
@@ -111,11 +118,51 @@ def history(registry: Registry, options: argparse.Namespace) -> Answer:
     return Answer([_told(event) for event in events], columns, rows)
 
 
+def gate(registry: Registry, options: argparse.Namespace) -> Answer:
+    """Compares a version with the champion, on rows that neither has learnt from."""
+    # A second of imports, which no other command needs.
+    from training import TrainingError
+    from training.gate.candidate import Champion
+    from training.gate.judge import judge_stored
+
+    stored = find_version(options.tag)
+    tag, name = str(stored.tag), stored.tag.name
+    model = registry.model(name)
+    champion = registry.history.aliases().standing(name, CHAMPION)
+    if champion is None or champion.tag == tag:
+        there = "is the champion" if champion else f"has no champion of {name} beside it"
+        raise RegistryError(f"{tag} {there}; there is nothing to compare it with.")
+    files = require_fit(model, stored, registry.history.events(name))
+    try:
+        report = judge_stored(model, stored, Champion.named(champion.tag), options.data)
+    except TrainingError as error:
+        raise RegistryError(str(error)) from error
+    told = report.model_dump(mode="json")
+    registry.history.note(Change("gate", None, tag, files, gate=told))
+    rows = [
+        (check.name, "passed" if check.passed else "refused", check.sentence)
+        for check in report.checks
+    ]
+    return Answer(told, ("check", "", "finding"), rows, refused=not report.passed)
+
+
 def promote(registry: Registry, options: argparse.Namespace) -> Answer:
     """Makes a version champion, or gives it another alias, once it has shown that it may serve."""
+    if options.force and not options.reason:
+        raise RegistryError("--force wants a reason, which the history keeps: --reason WHY.")
     # Before the checks, which take their time: what is decided upon is what is there now.
     aliases = registry.history.aliases()
-    return _move(registry, aliases, options.tag, "promote", options)
+    stored = find_version(options.tag)
+    tag, name = str(stored.tag), stored.tag.name
+    champion = aliases.standing(name, CHAMPION)
+    if options.alias != CHAMPION or champion is None or champion.tag == tag:
+        return _move(registry, aliases, stored, "promote", options)
+    events = registry.history.events(name)
+    report = newest_report(events, tag)
+    against = objection(events, tag, champion.tag, report)
+    if against and not options.force:
+        raise RegistryError(against)
+    return _move(registry, aliases, stored, "force" if against else "promote", options, report)
 
 
 def rollback(registry: Registry, options: argparse.Namespace) -> Answer:
@@ -125,7 +172,7 @@ def rollback(registry: Registry, options: argparse.Namespace) -> Answer:
     previous = aliases.standing(options.model, "previous")
     if previous is None:
         raise RegistryError(f"No version of {options.model} was champion before the present one.")
-    return _move(registry, aliases, previous.tag, "rollback", options)
+    return _move(registry, aliases, find_version(previous.tag), "rollback", options)
 
 
 def verify(registry: Registry, options: argparse.Namespace) -> Answer:
@@ -153,21 +200,26 @@ def diff(registry: Registry, options: argparse.Namespace) -> Answer:
 
 
 def _move(
-    registry: Registry, aliases: Pointer, tag: str, action: Action, options: argparse.Namespace
+    registry: Registry,
+    aliases: Pointer,
+    stored: bentoml.Model,
+    action: Action,
+    options: argparse.Namespace,
+    report: GateReport | None = None,
 ) -> Answer:
-    stored = find_version(tag)
-    name = stored.tag.name
+    tag, name = str(stored.tag), stored.tag.name
     model = registry.model(name)
     alias = options.alias
     expected = aliases.standing(name, alias)
     files = require_fit(model, stored, registry.history.events(name))
-    change = Change(action, alias, str(stored.tag), files, options.reason)
+    told = None if report is None else report.model_dump(mode="json")
+    change = Change(action, alias, tag, files, options.reason, told)
     registry.history.move(change, expected)
     serving = late = 0
     if alias == CHAMPION:
         serving, late = roll_out(registry.history, change, expected, options.wait)
     before = expected.tag if expected else None
-    data = {"model": name, "alias": alias, "from": before, "to": str(stored.tag)}
+    data = {"model": name, "alias": alias, "from": before, "to": tag}
     columns = ("model", "alias", "from", "to", "workers that serve it")
     row = (name, alias, before or "", tag, str(serving))
     return Answer({**data, "workers": serving}, columns, [row], refused=bool(late and options.wait))

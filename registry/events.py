@@ -9,7 +9,9 @@ from pydantic import JsonValue
 
 from framework.pointer import CHAMPION, Alias, Pointer, Standing
 
-Action = Literal["register", "promote", "rollback", "withdraw"]
+Action = Literal["register", "gate", "promote", "force", "rollback", "withdraw"]
+"""What somebody does: `force` is a promotion that the gate had not allowed."""
+
 ALIASES: tuple[Alias, ...] = get_args(Alias)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -25,7 +27,8 @@ class Change:
         after: Tag of that version.
         files: Its files → SHA-256.
         reason: Why, in a person's words; may be empty.
-        gate: Report of the gate, if it was asked.
+        gate: Report of the gate that came with the version or was asked for now, or that a
+            promotion relied on or went against.
     """
 
     action: Action

@@ -71,6 +71,16 @@ class History:
             _append(connection, change, events)
         return True
 
+    def note(self, change: Change) -> None:
+        """Appends what was found of a version and moves no alias.
+
+        Raises:
+            RegistryError: The database cannot be used.
+        """
+        assert change.alias is None
+        with self._database.writing() as connection:
+            _append(connection, change, [])
+
     def move(self, change: Change, expected: Standing | None) -> None:
         """Gives an alias to a version if it is still where it was when that was decided.
 

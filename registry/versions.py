@@ -12,6 +12,7 @@ from bentoml.exceptions import NotFound
 from framework import Bundle, Model, ModelCard, ModelRefusedError
 from framework.adapters.bentoml import stored_versions
 from framework.card import CARD_FILE
+from framework.gate import GateReport
 from framework.integrity import require_files
 from framework.pointer import CHAMPION, Alias
 from registry.errors import RegistryError
@@ -89,6 +90,15 @@ def require_fit(
     return files
 
 
+def entry(
+    stored: bentoml.Model, alias: Alias | None, files: dict[str, str], reason: str = ""
+) -> Change:
+    """Returns how a version comes into the history: with the gate's report that it has brought."""
+    report = GateReport.of(stored)
+    gate = None if report is None else report.model_dump(mode="json")
+    return Change("register", alias, str(stored.tag), files, reason, gate)
+
+
 def enter_new(history: History, models: Mapping[str, Model[Any, Any]]) -> None:
     """Enters the versions that training has stored since into the history, oldest first.
 
@@ -114,7 +124,7 @@ def enter_new(history: History, models: Mapping[str, Model[Any, Any]]) -> None:
             except ModelRefusedError as error:
                 print(f"Not entered: {error}", file=sys.stderr)
                 continue
-            changes.append(Change("register", wanted, str(stored.tag), files))
+            changes.append(entry(stored, wanted, files))
             wanted = None
         for change in reversed(changes):
             history.register(change)

@@ -16,9 +16,10 @@ from framework.discovery import ModelNotFoundError, find_model, model_names
 from framework.fields import FieldError
 from framework.model import Model
 from framework.openmp import MissingOpenMPError
+from training.data import require_data
 from training.errors import TrainingError
 from training.importing import import_model
-from training.pipeline import require_data, train
+from training.pipeline import train
 from training.summary import print_summary
 
 ALL, IMPORT = "all", "import"
@@ -52,7 +53,7 @@ def _train(arguments: Sequence[str], package: str) -> int:
     options = parser.parse_args(arguments)
     given = [
         f"--{name}"
-        for name in ("data", "holdout", "name", "report")
+        for name in ("data", "holdout", "time", "name", "report")
         if getattr(options, name) is not None
     ]
     if options.model == ALL and given:
@@ -62,6 +63,8 @@ def _train(arguments: Sequence[str], package: str) -> int:
         )
     if options.holdout and not options.data:
         parser.error("--holdout goes together with --data.")
+    if options.holdout and options.time:
+        parser.error("--holdout and --time both say which rows test; give one of them.")
     names = model_names(package) if options.model == ALL else [options.model]
     models = [find_model(name, package) for name in names]
     if options.model == ALL:
@@ -73,6 +76,7 @@ def _train(arguments: Sequence[str], package: str) -> int:
                 one,
                 data=options.data,
                 holdout=options.holdout,
+                time=options.time,
                 seed=options.seed,
                 tag=options.name,
                 report=options.report,
@@ -124,6 +128,11 @@ def _train_parser(package: str) -> argparse.ArgumentParser:
     parser.add_argument("--data", metavar="PATH_OR_URL", help="CSV or Parquet file to train on")
     parser.add_argument(
         "--holdout", metavar="PATH_OR_URL", help="file for the final test, instead of a split"
+    )
+    parser.add_argument(
+        "--time",
+        metavar="COLUMN",
+        help="column that tells when each row was observed: the newest fifth is for the test",
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of splits and fit (default 0)")
     _add_common(parser)

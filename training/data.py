@@ -16,6 +16,7 @@ import requests
 
 from framework.card import DataKind
 from framework.fitting import Source
+from framework.model import Model
 from training import csv_format
 from training.errors import TrainingError
 
@@ -99,6 +100,36 @@ def of_source(source: Source) -> Table:
     frame = csv_format.parse(content, source.name)
     digest = hashlib.sha256(content).hexdigest()
     return Table(source.name, source.kind, digest, frame, "line", content)
+
+
+def table_of(model: Model[Any, Any], data: str | None) -> Table:
+    """Returns the table that a model is to be trained on: a file, or what it brings along.
+
+    Raises:
+        TrainingError: There is neither, or the file cannot be read.
+    """
+    if data is not None:
+        return load(data)
+    if model.data is None:
+        raise TrainingError(f"{model.name} brings no data along; {_how_to_give_data(model)}.")
+    return of_source(model.data)
+
+
+def require_data(models: list[Model[Any, Any]]) -> None:
+    """Makes sure that models can be trained without a file.
+
+    Raises:
+        TrainingError: Some bring no data along; the message names them and says what to give.
+    """
+    lacking = [model for model in models if model.data is None]
+    if lacking:
+        names = ", ".join(model.name for model in lacking)
+        bring = "brings" if len(lacking) == 1 else "bring"
+        raise TrainingError(f"{names} {bring} no data along; {_how_to_give_data(lacking[0])}.")
+
+
+def _how_to_give_data(model: Model[Any, Any]) -> str:
+    return f"give a file: `python -m training {model.name} --data FILE`"
 
 
 def _parsed(

@@ -12,13 +12,15 @@ from typing import Any
 import bentoml
 from bentoml.exceptions import BentoMLException
 
-from framework.card import CARD_FILE, DataSummary
+from framework.card import DataSummary
 from framework.model import Model
 from framework.refusal import ModelRefusedError
 from framework.tasks import Binary
 from training import rows, store
+from training.data import table_of
 from training.errors import TrainingError
-from training.pipeline import EVEN, table_of
+from training.files import own_files
+from training.pipeline import EVEN, champion_of
 from training.report import staged_report
 from training.result import measured
 
@@ -69,7 +71,8 @@ def import_model(
             f"{model.name} has the targets {', '.join(model.target)}; name a column for each."
         )
     chosen = _threshold(model, threshold)
-    new = store.new_tag(model.name, tag)
+    new = store.prepare(model.name, tag)
+    champion = champion_of(model)
     with staged_report(report) as write:
         name, contents = _contents(files, from_store)
         try:
@@ -87,7 +90,7 @@ def import_model(
                 test,
                 tag=str(new),
                 reference=test,
-                is_learnt=False,
+                learnt=None,
                 data=DataSummary(
                     source=table.source,
                     kind=table.kind,
@@ -112,7 +115,8 @@ def import_model(
             )
         except (ValueError, TypeError, AttributeError) as error:
             raise TrainingError(f"{name}: cannot answer the rows of the data: {error}") from error
-        return store.save(new, trained, write)
+        judged = trained.against_champion(model, str(new), champion, table, distinct)
+        return store.save(new, judged, write)
 
 
 def _threshold(model: Model[Any, Any], given: float | None) -> float | None:
@@ -153,10 +157,7 @@ def _stored(tag: str) -> list[Path]:
         entry = bentoml.models.get(tag)
     except (BentoMLException, ValueError) as error:
         raise TrainingError(f"{tag}: is not in the model store: {error}") from error
-    ours = {"model.yaml", CARD_FILE, store.REPORT_FILE}
-    found = sorted(
-        path for path in Path(entry.path).rglob("*") if path.is_file() and path.name not in ours
-    )
+    found = own_files(entry)
     if len(found) != 1:
         listed = ", ".join(path.name for path in found) or "none"
         raise TrainingError(

@@ -16,6 +16,8 @@ from training import data as tables
 from training import rows, store
 from training.data import Table
 from training.errors import TrainingError
+from training.gate.candidate import Champion
+from training.learnt import hashes_of
 from training.progress import bar
 from training.report import staged_report
 from training.result import measured
@@ -31,6 +33,7 @@ def train(
     *,
     data: str | None = None,
     holdout: str | None = None,
+    time: str | None = None,
     seed: int = 0,
     tag: str | None = None,
     report: Path | None = None,
@@ -41,6 +44,7 @@ def train(
         model: The model.
         data: Path or http(s) URL of a CSV or Parquet file; the model's own source if not given.
         holdout: The same for the final test; a split of the data if not given.
+        time: Name of the column that tells when each row was observed: the newest fifth tests.
         seed: Seed of the splits and the fit.
         tag: Version to store it under, or `name:version`; a new one if not given.
         report: Where the report is to be written besides the store.
@@ -55,11 +59,16 @@ def train(
         raise TrainingError(f"seed {seed} is out of range; allowed: 0 to {MAX_SEED}.")
     if holdout is not None and data is None:
         raise TrainingError("A hold-out goes with the data to train on; give that too (--data).")
-    new = store.new_tag(model.name, tag)
+    if holdout is not None and time is not None:
+        raise TrainingError(
+            "A hold-out says which rows test, and so does a column of the time: give one of them."
+        )
+    new = store.prepare(model.name, tag)
+    champion = champion_of(model)
     with staged_report(report) as write:
-        table = table_of(model, data)
+        table = tables.table_of(model, data)
         held_out = None if holdout is None else tables.load(holdout)
-        read = rows.read(model, table)
+        read = rows.read(model, table, time=time)
         held = None if held_out is None else rows.read(model, held_out, classes=read.classes)
         parts = split(model, read, held, source=table.source, seed=seed)
         train_, test = parts.train.examples(model), parts.test.examples(model)
@@ -76,47 +85,31 @@ def train(
             test,
             tag=str(new),
             reference=train_,
-            is_learnt=True,
+            learnt=hashes_of(*(one.records for one in (train_, validation) if one is not None)),
             data=_summary(table, held_out, read, held, parts),
             seed=seed,
             threshold=threshold,
             parameters={
                 "holdout": None if held_out is None else held_out.source,
                 "holdout_sha256": None if held_out is None else held_out.sha256,
+                "time": time,
             },
             notes=[*_notes(read, held_out, parts), *chosen],
         )
-        return store.save(new, trained, write)
+        judged = trained.against_champion(model, str(new), champion, held_out or table, parts.test)
+        return store.save(new, judged, write)
 
 
-def table_of(model: Model[Any, Any], data: str | None) -> Table:
-    """Returns the table that a model is to be trained on: a file, or what it brings along.
-
-    Raises:
-        TrainingError: There is neither, or the file cannot be read.
-    """
-    if data is not None:
-        return tables.load(data)
-    if model.data is None:
-        raise TrainingError(f"{model.name} brings no data along; {_how_to_give_data(model)}.")
-    return tables.of_source(model.data)
-
-
-def require_data(models: list[Model[Any, Any]]) -> None:
-    """Makes sure that models can be trained without a file.
+def champion_of(model: Model[Any, Any]) -> Champion | None:
+    """Returns the version that a new one is to be better than, if there is one.
 
     Raises:
-        TrainingError: Some bring no data along; the message names them and says what to give.
+        TrainingError: Nobody knows, because the registry's pointer cannot be read.
     """
-    lacking = [model for model in models if model.data is None]
-    if lacking:
-        names = ", ".join(model.name for model in lacking)
-        bring = "brings" if len(lacking) == 1 else "bring"
-        raise TrainingError(f"{names} {bring} no data along; {_how_to_give_data(lacking[0])}.")
-
-
-def _how_to_give_data(model: Model[Any, Any]) -> str:
-    return f"give a file: `python -m training {model.name} --data FILE`"
+    try:
+        return Champion.serving(model.name)
+    except ModelRefusedError as error:
+        raise TrainingError(str(error)) from error
 
 
 def _threshold(
@@ -157,6 +150,8 @@ def _notes(read: rows.Rows, held_out: Table | None, parts: Split) -> list[str]:
             f"Tested on {held_out.source} (SHA-256 {held_out.sha256[:12]}…); {parts.shared:,} of "
             "the rows of the data were also there and were not trained on."
         )
+    if parts.test.times is not None:
+        notes.append("The test rows are the newest.")
     return [
         *notes,
         f"{len(read) - parts.distinct:,} exact duplicates were removed before splitting, so no "

@@ -34,6 +34,7 @@ def render(tag: str, trained: Trained) -> str:
             card=card,
             evaluation=evaluation,
             notes=trained.notes,
+            gate=trained.gate,
             overall={key: overall[key] for key in evaluation.headings if key in overall},
             groups=groups,
             plots=evaluation.plots(),

@@ -4,10 +4,10 @@ import json
 import platform
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +16,15 @@ from framework.bundle import Bundle
 from framework.card import DataSummary, GoldenExample, ModelCard
 from framework.evaluation import Evaluation, evaluate
 from framework.fitting import Examples, Fitted
+from framework.gate import GateReport
 from framework.model import Model
 from training import profile
+from training.data import Table
+from training.gate.candidate import Candidate, Champion
+from training.gate.judge import judge
+from training.learnt import Hashes
 from training.reference import reference_of
-from training.rows import plain
+from training.rows import Rows, plain
 
 # Golden examples with a missing value, at least, where there are such rows.
 GOLDEN_MISSING = 2
@@ -34,12 +39,36 @@ class Trained:
         fitted: Its files, and what the fit has to tell.
         evaluation: The held-out rows and what the model answered to them.
         notes: Sentences about the data and the fit that the report should tell.
+        learnt: Hashes of the records that it was fitted on or chosen by, if they are known.
+        gate: How it compares with the champion, if there is one.
     """
 
     card: ModelCard
     fitted: Fitted
     evaluation: Evaluation
     notes: list[str]
+    learnt: Hashes | None = None
+    gate: GateReport | None = None
+
+    def against_champion(
+        self, model: Model[Any, Any], tag: str, champion: Champion | None, table: Table, test: Rows
+    ) -> Self:
+        """Returns the same with the report of the gate, if there is a champion.
+
+        Args:
+            model: The model.
+            tag: Tag that it will be stored under.
+            champion: The champion.
+            table: Where the test rows came from.
+            test: Rows that it was measured on.
+        """
+        if champion is None:
+            return self
+        bundle = Bundle(model, tag, self.card, self.fitted.estimator)
+        size = sum(map(len, self.fitted.files.values()))
+        return replace(
+            self, gate=judge(model, Candidate(bundle, self.learnt, size), champion, table, test)
+        )
 
 
 def measured(
@@ -49,7 +78,7 @@ def measured(
     *,
     tag: str,
     reference: Examples,
-    is_learnt: bool,
+    learnt: Hashes | None,
     data: DataSummary,
     seed: int,
     threshold: float | None,
@@ -64,7 +93,8 @@ def measured(
         test: Rows to measure it on.
         tag: Tag it will be stored under.
         reference: Rows whose distributions the card keeps.
-        is_learnt: Whether these are the rows that it was fitted on.
+        learnt: Hashes of the records that it has learnt from, the reference among them; None if
+            nobody knows what it has learnt from.
         data: Where the rows came from.
         seed: Seed of the splits and the fit.
         threshold: Decision threshold, if the task has one.
@@ -97,16 +127,17 @@ def measured(
     }
     # Answering wants a card, and the card wants what is answered: hence the draft.
     draft = ModelCard.model_construct(**fields)
-    learnt = reference.target if is_learnt else None
-    evaluation = evaluate(model, draft, fitted.estimator, test, learnt)
+    known = None if learnt is None else reference
+    targets = None if known is None else known.target
+    evaluation = evaluate(model, draft, fitted.estimator, test, targets)
     bundle = Bundle(model, tag, draft, fitted.estimator)
     card = ModelCard(
         **fields,
         performance=evaluation.performance(),
-        reference=reference_of(bundle, test, reference if is_learnt else None),
+        reference=reference_of(bundle, test, known),
         golden=_golden(bundle, test, evaluation.varied_rows()),
     )
-    return Trained(card, fitted, evaluation, [*notes, *fitted.notes])
+    return Trained(card, fitted, evaluation, [*notes, *fitted.notes], learnt)
 
 
 def versions(distributions: Sequence[str]) -> dict[str, str]:

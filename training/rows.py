@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from framework.model import Model
 from framework.records import Records, row_bytes
 from training import targets, validation
 from training.data import Table
+from training.times import times_of
 
 Positions = NDArray[np.intp]
 
@@ -27,11 +28,13 @@ class Rows:
         records: The records.
         target: What is true of them; see `Examples`.
         classes: Names of the classes, in the order of their positions; empty for numbers.
+        times: When each was observed, in ascending order, where a column tells it.
     """
 
     records: Records[Any]
     target: NDArray[Any]
     classes: tuple[str, ...] = ()
+    times: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.records)
@@ -45,6 +48,7 @@ class Rows:
             Records(records.encoder, records.matrix[positions], texts, kept),
             self.target[positions],
             self.classes,
+            None if self.times is None else self.times[positions],
         )
 
     def distinct(self) -> "Rows":
@@ -72,6 +76,7 @@ def read(
     *,
     target: Sequence[str] = (),
     classes: Sequence[str] = (),
+    time: str | None = None,
 ) -> Rows:
     """Reads the rows of a table.
 
@@ -80,6 +85,7 @@ def read(
         table: The table.
         target: Names of its target columns; the model's own if not given.
         classes: The classes that may occur; those of the task, or all that do, if not given.
+        time: Name of a column that tells when each row was observed; they come in its order then.
 
     Raises:
         TrainingError: Columns or values are missing or wrong; the message names them.
@@ -91,7 +97,11 @@ def read(
     )
     learnt = {name: columns.pop(name) for name in names}
     values, classes = targets.encoded(model, learnt, names, classes)
-    return Rows(_records(model, table, columns), values, classes)
+    read_ = Rows(_records(model, table, columns), values, classes)
+    if time is None:
+        return read_
+    times = times_of(table, time)
+    return replace(read_, times=times).take(np.argsort(times, kind="stable"))
 
 
 def _records(model: Model[Any, Any], table: Table, columns: validation.Columns) -> Records[Any]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
 from framework.model import Model
@@ -38,8 +39,9 @@ def split(
 ) -> Split:
     """Divides the rows: the same seed and rows give the same parts.
 
-    Exact duplicates are removed first, so that no held-out row is seen in training; classes are
-    as frequent in each part as in all.
+    Exact duplicates are removed first, so that no held-out row is seen in training. Where times
+    are known, the newest rows test, as they will be the newest that a server is asked; otherwise
+    classes are as frequent in each part as in all.
 
     Raises:
         TrainingError: There is nothing to learn, or too little to divide.
@@ -47,7 +49,11 @@ def split(
     distinct = rows.distinct()
     if holdout is None:
         targets.require_variety(model, source, model.target, distinct.target, rows.classes)
-        rest, test = _divided(distinct, TEST_SHARE, seed)
+        if distinct.times is None:
+            rest, test = _divided(distinct, TEST_SHARE, seed)
+        else:
+            rest, test = _newest_apart(distinct, distinct.times, source)
+            targets.require_variety(model, source, model.target, rest.target, rows.classes)
     else:
         test = holdout.distinct()
         rest = distinct.without(test)
@@ -59,6 +65,18 @@ def split(
         train, validation = _divided(rest, model.validation_share, seed)
     shared = 0 if holdout is None else len(distinct) - len(rest)
     return Split(train, validation, test, len(distinct), shared)
+
+
+def _newest_apart(rows: Rows, times: NDArray[np.float64], source: str) -> tuple[Rows, Rows]:
+    """Returns the older rows and the newest, all of one moment on the same side."""
+    first = times[int(len(times) * (1 - TEST_SHARE))]
+    is_new = times >= first if first > times[0] else times > first
+    if not is_new.any():
+        raise TrainingError(
+            f"{source}: all {len(times):,} distinct rows are of one time, so that none are the "
+            "newest; leave the column of the time out, and rows are held out at random."
+        )
+    return rows.take(np.flatnonzero(~is_new)), rows.take(np.flatnonzero(is_new))
 
 
 def _divided(rows: Rows, share: float, seed: int) -> tuple[Rows, Rows]:

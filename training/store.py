@@ -12,44 +12,37 @@ from bentoml.models import ModelContext
 
 from framework.adapters.bentoml import create_model_in, home_folder, model_store_folder
 from framework.card import CARD_FILE
+from framework.gate import GATE_FILE
 from framework.integrity import CARD_SHA256, digest
 from framework.trees.compiler import CompileError, compiled_into
 from framework.trees.library import FOLDER
 from training.errors import TrainingError
+from training.files import LEARNT_FILE, REPORT_FILE
+from training.learnt import content_of
 from training.report import render
 from training.result import Trained
 
-REPORT_FILE = "report.html"
 # Kinds of data → what the label of a stored model calls them.
 LABELS = {"simulated": "simulation", "file": "file", "builtin": "builtin"}
 
 
-def new_tag(name: str, wanted: str | None) -> bentoml.Tag:
-    """Returns the tag to store a model under: the one wanted, or a new version.
+def prepare(name: str, wanted: str | None) -> bentoml.Tag:
+    """Makes sure that a new version can be stored, and returns its tag.
 
     Args:
         name: Name of the model in the store.
-        wanted: A version, or the name and a version (`NAME:v3`).
+        wanted: A version, or the name and a version (`NAME:v3`); a new version if not given.
 
     Raises:
         TrainingError: The tag is not valid for this model, or exists already, or no model can be
             stored.
     """
     _require_writable_store()
-    if wanted is None:
-        return bentoml.Tag(name, None).make_new_version()
-    prefix, colon, version = wanted.rpartition(":")
-    if (colon and prefix != name) or version == "latest" or version != version.lower():
-        raise TrainingError(_invalid(name, wanted))
-    try:
-        tag = bentoml.Tag(name, version)
-    except ValueError as error:
-        raise TrainingError(_invalid(name, wanted)) from error
-    if bentoml.models.list(tag):
-        raise TrainingError(
-            f"Model {tag} exists already and is never overwritten; choose another version, or "
-            f"delete it with `bentoml models delete {tag}`."
-        )
+    tag = _new_tag(name, wanted)
+    # Now, so that the new model is timed as it will be served. It does without, and whoever serves
+    # it is told why.
+    with contextlib.suppress(CompileError):
+        compiled_into(home_folder() / FOLDER)
     return tag
 
 
@@ -67,6 +60,10 @@ def save(tag: bentoml.Tag, trained: Trained, write: Callable[[str], object]) -> 
     page = render(str(tag), trained)
     write(page)
     contents = {**trained.fitted.files, REPORT_FILE: page.encode()}
+    if trained.learnt is not None:
+        contents[LEARNT_FILE] = content_of(trained.learnt)
+    if trained.gate is not None:
+        contents[GATE_FILE] = (trained.gate.model_dump_json(indent=2) + "\n").encode()
     hashes = {name: digest(content) for name, content in contents.items()}
     card = trained.card.model_copy(update={"files": hashes})
     contents[CARD_FILE] = (card.model_dump_json(indent=2) + "\n").encode()
@@ -94,12 +91,27 @@ def save(tag: bentoml.Tag, trained: Trained, write: Callable[[str], object]) -> 
                 for name, content in contents.items():
                     Path(model.path_of(name)).write_bytes(content)
             _publish(Path(staging), home, tag)
-        # The model does without, and whoever serves it is told why.
-        with contextlib.suppress(CompileError):
-            compiled_into(home_folder() / FOLDER)
         return bentoml.models.get(tag)
     except (BentoMLException, OSError) as error:
         raise TrainingError(f"Model {tag} cannot be stored: {error}") from error
+
+
+def _new_tag(name: str, wanted: str | None) -> bentoml.Tag:
+    if wanted is None:
+        return bentoml.Tag(name, None).make_new_version()
+    prefix, colon, version = wanted.rpartition(":")
+    if (colon and prefix != name) or version == "latest" or version != version.lower():
+        raise TrainingError(_invalid(name, wanted))
+    try:
+        tag = bentoml.Tag(name, version)
+    except ValueError as error:
+        raise TrainingError(_invalid(name, wanted)) from error
+    if bentoml.models.list(tag):
+        raise TrainingError(
+            f"Model {tag} exists already and is never overwritten; choose another version, or "
+            f"delete it with `bentoml models delete {tag}`."
+        )
+    return tag
 
 
 def _require_writable_store() -> None:

@@ -9,7 +9,8 @@ from framework.card import DataSummary, ModelCard
 from framework.evaluation.classification import Classification
 from framework.evaluation.pages import metric
 from framework.evaluation.regression import HEADINGS
-from training.store import REPORT_FILE
+from framework.gate import GateReport
+from training.files import REPORT_FILE
 
 MARKS = {
     "simulated": "  ** SIMULATED DATA: these numbers describe no real case **",
@@ -33,6 +34,8 @@ def print_summary(model: bentoml.Model, report: Path | None) -> None:
         metrics = [card.performance[name] for name in parts]
         names = [name for name in _METRICS if name in metrics[0]]
         _print_table("class" if card.classes else "target", parts, metrics, [*names, "rows"])
+    if (gate := GateReport.of(model)) is not None:
+        print(f"  gate    {gate.verdict}: {gate.summary}")
     print(f"  report  {report or model.path_of(REPORT_FILE)}")
 
 

@@ -4,7 +4,7 @@
 the metrics, overall and by part, and what a report shows of them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,7 +45,7 @@ def evaluate(
         model: The model.
         card: Its card, as far as it is known: classes, threshold, units.
         estimator: The estimator.
-        examples: The rows.
+        examples: The rows; their classes may be others, or in another order, than the card's.
         learnt: The target of the rows that it was fitted on, if known: the mean of numbers is
             what a model is compared with. That of `examples` stands in for it.
 
@@ -54,9 +54,11 @@ def evaluate(
     """
     scores = model.scores(estimator, examples.features)
     count = len(examples)
-    classes = len(card.classes)
     is_multiclass = isinstance(model.task, Multiclass)
-    _require_shape(scores, (count, classes) if is_multiclass else examples.target.shape)
+    _require_shape(scores, (count, len(card.classes)) if is_multiclass else examples.target.shape)
+    if is_multiclass and list(examples.classes) != card.classes:
+        scores = _aligned(scores, card.classes, examples.classes)
+        card = card.model_copy(update={"classes": list(examples.classes)})
     columns = examples.records.columns
     slices = {
         name: np.broadcast_to(np.asarray(rows, dtype=bool), count)
@@ -104,6 +106,17 @@ def of_answers(
         return MultiOutputEvaluation(slices, targets, truth, numbers, means, card.units)
     unit = next(iter(card.units.values()), "")
     return RegressionEvaluation(slices, card.target[0], truth, numbers, float(means), unit)
+
+
+def _aligned(
+    scores: NDArray[Any], known: Sequence[str], classes: Sequence[str]
+) -> NDArray[np.float64]:
+    """Returns the probabilities of classes, 0 of those that a model does not know."""
+    aligned = np.zeros((len(scores), len(classes)))
+    for at, name in enumerate(classes):
+        if name in known:
+            aligned[:, at] = scores[:, known.index(name)]
+    return aligned
 
 
 def _require_shape(scores: NDArray[Any], wanted: tuple[int, ...]) -> None:

@@ -36,6 +36,9 @@ class Evaluation(ABC):
     judged: ClassVar[tuple[str, ...]]
     """The metrics by which it is decided whether a model has become worse."""
 
+    loss: ClassVar[str]
+    """What `losses` are, for people."""
+
     parts_title: ClassVar[str] = ""
     """What `parts` are: classes, targets."""
 
@@ -46,6 +49,11 @@ class Evaluation(ABC):
     @abstractmethod
     def metrics(self, rows: Flags) -> Metrics:
         """Returns the metrics of some of the rows, `rows` (how many) among them."""
+
+    @property
+    @abstractmethod
+    def losses(self) -> NDArray[np.float64]:
+        """How wrong the answer to each row is, shape `[N]`: by it two models are compared."""
 
     @abstractmethod
     def varied_rows(self) -> list[int]:

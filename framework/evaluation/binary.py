@@ -35,11 +35,15 @@ class BinaryEvaluation(Classification):
         """See `Classification`."""
         return np.column_stack([1 - self.probability, self.probability])
 
+    @property
+    def losses(self) -> NDArray[np.float64]:
+        """See `Evaluation`."""
+        # Of two classes both errors are the same, and Brier's score counts one of them.
+        return super().losses / 2
+
     def metrics(self, rows: Flags) -> Metrics:
         """See `Evaluation`."""
         metrics = self._shared(rows, "macro", positive=1)
-        # Of two classes both errors are the same, and Brier's score counts one of them.
-        metrics["brier"] /= 2
         # The area under the curve exists only where both classes occur.
         labels = self.labels[rows]
         if 0 < labels.sum() < len(labels):

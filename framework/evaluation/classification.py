@@ -42,6 +42,7 @@ class Classification(Evaluation):
     }
     # Whether it is right, and whether it is as sure as it may be.
     judged: ClassVar[tuple[str, ...]] = ("accuracy", "brier")
+    loss: ClassVar[str] = "Brier score"
     parts_title: ClassVar[str] = "Classes"
 
     @property
@@ -64,6 +65,13 @@ class Classification(Evaluation):
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def losses(self) -> NDArray[np.float64]:
+        """See `Evaluation`; bounded, so that no single row decides a comparison."""
+        truth = np.eye(len(self.classes))[self.labels]
+        squared: NDArray[np.float64] = ((self.by_class - truth) ** 2).sum(axis=1)
+        return squared
 
     def parts(self) -> dict[str, Metrics]:
         """See `Evaluation`."""
@@ -137,5 +145,5 @@ class Classification(Evaluation):
             "recall": float(recall),
             "f1": float(f1),
             "log_loss": float(-np.log(probabilities[truth == 1].clip(1e-15)).mean()),
-            "brier": float(((probabilities - truth) ** 2).sum(axis=1).mean()),
+            "brier": float(self.losses[rows].mean()),
         }

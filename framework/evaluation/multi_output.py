@@ -31,10 +31,19 @@ class MultiOutputEvaluation(Evaluation):
 
     headings: ClassVar[Mapping[str, str]] = HEADINGS
     judged: ClassVar[tuple[str, ...]] = ("rmse",)
+    loss: ClassVar[str] = "mean squared error, each target's in units of its variance"
     parts_title: ClassVar[str] = "Targets"
 
     def __len__(self) -> int:
         return len(self.truth)
+
+    @property
+    def losses(self) -> NDArray[np.float64]:
+        """See `Evaluation`; whatever their units, all targets count alike."""
+        variances = self.truth.var(axis=0)
+        squared = (self.predicted - self.truth) ** 2 / np.where(variances > 0, variances, 1)
+        mean: NDArray[np.float64] = squared.mean(axis=1)
+        return mean
 
     def metrics(self, rows: Flags) -> Metrics:
         """Returns the averages over the targets."""

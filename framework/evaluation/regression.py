@@ -41,9 +41,16 @@ class RegressionEvaluation(Evaluation):
 
     headings: ClassVar[Mapping[str, str]] = HEADINGS
     judged: ClassVar[tuple[str, ...]] = ("rmse",)
+    loss: ClassVar[str] = "mean squared error"
 
     def __len__(self) -> int:
         return len(self.truth)
+
+    @property
+    def losses(self) -> Values:
+        """See `Evaluation`."""
+        squared: Values = (self.predicted - self.truth) ** 2
+        return squared
 
     def metrics(self, rows: Flags) -> Metrics:
         """See `Evaluation`."""

@@ -7,19 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from deploy.processes import ROOT
 from framework.discovery import ModelNotFoundError, find_model
 from framework.model import Model
-from framework.records import Records
 from load_tests import environment
+from load_tests.data import rows_of
 from load_tests.drift import page
 from load_tests.drift.shifts import drawn, shifts_of
 from load_tests.drift.trials import Further, Outcome, trials, watch
-from training import rows
-from training.data import load
 from training.errors import TrainingError
+from training.rows import Rows
 
 SIZES = (500, 2_000)
 REPEATED, ROUNDS = (400, 600), 5
@@ -35,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for given in options.data:
             name, _, paths = given.partition("=")
             model = find_model(name)
-            parts.append(_calibrated(model, _rows(model, paths.split(",")), options))
+            parts.append(_calibrated(model, rows_of(model, paths.split(",")), options))
             print(f"{parts[-1]}\n")
     except (ModelNotFoundError, TrainingError) as error:
         print(error, file=sys.stderr)
@@ -71,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _calibrated(model: Model[Any, Any], given: rows.Rows, options: argparse.Namespace) -> str:
+def _calibrated(model: Model[Any, Any], given: Rows, options: argparse.Namespace) -> str:
     shifts = shifts_of(model, given)
     further = Further()
     outcomes: list[Outcome] = []
@@ -91,15 +88,6 @@ def _calibrated(model: Model[Any, Any], given: rows.Rows, options: argparse.Name
             further.worse.append(trial.is_worse(window))
     title = f"{model.name}, {len(given):,} distinct rows, {options.trials} divisions"
     return page.of_model(title, outcomes, further)
-
-
-def _rows(model: Model[Any, Any], paths: Sequence[str]) -> rows.Rows:
-    """Reads the distinct rows of one or more files."""
-    parts = [rows.read(model, load(path)) for path in paths]
-    first = parts[0]
-    joined: Records[Any] = Records.joined([part.records for part in parts])
-    target = np.concatenate([part.target for part in parts])
-    return rows.Rows(joined, target, first.classes).distinct()
 
 
 if __name__ == "__main__":

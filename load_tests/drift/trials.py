@@ -17,6 +17,7 @@ from monitoring.drift.windows import DEFAULT_SIZES, new_windows
 from monitoring.observed import Observed, Position
 from monitoring.performance.measures import measures
 from monitoring.performance.truth import Labelled
+from training.learnt import hashes_of
 from training.pipeline import EVEN
 from training.progress import bar
 from training.result import measured
@@ -149,7 +150,7 @@ def _fitted(model: Model[Any, Any], train: Rows, test: Rows) -> Bundle[Any, Any]
         tested,
         tag=f"{model.name}:trial",
         reference=examples,
-        is_learnt=True,
+        learnt=hashes_of(examples.records),
         data=data,
         seed=0,
         threshold=EVEN if is_binary else None,

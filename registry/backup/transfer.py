@@ -14,8 +14,7 @@ from registry.backup.save import ABOUT, about, add_version, require_kind
 from registry.backup.staging import emptied, locked
 from registry.commands import Answer, Registry
 from registry.errors import RegistryError
-from registry.events import Change
-from registry.versions import file_hashes, find_version, require_fit
+from registry.versions import entry, file_hashes, find_version, require_fit
 
 
 def export(registry: Registry, options: argparse.Namespace) -> Answer:
@@ -78,6 +77,6 @@ def _enter(registry: Registry, tag: str, origin: str) -> Alias | None:
     name = tag.partition(":")[0]
     champion = registry.history.aliases().standing(name, CHAMPION)
     alias: Alias = CHAMPION if champion is None else "challenger"
-    files = file_hashes(find_version(tag))
-    change = Change("register", alias, tag, files, f"imported ({origin})")
+    stored = find_version(tag)
+    change = entry(stored, alias, file_hashes(stored), f"imported ({origin})")
     return alias if registry.history.register(change) else None

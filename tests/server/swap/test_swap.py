@@ -16,6 +16,7 @@ from tests.server.swap.home import SLOW, UNFIT, tag_of
 from tests.server.watching import Scrape, wait
 
 ROWS = 10
+FORCED = ("--force", "--reason", "these versions were not trained")
 """Of a request that is split into batches of four."""
 
 
@@ -174,7 +175,7 @@ def test_a_worker_that_is_replaced_serves_what_its_siblings_do(served: Served) -
 
 
 def test_the_registry_waits_for_servers(served: Served) -> None:
-    promoted = served.home.registry("promote", tag_of(200), "--json")
+    promoted = served.home.registry("promote", tag_of(200), *FORCED, "--json")
 
     assert promoted.returncode == 0, promoted.stderr
     assert json.loads(promoted.stdout)["workers"] == 2
@@ -183,7 +184,7 @@ def test_the_registry_waits_for_servers(served: Served) -> None:
 
 def test_the_registry_takes_back_what_a_server_refuses(served: Served) -> None:
     before = served.home.history.aliases().models["levels"]
-    refused = served.home.registry("promote", tag_of(UNFIT))
+    refused = served.home.registry("promote", tag_of(UNFIT), *FORCED)
 
     assert refused.returncode == 2
     assert f"{tag_of(100)} is champion again" in refused.stderr
@@ -200,7 +201,7 @@ def test_the_registry_takes_back_what_a_server_refuses(served: Served) -> None:
 
 @pytest.mark.parametrize("seconds", ["0", "0.2"])
 def test_the_registry_does_not_wait_for_ever(served: Served, seconds: str) -> None:
-    promoted = served.home.registry("promote", tag_of(SLOW), "--wait", seconds)
+    promoted = served.home.registry("promote", tag_of(SLOW), *FORCED, "--wait", seconds)
 
     assert promoted.returncode == (0 if seconds == "0" else 1)
     assert ("2 of 2 workers have not taken it over" in promoted.stderr) == (seconds != "0")

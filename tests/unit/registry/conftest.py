@@ -6,16 +6,22 @@ from pathlib import Path
 import pytest
 
 from tests.postgres import Postgres
-from tests.unit.registry.made import done
+from tests.unit.registry.made import done, write_tables
 
 
 @pytest.fixture(scope="session")
-def trained_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with a version that is champion, and a later one; not to be changed."""
+def tables(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A table of right rows, and one of which a third is wrong."""
+    return write_tables(tmp_path_factory.mktemp("tables"))
+
+
+@pytest.fixture(scope="session")
+def trained_home(tables: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with a version that is champion, and a later one that is better; not to be changed."""
     home = tmp_path_factory.mktemp("registry-home")
-    done(home, "train", "v1", "0")
+    done(home, "train", "v1", str(tables[1]))
     done(home, "list")
-    done(home, "train", "v2", "1")
+    done(home, "train", "v2", str(tables[0]))
     return home
 
 

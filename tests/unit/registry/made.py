@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import pandas as pd
+
 from deploy.processes import ROOT
+from framework.discovery import find_model
 
 PACKAGE, NAME = "tests.models", "breast_cancer"
 BEFORE_FILE, TOGETHER = "REGISTRY_KILLED_BEFORE", "REGISTRY_TOGETHER"
@@ -50,12 +53,43 @@ def done(
     return json.loads(output) if told else output
 
 
-def _train(version: str, seed: str) -> int:
-    from framework.discovery import find_model
+def told(home: Path, *commands: str, code: int = 0) -> tuple[list[Any], list[str]]:
+    """Runs commands one after the other in one process; returns all JSON, and all complaints."""
+    words = " --json + ".join([*commands, ""]).split()[:-1]
+    with registry(home, *words) as process:
+        output, complaints = process.communicate(timeout=DEADLINE_SECONDS)
+    assert process.returncode == code, complaints
+    found, rest = [], output.strip()
+    while rest:
+        one, end = json.JSONDecoder().raw_decode(rest)
+        found.append(one)
+        rest = rest[end:].strip()
+    return found, complaints.splitlines()
+
+
+def _train(version: str, data: str = "") -> int:
     from training import train
 
-    train(find_model(NAME, PACKAGE), tag=version, seed=int(seed))
+    train(find_model(NAME, PACKAGE), data=data or None, tag=version)
     return 0
+
+
+def write_tables(folder: Path) -> tuple[Path, Path]:
+    """Writes all rows of the model, and as many of which a third is wrong; returns both paths.
+
+    The wrong ones have other numbers, too: who has learnt from them has learnt from no right one.
+    """
+    model = find_model(NAME, PACKAGE)
+    assert model.data is not None
+    frame = pd.DataFrame(dict(model.data.load()))
+    right, wrong = folder / "right.csv", folder / "wrong.csv"
+    frame.to_csv(right, index=False)
+    frame["mean_0"] += 0.001
+    first, second = sorted(set(frame["diagnosis"]))
+    third = frame.index % 3 == 0
+    frame.loc[third, "diagnosis"] = frame["diagnosis"].map({first: second, second: first})
+    frame.to_csv(wrong, index=False)
+    return right, wrong
 
 
 def _record(folder: str, version: str, *drop: str) -> int:
@@ -65,7 +99,6 @@ def _record(folder: str, version: str, *drop: str) -> int:
     import bentoml
 
     from framework import Bundle
-    from framework.discovery import find_model
     from tests.unit.monitoring.recorded import write
     from training import rows
     from training.data import of_source

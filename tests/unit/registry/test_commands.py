@@ -18,6 +18,7 @@ from tests.unit.registry.made import (
     registry,
 )
 
+FORCED = ("--force", "--reason", "because")
 V1, V2, V3 = (f"{NAME}:v{number}" for number in (1, 2, 3))
 
 
@@ -45,7 +46,8 @@ def test_the_first_is_champion_the_later_challenger_and_back_again(home: Path) -
     assert {"card.json", "model.yaml"} < events[2]["files"].keys()
     shown = {one["tag"]: list(one["aliases"]) for one in done(home, "show", NAME)}
     assert shown == {V1: ["champion"], V2: ["previous"]}
-    assert done(home, "diff", V1, V2)["parameters.seed"] == [0, 1]
+    sources = done(home, "diff", V1, V2)["data.source"]
+    assert [Path(one).name for one in sources] == ["wrong.csv", "right.csv"]
 
 
 def test_of_what_was_there_before_the_newest_becomes_champion(home: Path) -> None:
@@ -59,7 +61,7 @@ def test_of_what_was_there_before_the_newest_becomes_champion(home: Path) -> Non
 
 
 def test_the_history_is_in_the_database_that_is_named(home: Path, url: str) -> None:
-    done(home, "promote", V1, MODEL_SERVER_DATABASE=url)
+    done(home, "promote", V1, *FORCED, MODEL_SERVER_DATABASE=url)
 
     assert tags(home) == {"champion": V1, "previous": V2}
     assert len(done(home, "history", NAME, "--database", url)) == 3
@@ -78,7 +80,7 @@ def test_of_two_processes_that_promote_at_once_one_loses(
 
     others = [tag for tag in (V1, V2, V3) if tag != held]
     both = [
-        registry(home, "promote", tag, "--database", url, **{TOGETHER: str(together)})
+        registry(home, "promote", tag, *FORCED, "--database", url, **{TOGETHER: str(together)})
         for tag in others
     ]
     complaints = [process.communicate(timeout=DEADLINE_SECONDS)[1] for process in both]

@@ -118,9 +118,11 @@ def test_both_are_compared_on_the_same_rows(
     assert brier["second"]["value"] == pytest.approx(errors[1].mean())
     difference = brier["difference"]
     assert difference["value"] == pytest.approx((errors[1] - errors[0]).mean())
-    # Of the same rows, and so narrower than the two intervals together.
+    # Of the same rows, and so narrower than that of two independent samples.
     width = difference["high"] - difference["low"]
-    assert width < sum(brier[one]["high"] - brier[one]["low"] for one in ("first", "second")) / 2
+    assert width < np.hypot(
+        *(brier[one]["high"] - brier[one]["low"] for one in ("first", "second"))
+    )
 
 
 def test_the_other_way_round_it_is_the_same(record: Path, trained_home: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from framework.gate import GateReport
 from framework.pointer import read_pointer
 from registry.backup.save import _configuration
 from registry.history import History
@@ -50,6 +51,7 @@ def test_a_version_goes_to_another_stage_and_is_known_there(home: Path, tmp_path
     assert f"another {V2} already, which differs in model.skops" in refused
     (event,) = History(other).events()
     assert event.change.files == exported["files"]
+    assert GateReport.model_validate(event.change.gate).champion == V1
     assert event.change.reason.startswith("imported (champion elsewhere since ")
     assert (other / "models" / NAME / "latest").read_text() == "v2"
     told = [json.loads(line) for line in (tmp_path / "audit.log").read_text().splitlines()]

@@ -18,9 +18,10 @@ from framework import Bundle, ModelCard, MultiOutput
 from framework.recipes.lightgbm import LightGBM
 from tests.unit.training.boosters import QUIET, booster, written
 from tests.unit.training.conftest import TOYS, Files, Toys
-from training import TrainingError, import_model, rows, store
+from training import TrainingError, import_model, rows
 from training.__main__ import main
 from training.data import load
+from training.files import REPORT_FILE
 
 
 def test_a_booster_is_measured_and_stored(
@@ -138,5 +139,5 @@ def test_a_model_that_bentoml_saved_is_taken_from_the_store(
 def test_the_report_is_stored_too(toys: Toys, files: Files, tmp_path: Path) -> None:
     path = written(booster(toys, files), tmp_path / "model.txt")
     stored = import_model(toys["loans"], files=[path], data=str(files["loans"]))
-    page = Path(stored.path_of(store.REPORT_FILE)).read_text(encoding="utf-8")
+    page = Path(stored.path_of(REPORT_FILE)).read_text(encoding="utf-8")
     assert "imported from model.txt" in page

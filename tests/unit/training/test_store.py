@@ -60,9 +60,9 @@ def test_a_home_that_cannot_be_written_is_told_before_anything_is_fitted(
 ) -> None:
     program = """
 from training import TrainingError
-from training.store import new_tag
+from training.store import prepare
 try:
-    new_tag("loans", None)
+    prepare("loans", None)
 except TrainingError as error:
     print(error)
 """

@@ -8,7 +8,7 @@ import pytest
 from framework import Bundle, ModelCard
 from framework.card import CategoryProfile
 from tests.unit.training.conftest import NAMES, Files, Stored, Toys, sha256
-from training import store
+from training.files import REPORT_FILE
 
 LABELS = {"simulated": "simulation", "file": "file", "builtin": "builtin"}
 
@@ -110,7 +110,7 @@ def test_the_small_models_learn(models: Stored) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_report_needs_nothing_else_and_tells_its_data(name: str, models: Stored) -> None:
-    page = Path(models[name].path_of(store.REPORT_FILE)).read_text(encoding="utf-8")
+    page = Path(models[name].path_of(REPORT_FILE)).read_text(encoding="utf-8")
     references = re.findall(r"(?:src|href|url)\s*[=(]\s*[\"']?([^\"')\s>]+)", page)
     assert references
     assert all(reference.startswith("data:") for reference in references)
@@ -123,7 +123,7 @@ def test_the_report_needs_nothing_else_and_tells_its_data(name: str, models: Sto
 
 def test_reports_show_what_the_task_asks(models: Stored) -> None:
     pages = {
-        name: Path(stored.path_of(store.REPORT_FILE)).read_text(encoding="utf-8")
+        name: Path(stored.path_of(REPORT_FILE)).read_text(encoding="utf-8")
         for name, stored in models.items()
     }
     assert "in euro" in pages["houses"]

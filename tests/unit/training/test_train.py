@@ -8,7 +8,8 @@ import pytest
 
 from framework import Bundle, ModelCard
 from tests.unit.training.conftest import NAMES, Files, Stored, Toys, sha256
-from training import TrainingError, store, train
+from training import TrainingError, train
+from training.files import REPORT_FILE
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -41,7 +42,7 @@ def test_rows_of_the_holdout_are_not_trained_on(
     assert data.train_rows + data.validation_rows == len(frame) - 40
     assert card.parameters["holdout"] == str(holdout)
     assert card.parameters["holdout_sha256"] == sha256(holdout)
-    page = Path(stored.path_of(store.REPORT_FILE)).read_text(encoding="utf-8")
+    page = Path(stored.path_of(REPORT_FILE)).read_text(encoding="utf-8")
     assert "Rows of the hold-out" in page
     assert "40 of the rows of the data were also there" in page
 
@@ -121,5 +122,5 @@ def test_a_copy_of_the_report_is_written(toys: Toys, files: Files, tmp_path: Pat
     assert model.info.labels == {"data": "file"}
     page = report.read_bytes()
     assert b"Simulated data." not in page
-    assert page == Path(model.path_of(store.REPORT_FILE)).read_bytes()
+    assert page == Path(model.path_of(REPORT_FILE)).read_bytes()
     assert list(report.parent.iterdir()) == [report]
