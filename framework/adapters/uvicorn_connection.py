@@ -34,6 +34,8 @@ class Connection(HttpToolsProtocol):
       came before the last.
     - `check` ends what waits for its client too long; it is called for every connection once in a
       while, so that no request needs a timer of its own. It keeps the keep-alive time, too.
+    - What comes behind a body in chunks is no header: uvicorn adds such trailers to the headers,
+      where they would say who asks, or change what a proxy has seen.
     - A request whose body has come with its head is offered to who may answer it directly, ahead of
       the application: a task, its coroutines and ASGI's messages cost more than a prediction.
 
@@ -63,6 +65,10 @@ class Connection(HttpToolsProtocol):
             self._upgrade(memoryview(data)[offer.args[0] :])
         if self._held is not None:
             self._begin(*self._held)
+
+    def on_chunk_header(self) -> None:
+        """Keeps the headers as they are: what comes from now on that is like one is a trailer."""
+        self.headers = []
 
     def _should_upgrade(self) -> bool:
         # Asked about requests that offer an upgrade alone; told so, uvicorn leaves them to

@@ -133,6 +133,28 @@ def test_an_offer_to_upgrade_is_declined_and_its_body_read(
     run(check)
 
 
+@pytest.mark.parametrize("apart", [True, False], ids=["packets", "packet"])
+def test_a_trailer_is_no_header(*, apart: bool) -> None:
+    head = b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\nx-first: one\r\n\r\n"
+    body = b"4\r\nbody\r\n0\r\nauthorization: Bearer key\r\nx-first: two\r\n\r\n"
+    later: list[dict[bytes, bytes]] = []
+
+    def direct(scope: Any, *_: object) -> bool:
+        later.append(dict(scope["headers"]))
+        return False
+
+    async def check(peer: Peer) -> None:
+        await peer.send(*((head, body) if apart else (head + body,)), GET)
+        (first, second) = peer.asked
+        assert first[1] == b"body"
+        assert first[2] == {b"transfer-encoding": b"chunked", b"x-first": b"one"}
+        assert second[2] == {b"host": b"here"}
+
+    run(check, direct={"/": direct})
+
+    assert not [one for one in later if b"authorization" in one]
+
+
 def test_a_body_is_never_a_request() -> None:
     async def check(peer: Peer) -> None:
         await peer.send(post(GET, OFFER), GET)
