@@ -7,7 +7,7 @@ What a line says of a request beside its message (id, model, route, protocol, co
 import copy
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from framework.adapters.bentoml_logs import (
     current_trace,
     server_handlers,
 )
+from serving.audit import Audit, RouteAudit
 from serving.settings import PREFIX, Settings
 
 FILE_BYTES, FILES = 64 * 2**20, 5
@@ -51,11 +52,25 @@ class RouteLog:
         model: Tag of the model behind it; empty if there is none.
         protocol: Protocol in which it is asked.
         accesses: Whether every request is logged, or failures alone.
+        audit: Told of orders and refusals, where there is an audit log.
+
+    Attributes:
+        audited: Statuses of the answers that the audit log is told of.
     """
 
-    def __init__(self, route: str, model: str, protocol: str, *, accesses: bool) -> None:
+    def __init__(
+        self,
+        route: str,
+        model: str,
+        protocol: str,
+        *,
+        accesses: bool,
+        audit: Audit | None = None,
+    ) -> None:
         self.fields = {"model": model, "route": route, "protocol": protocol}
         self.accesses = accesses
+        self._audit = RouteAudit(audit, route, model, protocol) if audit else None
+        self.audited: Container[int] = self._audit.statuses if self._audit else ()
 
     def failed(self, request_id: str, code: str, raised: Exception) -> None:
         """Writes the line of a request that a bug has failed, with the traceback.
@@ -71,16 +86,20 @@ class RouteLog:
     def answered(
         self, request_id: str, what: str, client: str, status: int, code: str, seconds: float
     ) -> None:
-        """Writes the line of a request, where each has one.
+        """Writes the line of a request, in each log that has one of it.
 
         Args:
             request_id: Its id.
-            what: What was asked for: method and path.
+            what: What was asked for: method and path; over gRPC, method and name.
             client: Who asked: address and port.
             status: HTTP status of the outcome; 499: the client had left.
             code: Code of the error, if it is one of this server's.
             seconds: How long it took.
         """
+        if self._audit is not None and status in self.audited:
+            self._audit.answered(request_id, what.partition(" ")[2], client, status, code)
+        if not self.accesses:
+            return
         told = about(
             request_id=request_id,
             **self.fields,

@@ -23,6 +23,7 @@ from framework.adapters.bentoml_server import (
 )
 from framework.adapters.prometheus import add_observations, forget_dead_processes
 from framework.computation import Computation
+from serving.audit import Audit
 from serving.champions import pointer
 from serving.logs import RouteLog
 from serving.series import ROWS, SECONDS, series
@@ -172,6 +173,7 @@ class Metrics:
         factory: Makes BentoML's application; where its metrics are off, nothing is handed on.
         accesses: Whether every request is logged.
         tracing: Makes spans; None where nothing is traced.
+        audit: Told of orders and refusals, where there is an audit log.
     """
 
     def __init__(
@@ -180,8 +182,10 @@ class Metrics:
         *,
         accesses: bool = False,
         tracing: "Tracing | None" = None,
+        audit: Audit | None = None,
     ) -> None:
         self._accesses = accesses
+        self._audit = audit
         self.tracing = tracing
         self._enabled = factory.enable_metrics
         if self._enabled:
@@ -199,7 +203,7 @@ class Metrics:
         """Returns the metrics of a route: its template, the model behind it, the protocol."""
         key = (template, model, protocol)
         if key not in self._routes:
-            log = RouteLog(template, model, protocol, accesses=self._accesses)
+            log = RouteLog(template, model, protocol, accesses=self._accesses, audit=self._audit)
             self._routes[key] = RouteMetrics(self._bounds, self._changed, log, self.tracing)
             if self._enabled:
                 for status in _BORN_STATUSES:
@@ -249,6 +253,11 @@ class Metrics:
         """Tells by what a model's scores are computed."""
         if self._enabled and computation.is_compiled is not None:
             self._series.compiled.labels(model=model).set(computation.is_compiled)
+
+    def audit_dropped(self) -> None:
+        """Counts a line that did not get into the audit log; in any thread."""
+        if self._enabled:
+            self._series.audit_dropped.inc()
 
     def follows(self, name: str) -> None:
         """Tells that a model is taken over without a restart."""

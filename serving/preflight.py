@@ -13,6 +13,7 @@ from framework.adapters.bentoml import (
     use_metrics_folder,
     worker_count,
 )
+from serving.audit import require_audit_log
 from serving.lifecycle import Lifecycle
 from serving.logs import configure_logs
 from serving.metrics_folder import make_metrics_folder
@@ -39,7 +40,7 @@ class PlainService(bentoml.Service[Any]):
         """Applies the configuration, which `bentoml serve` does just before it starts the server.
 
         Raises:
-            BentoMLConfigException: The server could not listen, or not record what it should.
+            BentoMLConfigException: The server could not listen, or not write down what it should.
         """
         super().inject_config()
         configure_logs(load_settings())
@@ -52,6 +53,7 @@ class PlainService(bentoml.Service[Any]):
         http, *kept = bind([Listener("HTTP", *address, remedy), *self.further_listeners])
         settings = load_settings()
         require_record_folder(settings)
+        require_audit_log(settings)
         folder = make_metrics_folder()
         use_metrics_folder(folder)
         supervise(

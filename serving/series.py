@@ -56,6 +56,9 @@ class Series:
             ["model"],
             multiprocess_mode="livemin",
         )
+        self.audit_dropped = client.Counter(
+            f"{NAMESPACE}_audit_dropped", "Lines that did not get into the audit log."
+        )
         self.refusals = client.Counter(
             f"{NAMESPACE}_refusals", "Requests refused under load.", [*labels, "reason"]
         )

@@ -129,7 +129,7 @@ class Settings(BaseSettings):
     """Time after which a file of the record is closed, for a converter to take."""
 
     audit: Annotated[Path | None, BeforeValidator(lambda value: value or None)] = None
-    """File of the audit log, which commands that change what is served add lines to."""
+    """File of the audit log: who was refused, and who had other models served."""
 
     repository: bool = False
     """Whether whoever asks may load and unload models (`/v2/repository`, and over gRPC)."""

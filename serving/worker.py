@@ -14,6 +14,7 @@ from framework.adapters.bentoml import prefixed_path, service_configuration, wor
 from framework.adapters.bentoml_server import write_access_log_in_lines
 from framework.adapters.uvicorn_server import serve_by
 from framework.record.folder import RecordFolder
+from serving.audit import audit_of
 from serving.deployment import Deployer, Deployments, model_name
 from serving.errors import Code
 from serving.feedback.servicer import feedback_service
@@ -60,9 +61,16 @@ class Worker:
         self.settings = load_settings()
         self._certificates = certificates_of(self.settings)
         self._tracing = tracing_of(service.name, self.settings)
+        # Services of one Bento are asked by each other.
+        self._audit = audit_of(self.settings) if is_main else None
         self.metrics = Metrics(
-            self._factory, accesses=self.settings.access_log, tracing=self._tracing
+            self._factory,
+            accesses=self.settings.access_log,
+            tracing=self._tracing,
+            audit=self._audit,
         )
+        if self._audit is not None:
+            self._audit.on_drop = self.metrics.audit_dropped
         self._service = service
         self._protos = protos
         methods = {
@@ -292,6 +300,8 @@ class Worker:
         """Writes down what is left to tell, once everything has ended."""
         if self._recording is not None:
             self._recording.close()
+        if self._audit is not None:
+            self._audit.close()
         self.metrics.flush()
         if self._tracing is not None:
             self._tracing.close()

@@ -37,6 +37,7 @@ class Call:
         size: Bytes of the request message.
         model_tag: Tag of the model that answers, told to the client and to the metrics. A handler
             that serves several models sets it, to the tag of a model that exists.
+        subject: Name of what is to be changed, where something is.
         status: HTTP status of the outcome.
         prediction_id: Told to the client; empty if the call is not recorded.
         span: Its span, if it is traced.
@@ -51,6 +52,7 @@ class Call:
         "size",
         "span",
         "status",
+        "subject",
     )
 
     def __init__(self, request_id: str, route: str, model_tag: str, size: int = 0) -> None:
@@ -58,6 +60,7 @@ class Call:
         self.route = route
         self.size = size
         self.model_tag = model_tag
+        self.subject = ""
         self.status = 200
         self.prediction_id = ""
         self.span: Span | None = None
@@ -250,9 +253,10 @@ class Calls:
         """Tells metrics and log how a call has ended."""
         metrics = self._metrics.route(call.route, call.model_tag, GRPC)
         metrics.answered(status, seconds)
-        if metrics.log.accesses:
-            peer = context.peer()
-            metrics.log.answered(call.request_id, call.route, peer, status, code, seconds)
+        log = metrics.log
+        if log.accesses or status in log.audited:
+            what = f"{call.route} {call.subject}".rstrip()
+            log.answered(call.request_id, what, context.peer(), status, code, seconds)
         if call.span is not None:
             call.span.set_attribute("model_server.model", call.model_tag)
             end_request(call.span, status, code)

@@ -113,7 +113,8 @@ class Exchange:
         """
         seconds = time.perf_counter() - self._started
         self._metrics.ended(status, seconds)
-        if self._metrics.log.accesses:
-            log_answer(self._metrics.log, self.own_id, self._scope, status, code, seconds)
+        log = self._metrics.log
+        if log.accesses or status in log.audited:
+            log_answer(log, self.own_id, self._scope, status, code, seconds)
         if self.span is not None:
             end_request(self.span, status, code)

@@ -143,7 +143,7 @@ class Gateway:
             status = envelope.status or CLIENT_CLOSED_REQUEST
             seconds = time.perf_counter() - started
             route.ended(status, seconds)
-            if route.log.accesses:
+            if route.log.accesses or status in route.log.audited:
                 log_answer(route.log, own_id, scope, status, envelope.code, seconds)
 
     async def _checked(

@@ -238,15 +238,17 @@ class _Servicer:
         return pb.RepositoryIndexResponse(models=[one.model_dump() for one in index])
 
     async def repository_model_load(
-        self, request: pb.RepositoryModelLoadRequest, _: Call
+        self, request: pb.RepositoryModelLoadRequest, call: Call
     ) -> pb.RepositoryModelLoadResponse:
+        call.subject = request.model_name
         asked = read(LoadRequest, {"parameters": _parameters(request)})
         await required(self._repository).load(request.model_name, asked)
         return pb.RepositoryModelLoadResponse()
 
     async def repository_model_unload(
-        self, request: pb.RepositoryModelUnloadRequest, _: Call
+        self, request: pb.RepositoryModelUnloadRequest, call: Call
     ) -> pb.RepositoryModelUnloadResponse:
+        call.subject = request.model_name
         asked = read(UnloadRequest, {"parameters": _parameters(request)})
         await required(self._repository).unload(request.model_name, asked)
         return pb.RepositoryModelUnloadResponse()

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 
 import bentoml
 import pytest
@@ -16,11 +17,18 @@ REMOTE = [name for name in SURFACES if name != "local"]
 
 
 @pytest.fixture(scope="package")
-def plane(toy_models: dict[str, bentoml.Model]) -> Iterator[Server]:
+def audit_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the server tells who was refused."""
+    return tmp_path_factory.mktemp("audit") / "audit.jsonl"
+
+
+@pytest.fixture(scope="package")
+def plane(toy_models: dict[str, bentoml.Model], audit_log: Path) -> Iterator[Server]:
     """The server."""
+    settings = {"MODEL_SERVER_AUDIT": str(audit_log)}
     with contextlib.ExitStack() as stack:
         with pinned(toy_models):
-            running = stack.enter_context(Server.start(PLANE))
+            running = stack.enter_context(Server.start(PLANE, environment=settings))
         yield running
 
 

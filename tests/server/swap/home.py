@@ -83,6 +83,7 @@ class Home:
             **pins,
             "BENTOML_HOME": str(self.path),
             "MODEL_SERVER_REPOSITORY": "true",
+            "MODEL_SERVER_AUDIT": str(self.path / "audit.jsonl"),
             "SWAP_GATE": str(self.gate),
             "SWAP_SLOW": str(SLOW),
             "SWAP_UNFIT": str(UNFIT),

@@ -1,7 +1,9 @@
 """A server that is told what to serve, by the clients of Triton and by hand."""
 
+import json
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -174,3 +176,44 @@ def test_what_there_is_not_cannot_be_loaded(
     with pytest.raises(grpc.RpcError) as failed:
         stub.RepositoryModelUnload(pb.RepositoryModelUnloadRequest(model_name="teas"))
     assert failed.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+def test_orders_are_in_the_audit_log(
+    served: Served, client: httpx.Client, stub: GRPCInferenceServiceStub
+) -> None:
+    ids = {name: f"{name}-{uuid.uuid4().hex}" for name in ("loaded", "refused", "called")}
+
+    def order(name: str, version: str) -> None:
+        client.post(
+            "/v2/repository/models/levels/load",
+            json={"parameters": {"version": version}},
+            headers={"X-Request-ID": ids[name]},
+        )
+
+    order("loaded", version_of(200))
+    order("refused", "latest")
+    request = pb.RepositoryModelUnloadRequest(model_name="teas")
+    called = stub.RepositoryModelUnload.future(request, metadata=[("x-request-id", ids["called"])])
+    assert called.exception()
+
+    path = served.home.path / "audit.jsonl"
+    wait(lambda: all(one in path.read_text() for one in ids.values()), "an order was not told")
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    by_id = {line.pop("request_id"): line for line in lines if line.pop("time")}
+    told = {name: by_id[own_id] for name, own_id in ids.items()}
+    http = {
+        "action": "load",
+        "subject": "/v2/repository/models/levels/load",
+        "address": "127.0.0.1",
+        "protocol": "http",
+    }
+    assert told["loaded"] == {**http, "outcome": "done"}
+    assert told["refused"] == {**http, "outcome": "refused", "reason": "invalid_input"}
+    assert told["called"] == {
+        "action": "unload",
+        "subject": "teas",
+        "address": "127.0.0.1",
+        "protocol": "grpc",
+        "outcome": "refused",
+        "reason": "not_found",
+    }
