@@ -12,13 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from framework import Bundle, Model, ModelRefusedError
+from framework.files import alone
 from framework.record.folder import RecordFolder
 from framework.record.shadow import ShadowAnswers
 from framework.records import Records
 from monitoring.observed import complete, not_kept, positions_of, records_of
 from monitoring.options import record_of
 from monitoring.record.converter import write_table
-from monitoring.record.files import alone
 from monitoring.record.tables import Rendering
 from monitoring.store import Store
 from registry.commands import Answer, Registry

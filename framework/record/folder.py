@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from framework.files import sync_folder
+
 OPEN, CLOSED = ".log.open", ".log"
 _NEW = ".new"
 _STRANGE = re.compile(r"[^A-Za-z0-9._-]")
@@ -113,15 +115,6 @@ def new_spool_file(spool: Path, now_ns: int) -> tuple[Path, int]:
         os.close(descriptor)
         raise
     return path, descriptor
-
-
-def sync_folder(folder: Path) -> None:
-    """Makes sure that the names in a folder are on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextlib.contextmanager

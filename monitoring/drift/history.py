@@ -9,9 +9,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from framework.files import write_whole
 from monitoring.drift.verdict import Window
 from monitoring.errors import MonitoringError
-from monitoring.record.files import write_whole
 
 KEPT = 12
 """Windows that are kept."""

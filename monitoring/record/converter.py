@@ -11,8 +11,9 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from framework.files import TEMPORARY, alone, sync_folder, write_whole
 from framework.model import Model
-from framework.record.folder import RecordFolder, SpoolFile, held, sync_folder
+from framework.record.folder import RecordFolder, SpoolFile, held
 from framework.record.frames import LABEL, PREDICTION, SHADOW, Entry, Frames, frame
 from framework.record.labels import LabelEvent, label_of
 from framework.record.shadow import ShadowAnswers, shadow_of
@@ -20,7 +21,6 @@ from monitoring.errors import MonitoringError
 from monitoring.label_store.store import LabelStore
 from monitoring.record.decoding import Rows, UnreadableError
 from monitoring.record.deleted import Deleted
-from monitoring.record.files import TEMPORARY, alone, write_whole
 from monitoring.record.retention import UNREAD
 from monitoring.record.tables import Rendering, failures
 

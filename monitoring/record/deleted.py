@@ -4,9 +4,9 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from framework.files import write_whole
 from framework.record.folder import SpoolFile
 from framework.record.ids import model_of
-from monitoring.record.files import write_whole
 
 _MARGIN_NS = 600 * 10**9
 """What was answered is written within this time, whatever the disk."""

@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from framework.files import alone, write_whole
 from framework.model import Model
 from framework.record.folder import RecordFolder
 from framework.record.frames import Frames, frame
@@ -15,7 +16,6 @@ from monitoring.errors import MonitoringError
 from monitoring.label_store.store import LabelStore
 from monitoring.record.converter import Converter, as_tuple, write_table
 from monitoring.record.deleted import Deleted
-from monitoring.record.files import alone, write_whole
 from monitoring.record.retention import UNREAD
 
 _COLUMN = "prediction_id"

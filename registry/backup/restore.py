@@ -14,8 +14,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from framework.adapters.bentoml import home_folder
+from framework.files import write_whole
 from framework.record.folder import RecordFolder, held
-from monitoring.record.files import write_whole
 from registry.backup.archive import extract
 from registry.backup.databases import LABELS, Kept, kept_databases
 from registry.backup.save import CONFIGURATION, record_files, record_parts, require_kind

@@ -17,8 +17,8 @@ import sqlalchemy as sa
 from framework import ModelRefusedError
 from framework.adapters.bentoml import home_folder, model_store_folder, stored_versions
 from framework.database import VARIABLE as DATABASE
+from framework.files import TEMPORARY, alone
 from framework.record.folder import OPEN
-from monitoring.record.files import TEMPORARY, alone
 from registry.backup.archive import Writer, writing
 from registry.backup.databases import kept_databases
 from registry.commands import Answer, Registry
