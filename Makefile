@@ -18,7 +18,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --generate-hashes \
 # `make serve` trains those that the BentoML store lacks.
 comma := ,
 SERVED = $(or $(subst $(comma), ,$(MODELS)),$(patsubst models/%/__init__.py,%,$(wildcard models/*/__init__.py)))
-CODE := $(wildcard framework models training serving monitoring registry service.py load_tests deploy tests examples)
+CODE := $(wildcard framework models training serving monitoring registry security service.py load_tests deploy tests examples)
 
 # Whose contracts are generated: the served models, and those of the tests.
 PACKAGES := $(foreach package,models tests.models tests.server.toy_models tests.server.swap.models,--package $(package))
@@ -34,8 +34,8 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: serve
-serve: .models compile ## Train the models the store lacks, then serve (PORT, 3000; WORKERS, 1)
-	@exec $(BIN)/bentoml serve --port "$${PORT:-3000}"
+serve: .models compile ## Train the models the store lacks, then serve (HOST; PORT, 3000; WORKERS, 1)
+	@exec $(BIN)/bentoml serve --port "$${PORT:-3000}" $${HOST:+--host "$$HOST"}
 
 # BentoML makes these itself, and ends in a traceback where it cannot.
 FOLDERS := $(foreach name,bentos models envs tmp,"$(BENTOML_HOME)/$(name)")

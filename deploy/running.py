@@ -9,6 +9,7 @@ from typing import Any
 
 from deploy.engine import Engine
 from deploy.processes import STOP_DEADLINE_SECONDS, wait_until_ready
+from framework.access.key_file import VARIABLE as KEYS
 
 HTTP_PORT, GRPC_PORT = 3000, 3001
 # Nothing is writable but a small folder in memory, and no right is left.
@@ -44,12 +45,16 @@ class Container:
         Args:
             engine: What runs it.
             image: Name of the image.
-            environment: Settings of the server.
+            environment: Settings of the server, which is open unless they name keys.
             ports: The container's port → the machine's; by default the server's, at free ones.
             cpus: Cores it may use; by default all.
             folders: The machine's folder → the container's, where it may write.
         """
-        variables = [f"--env={name}={value}" for name, value in (environment or {}).items()]
+        # Its ports are reached from this machine alone.
+        settings = dict(environment or {})
+        if KEYS not in settings:
+            settings["MODEL_SERVER_OPEN"] = "true"
+        variables = [f"--env={name}={value}" for name, value in settings.items()]
         outside: Mapping[int, int | str] = ports or {HTTP_PORT: "", GRPC_PORT: ""}
         published = [f"--publish=127.0.0.1:{own}:{port}" for port, own in outside.items()]
         mounted = [f"--volume={path}:{place}" for path, place in (folders or {}).items()]

@@ -78,17 +78,20 @@ class RouteAudit:
         self.statuses: Container[int] = range(1_000) if order else DENIED
         """Of answers that it is told of."""
 
-    def answered(self, request_id: str, subject: str, client: str, status: int, code: str) -> None:
+    def answered(
+        self, request_id: str, subject: str, client: str, caller: str, status: int, code: str
+    ) -> None:
         """Tells of an answer with one of `statuses`.
 
         Args:
             request_id: Id of the request.
             subject: What was asked for.
             client: Address and port.
+            caller: Who asked, by id; empty if nobody knows.
             status: HTTP status of the answer.
             code: Code of the error, if it was one.
         """
-        event = replace(self._kind, reason=code, address=_address(client))
+        event = replace(self._kind, who=caller, reason=code, address=_address(client))
         if status in DENIED:
             self._audit.refused(event, request_id)
             return

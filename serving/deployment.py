@@ -2,7 +2,7 @@
 
 import logging
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,8 +11,10 @@ import bentoml
 from google.protobuf.descriptor import FileDescriptor
 
 from framework import Bundle, FieldError
+from framework.access.scopes import Need
 from framework.adapters.bentoml import APIMethod, prefixed_path, service_configuration
 from framework.adapters.uvicorn_connection import Direct
+from serving.access.door import Door
 from serving.batching.batcher import Batcher
 from serving.batching.computation import computation
 from serving.batching.prediction import Prediction, is_batchable_list
@@ -67,6 +69,8 @@ class Deployer:
         settings: Limits.
         metrics: Counts of everything.
         record: What records predictions, if they are recorded.
+        door: Lets in who may ask.
+        need_of: What a path needs.
         is_counted: Whether endpoints are to count; see `Endpoints`.
     """
 
@@ -78,6 +82,8 @@ class Deployer:
         settings: Settings,
         metrics: Metrics,
         record: Record | None,
+        door: Door,
+        need_of: Callable[[str], Need | None],
         *,
         is_counted: bool,
     ) -> None:
@@ -87,7 +93,9 @@ class Deployer:
         self._settings = settings
         self._metrics = metrics
         self._record = record
-        self._endpoints = Endpoints(service, settings, metrics, record, is_counted=is_counted)
+        self._endpoints = Endpoints(
+            service, settings, metrics, door, need_of, record, is_counted=is_counted
+        )
         self._config = service_configuration(service.name)
         self._threads = Threads(self._config.get("threads") or 1)
         self._batchers: weakref.WeakSet[Batcher] = weakref.WeakSet()

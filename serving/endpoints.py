@@ -1,12 +1,14 @@
 """The paths that are answered ahead of BentoML, and what answers at each."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import bentoml
 
+from framework.access.scopes import Need
 from framework.adapters.bentoml import prefixed_path
+from serving.access.door import Door
 from serving.batching.prediction import Prediction
 from serving.codecs.json import JsonCodec
 from serving.codecs.tensors import TensorCodec
@@ -29,6 +31,8 @@ class Endpoints:
         service: The service.
         settings: Limits.
         metrics: Counts of every route.
+        door: Lets in who may ask.
+        need_of: What a path needs.
         record: What records predictions, if they are recorded.
         is_counted: Whether the endpoints are to count; not if the gateway, which passes their
             requests on, does.
@@ -39,6 +43,8 @@ class Endpoints:
         service: bentoml.Service[Any],
         settings: Settings,
         metrics: Metrics,
+        door: Door,
+        need_of: Callable[[str], Need | None],
         record: Record | None,
         *,
         is_counted: bool,
@@ -46,6 +52,8 @@ class Endpoints:
         self._prefixed = partial(prefixed_path, service)
         self._settings = settings
         self._metrics = metrics
+        self._door = door
+        self._need_of = need_of
         self._record = record
         self._is_counted = is_counted
 
@@ -66,19 +74,25 @@ class Endpoints:
         codecs = {route: JsonCodec(prediction) for route, prediction in predictions.items()}
         for route, prediction in predictions.items():
             path = self._prefixed(route)
-            endpoints[path] = self._endpoint(prediction, codecs[route], path)
+            endpoints[path] = self._endpoint(path, prediction, codecs[route], path)
         for model in models:
-            for path, template in infer_paths(model.bundle.tag).items():
-                endpoints[self._prefixed(path)] = self._endpoint(
-                    model.prediction, TensorCodec(model), self._prefixed(template)
+            for infer_path, template in infer_paths(model.bundle.tag).items():
+                path = self._prefixed(infer_path)
+                endpoints[path] = self._endpoint(
+                    path, model.prediction, TensorCodec(model), self._prefixed(template)
                 )
         for method in methods:
             path, codec = self._prefixed(method.path), ConnectCodec(method, codecs[method.route])
-            endpoints[path] = self._endpoint(method.prediction, codec, path, ConnectEndpoint)
+            endpoints[path] = self._endpoint(path, method.prediction, codec, path, ConnectEndpoint)
         return endpoints
 
     def _endpoint(
-        self, prediction: Prediction, codec: HttpCodec, route: str, kind: type[Endpoint] = Endpoint
+        self,
+        path: str,
+        prediction: Prediction,
+        codec: HttpCodec,
+        route: str,
+        kind: type[Endpoint] = Endpoint,
     ) -> Endpoint:
         if self._is_counted:
             metrics = self._metrics.route(route, prediction.model_tag, kind.protocol)
@@ -90,4 +104,12 @@ class Endpoints:
             recorder = self._record.recorder(
                 prediction, route, kind.protocol, lambda body, headers: codec.read(body, headers)[0]
             )
-        return kind(prediction, codec, self._settings, metrics, recorder)
+        return kind(
+            prediction,
+            codec,
+            self._settings,
+            metrics,
+            self._door,
+            self._need_of(path),
+            recorder,
+        )

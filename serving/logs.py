@@ -84,20 +84,28 @@ class RouteLog:
         logger.error("Request %s failed", request_id, exc_info=raised, extra=told)
 
     def answered(
-        self, request_id: str, what: str, client: str, status: int, code: str, seconds: float
+        self,
+        request_id: str,
+        what: str,
+        client: str,
+        caller: str,
+        status: int,
+        code: str,
+        seconds: float,
     ) -> None:
         """Writes the line of a request, in each log that has one of it.
 
         Args:
             request_id: Its id.
             what: What was asked for: method and path; over gRPC, method and name.
-            client: Who asked: address and port.
+            client: From where: address and port.
+            caller: Who asked, by id; empty if nobody knows.
             status: HTTP status of the outcome; 499: the client had left.
             code: Code of the error, if it is one of this server's.
             seconds: How long it took.
         """
         if self._audit is not None and status in self.audited:
-            self._audit.answered(request_id, what.partition(" ")[2], client, status, code)
+            self._audit.answered(request_id, what.partition(" ")[2], client, caller, status, code)
         if not self.accesses:
             return
         told = about(
@@ -107,6 +115,7 @@ class RouteLog:
             code=code,
             milliseconds=round(seconds * 1000, 3),
             client=client,
+            caller=caller,
         )
         # What is not printable in it is escaped as in BentoML's own lines (`bentoml_server`).
         _accesses.info("%s %d", what, status, extra=told)

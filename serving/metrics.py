@@ -196,6 +196,7 @@ class Metrics:
         self._bounds = sorted({*SECONDS, *duration_buckets()} - {float("inf")})
         self._routes: dict[tuple[str, str, str], RouteMetrics] = {}
         self._batchers: dict[tuple[str, str, str], BatchMetrics] = {}
+        self._admitted: dict[str, int] = {}
         self._flush_planned = False
         self._champions: dict[str, str] = {}
 
@@ -248,6 +249,10 @@ class Metrics:
             self._series.model_info.labels(name, before).set(0)
         if now:
             self._series.model_info.labels(name, now).set(1)
+
+    def count_callers(self, admitted: dict[str, int]) -> None:
+        """Takes the counts of admitted requests by caller, from which it hands on what is new."""
+        self._admitted = admitted
 
     def computed(self, model: str, computation: Computation) -> None:
         """Tells by what a model's scores are computed."""
@@ -307,6 +312,9 @@ class Metrics:
             self._flush_route(labels, route)
         for (template, model, method), batcher in self._batchers.items():
             self._flush_batcher(template, model, method, batcher)
+        for caller, count in self._admitted.items():
+            self._series.caller_requests.labels(caller=caller).inc(count)
+        self._admitted.clear()
         if any(route.in_progress for route in self._routes.values()):
             self._changed()
 

@@ -50,7 +50,7 @@ class ModelService(PlainService):
         """The gRPC port, if there is anything to offer there."""
         settings = load_settings()
         remedy = "choose another port with GRPC_PORT, or switch gRPC off with GRPC_PORT=0"
-        listener = Listener("gRPC", settings.grpc_host, settings.grpc_port, remedy, by_workers=True)
+        listener = Listener("gRPC", settings.rpc_host, settings.grpc_port, remedy, by_workers=True)
         return [listener] if settings.grpc_port and self.offers_grpc else []
 
     @property

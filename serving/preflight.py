@@ -8,11 +8,13 @@ from framework.adapters.bentoml import (
     LIVE_PATHS,
     METRICS_PATH,
     READY_PATH,
+    listen_on,
     prefixed_path,
     starting_server,
     use_metrics_folder,
     worker_count,
 )
+from serving.access.start import require_known_callers, tell_if_open
 from serving.audit import require_audit_log
 from serving.lifecycle import Lifecycle
 from serving.logs import configure_logs
@@ -49,9 +51,13 @@ class PlainService(bentoml.Service[Any]):
         # Only the master needs it, which starts no sooner for it.
         from framework.adapters.circus import Supervision, supervise
 
-        remedy = "end what listens there, or choose another port (--port, or PORT=… make serve)"
-        http, *kept = bind([Listener("HTTP", *address, remedy), *self.further_listeners])
         settings = load_settings()
+        host, port = address[0] or settings.default_host, address[1]
+        listen_on(host)
+        remedy = "end what listens there, or choose another port (--port, or PORT=… make serve)"
+        listeners = [Listener("HTTP", host, port, remedy), *self.further_listeners]
+        require_known_callers(settings, listeners)
+        http, *kept = bind(listeners)
         require_record_folder(settings)
         require_audit_log(settings)
         folder = make_metrics_folder()
@@ -63,6 +69,7 @@ class PlainService(bentoml.Service[Any]):
                 settings.drain_seconds,
                 settings.timeout_seconds,
                 is_ready=lambda pid: ready_file(folder, pid).exists(),
+                on_start=lambda: tell_if_open(settings, listeners),
             )
         )
 

@@ -29,6 +29,11 @@ class Series:
             request_labels,
             buckets=SECONDS,
         )
+        self.caller_requests = client.Counter(
+            f"{NAMESPACE}_caller_requests",
+            "Requests let in, by the id of who asked.",
+            ["caller"],
+        )
         self.queue_wait = client.Histogram(
             f"{NAMESPACE}_queue_wait_seconds",
             "Time from a request's arrival to its first batch.",

@@ -15,6 +15,7 @@ from bentoml.models import BentoModel
 from framework import Bundle, Model, ModelRefusedError
 from framework.adapters.bentoml import APIMethod, home_folder, is_serving
 from framework.pointer import read_pointer
+from serving.access.principal import asking
 from serving.errors import Code, ServingError
 from serving.settings import load_settings, refuse_misspelt
 from serving.siblings import served_by_siblings
@@ -244,7 +245,17 @@ def _variable(name: str) -> str:
 
 
 def served_models() -> Mapping[str, Bundle[Any, Any]]:
-    """Returns the models of the running service instance, by name."""
+    """Returns the models of the running service instance that who asks may be told of, by name."""
+    return visible(_models())
+
+
+def visible(models: Mapping[str, T]) -> dict[str, T]:
+    """Returns of what is known by the names of models what who asks may be told of."""
+    principal = asking.get()
+    return {name: one for name, one in models.items() if principal.sees(name)}
+
+
+def _models() -> Mapping[str, Bundle[Any, Any]]:
     models: Mapping[str, Bundle[Any, Any]] = bentoml.get_current_service().models
     return models
 
@@ -298,9 +309,9 @@ def find_model(models: Mapping[str, V | None], name: str, version: str = "") -> 
 
 def served_model(name: str, version: str = "") -> Bundle[Any, Any]:
     """Looks up a model of the running service instance; see `find_model`."""
-    models = served_models()
+    models = _models()
     known = models.known if isinstance(models, Models) else models
-    return find_model(known, name, version)
+    return find_model(visible(known), name, version)
 
 
 def unloaded(name: str) -> ServingError:

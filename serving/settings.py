@@ -22,6 +22,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from serving.tls.files import TlsFiles
 
 PREFIX = "MODEL_SERVER_"
+_LOOPBACK, _ANY_ADDRESS = "127.0.0.1", "0.0.0.0"  # noqa: S104 - a server
 _MODEL_SUFFIX = re.compile(r"_MODELS?$")
 # Likeness (1: equal) to one of our names from which a name is told to mean it, with our prefix …
 _CLOSE_SETTING = 0.7
@@ -93,8 +94,15 @@ class Settings(BaseSettings):
     )
     """Port for gRPC, shared by all workers; 0 switches gRPC off. `GRPC_PORT` sets it too."""
 
-    grpc_host: str = "0.0.0.0"  # noqa: S104 - a server; BentoML's own default, too
-    """Address that gRPC listens on; `bentoml serve --host` is HTTP's alone."""
+    grpc_host: str = ""
+    """Address that gRPC listens on; `bentoml serve --host` is HTTP's alone. If empty, all there
+    are, or loopback alone where anybody might ask."""
+
+    keys: Annotated[Path | None, BeforeValidator(lambda value: value or None)] = None
+    """File of API keys, made by `python -m security`; with it, every request needs a key."""
+
+    open: bool = False
+    """Whether anybody may ask, from anywhere; without keys, the server listens on loopback."""
 
     tls_certificate: FilePath | None = None
     """File with the certificate chain (PEM) for HTTPS and for gRPC over TLS."""
@@ -138,6 +146,26 @@ class Settings(BaseSettings):
     """URL of the database that `python -m monitoring` keeps labels in; the server uses none."""
 
     @property
+    def is_locked(self) -> bool:
+        """Whether it must be known who asks."""
+        return self.keys is not None
+
+    @property
+    def is_loopback_only(self) -> bool:
+        """Whether it must listen on loopback alone: nothing says who may ask."""
+        return not (self.is_locked or self.open)
+
+    @property
+    def default_host(self) -> str:
+        """Address to listen on where none was chosen."""
+        return _LOOPBACK if self.is_loopback_only else _ANY_ADDRESS
+
+    @property
+    def rpc_host(self) -> str:
+        """Address that gRPC listens on."""
+        return self.grpc_host or self.default_host
+
+    @property
     def tls(self) -> TlsFiles | None:
         """Where the certificate is, if connections are encrypted."""
         if not (self.tls_certificate and self.tls_key):
@@ -172,6 +200,14 @@ class Settings(BaseSettings):
     def _what_is_recorded_is_answered_here(self) -> Self:
         if self.record and not self.fast_path:
             raise ValueError(f"{PREFIX}RECORD needs {PREFIX}FAST_PATH=true")
+        return self
+
+    @model_validator(mode="after")
+    def _who_asks_is_asked_here(self) -> Self:
+        if self.is_locked and not self.fast_path:
+            raise ValueError(f"{PREFIX}KEYS needs {PREFIX}FAST_PATH=true")
+        if self.is_locked and self.open:
+            raise ValueError(f"{PREFIX}OPEN=true and {PREFIX}KEYS exclude each other")
         return self
 
     @model_validator(mode="after")

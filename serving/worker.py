@@ -14,10 +14,13 @@ from framework.adapters.bentoml import prefixed_path, service_configuration, wor
 from framework.adapters.bentoml_server import write_access_log_in_lines
 from framework.adapters.uvicorn_server import serve_by
 from framework.record.folder import RecordFolder
+from serving.access.door import Door, InnerDoor, LockedDoor, OpenDoor
+from serving.access.needs import PathNeeds, of_methods
 from serving.audit import audit_of
 from serving.deployment import Deployer, Deployments, model_name
 from serving.errors import Code
 from serving.feedback.servicer import feedback_service
+from serving.grpc.calls import Calls
 from serving.grpc.server import RpcServer
 from serving.grpc.typed import api_route, method_path, methods_of, typed_services
 from serving.http.application import AppFactory
@@ -59,6 +62,11 @@ class Worker:
         )
         self._factory.owns_root = self._resources == prefixed_path(service, "/")
         self.settings = load_settings()
+        # Services of one Bento trust each other.
+        self._door: Door = (
+            LockedDoor.of(self.settings) if self.settings.is_locked and is_main else OpenDoor()
+        )
+        self._need_of = PathNeeds(service, self._resources, methods_of(protos))
         self._certificates = certificates_of(self.settings)
         self._tracing = tracing_of(service.name, self.settings)
         # Services of one Bento are asked by each other.
@@ -81,8 +89,7 @@ class Worker:
         self._config = service_configuration(service.name)
         self._rpc: RpcServer | None = None
         self._recording: Recording | None = None
-        self._watching: asyncio.Task[None] | None = None
-        self._following: asyncio.Task[None] | None = None
+        self._watching: list[asyncio.Task[None]] = []
         self._draining = False
         self._models: Models | None = None
         self._deployer: Deployer | None = None
@@ -131,6 +138,8 @@ class Worker:
             lifecycle=lifecycle,
             metrics=self.metrics,
             settings=self.settings,
+            door=self._door,
+            need_of=self._need_of,
         )
 
     def begin_request(self, path: str) -> str:
@@ -181,6 +190,8 @@ class Worker:
             self.settings,
             self.metrics,
             recording.record if recording else None,
+            InnerDoor() if self._factory.is_wrapped else self._door,
+            self._need_of,
             is_counted=not self._factory.is_wrapped,
         )
         for name in self._deployer.names:
@@ -197,7 +208,10 @@ class Worker:
         if self._takeover is not None:
             self._takeover.begin()
         if self._certificates is not None:
-            self._following = self._certificates.follow(counted=self._factory.enable_metrics)
+            self._watching.append(self._certificates.follow(counted=self._factory.enable_metrics))
+        if isinstance(self._door, LockedDoor):
+            self._watching.append(asyncio.create_task(self._door.watch()))
+            self.metrics.count_callers(self._door.admitted)
 
     def take_over(self, name: str, bundle: Bundle[Any, Any] | None) -> None:
         """Has another version of a model answer from now on, or none.
@@ -242,9 +256,8 @@ class Worker:
         """Refuses new gRPC calls and lets those under way end."""
         if self._takeover is not None:
             self._takeover.end()
-        for task in (self._watching, self._following):
-            if task is not None:
-                task.cancel()
+        for watching in self._watching:
+            watching.cancel()
         if self._rpc:
             await self._rpc.stop()
 
@@ -283,9 +296,10 @@ class Worker:
             feedback_service(feedback),
         ]
         credentials = self._certificates.grpc_credentials() if self._certificates else None
-        self._rpc = RpcServer(services, self.metrics, self.settings, credentials)
+        calls = Calls(self.metrics, self._door, of_methods(methods_of(self._protos)))
+        self._rpc = RpcServer(services, calls, self.settings, credentials)
         await self._rpc.start()
-        self._watching = asyncio.create_task(self._watch_health(self._rpc))
+        self._watching.append(asyncio.create_task(self._watch_health(self._rpc)))
 
     def _start_recording(self, bundles: Mapping[str, Bundle[Any, Any]]) -> Recording | None:
         if self.settings.record is None or not self._factory.is_main:

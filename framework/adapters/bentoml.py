@@ -16,9 +16,14 @@ from bentoml._internal.resource import system_resources
 from bentoml._internal.utils.uri import join_paths
 
 __all__ = [
+    "ANY_ADDRESS",
     "LIVE_PATHS",
     "METRICS_PATH",
+    "PAGE_FOLDERS",
+    "PAGE_PATHS",
     "READY_PATH",
+    "SCHEMA_PATH",
+    "TASK_ENDINGS",
     "WORKER_MODULE",
     "APIMethod",
     "IOMixin",
@@ -30,6 +35,7 @@ __all__ = [
     "home_folder",
     "is_serving",
     "join_paths",
+    "listen_on",
     "model_in",
     "model_store_folder",
     "prefixed_path",
@@ -46,6 +52,18 @@ WORKER_MODULE = "_bentoml_impl.worker.service"
 
 LIVE_PATHS, READY_PATH, METRICS_PATH = ("/livez", "/healthz"), "/readyz", "/metrics"
 """Where BentoML answers probes, and those who read metrics."""
+
+PAGE_PATHS, SCHEMA_PATH = ("/", "/docs.json"), "/schema.json"
+"""Its own page and document, and a description of the service that has no prefix."""
+
+PAGE_FOLDERS = ("/static_content", "/assets")
+"""Below which the page's files are."""
+
+ANY_ADDRESS = "0.0.0.0"  # noqa: S104 - compared, and a server's
+"""Where BentoML listens by default: everywhere."""
+
+TASK_ENDINGS = ("/submit", "/status", "/get", "/retry", "/cancel")
+"""What follows the route of a task where it is submitted and watched."""
 
 
 def prefixed_path(service: bentoml.Service[Any], path: str) -> str:
@@ -89,8 +107,10 @@ def is_serving() -> bool:
     return context is not None and context.command.name == "serve"
 
 
-def starting_server() -> tuple[str, int] | None:
+def starting_server() -> tuple[str | None, int] | None:
     """Returns host and port of the server that this process is about to start.
+
+    The host is None if nobody has chosen one: BentoML would listen on all addresses.
 
     To be asked when the configuration has been applied, which `bentoml serve` does just before.
 
@@ -103,10 +123,14 @@ def starting_server() -> tuple[str, int] | None:
     given, configured = context.params, BentoMLContainer.http
     # An option that is not given is None.
     host, port = given["host"], given["port"]
-    return (
-        configured.host.get() if host is None else host,
-        configured.port.get() if port is None else port,
-    )
+    if host is None and configured.host.get() != ANY_ADDRESS:
+        host = configured.host.get()
+    return host, configured.port.get() if port is None else port
+
+
+def listen_on(host: str) -> None:
+    """Makes a server that this process starts later listen there, if no option says otherwise."""
+    BentoMLContainer.http.host.set(host)
 
 
 def use_metrics_folder(folder: Path) -> None:

@@ -36,6 +36,7 @@ class Supervision:
         drain_seconds: Time from SIGTERM until workers listen no more.
         timeout_seconds: How long a request may take.
         is_ready: Whether the worker of a process id has become ready.
+        on_start: Called when there is nothing left that could refuse the start.
     """
 
     http: socket.socket
@@ -43,6 +44,7 @@ class Supervision:
     drain_seconds: float
     timeout_seconds: float
     is_ready: Callable[[int], bool]
+    on_start: Callable[[], object]
 
 
 def supervise(supervision: Supervision) -> None:
@@ -81,6 +83,7 @@ class Master(bentoml_circus.Arbiter):
             if one.name == API_SERVER_NAME:
                 _become(one, supervision.http)
         super().__init__(watchers, sockets=sockets, **options)
+        supervision.on_start()
 
     def stop(self) -> Any:
         """Stops the workers; the second time, at once."""

@@ -2,13 +2,16 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import grpc
 from opentelemetry.trace import Span
 
+from framework.access.scopes import EVERYTHING, Need
+from serving.access.door import CREDENTIALS, Door, NotAdmittedError, forbidden
+from serving.access.principal import NOBODY, Principal
 from serving.beside import LARGE_BYTES, read_in_turn
 from serving.errors import Code, ServingError
 from serving.grpc.company import Company
@@ -24,7 +27,13 @@ from serving.turn import TURN_BYTES, require_place
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Trailers = list[tuple[str, str | bytes]]
 
+Metadata = Iterable[tuple[str, str | bytes]]
+
+_CREDENTIALS = {name.decode() for name in CREDENTIALS}
 PROTO = "application/proto"
+UNMATCHED = "unmatched"
+"""What the metrics call all methods that do not exist."""
+
 _NO_HEADERS: dict[bytes, bytes] = {}
 
 
@@ -35,6 +44,7 @@ class Call:
         request_id: Id of the request, from the client's metadata or made.
         route: Name of the method in metrics and log.
         size: Bytes of the request message.
+        principal: Who asks, once they were let in.
         model_tag: Tag of the model that answers, told to the client and to the metrics. A handler
             that serves several models sets it, to the tag of a model that exists.
         subject: Name of what is to be changed, where something is.
@@ -47,6 +57,7 @@ class Call:
         "_recorder",
         "model_tag",
         "prediction_id",
+        "principal",
         "request_id",
         "route",
         "size",
@@ -60,6 +71,7 @@ class Call:
         self.route = route
         self.size = size
         self.model_tag = model_tag
+        self.principal: Principal = NOBODY
         self.subject = ""
         self.status = 200
         self.prediction_id = ""
@@ -70,6 +82,15 @@ class Call:
         """Has the call recorded, if it is one of the sample. A handler may decide so."""
         if recorder is not None and (prediction_id := recorder.identify()):
             self.prediction_id, self._recorder = prediction_id, recorder
+
+    def require(self, need: Need) -> None:
+        """Makes sure that whoever asks may, once it is known for what.
+
+        Raises:
+            ServingError: `forbidden`.
+        """
+        if not self.principal.may(need):
+            raise forbidden(need, self.principal)
 
     def failed(self, raised: Exception) -> ServingError:
         """Takes note of an exception; returns the error that it is told as."""
@@ -128,10 +149,14 @@ class Calls:
 
     Args:
         metrics: Counts of every method.
+        door: Lets in who may ask.
+        needs: What each method needs, by its path; what is not there needs all.
     """
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, door: Door, needs: Mapping[str, Need | None]) -> None:
         self._metrics = metrics
+        self._door = door
+        self._needs = needs
         self._refusing = False
         self._under_way = 0
         self._idle = asyncio.Event()
@@ -158,7 +183,6 @@ class Calls:
         async def answer(body: bytes, context: Context) -> bytes | None:
             method = methods[route]
             call = self._begun(context, _request_id(context), route, method.model_tag, len(body))
-            call.record_by(method.recorder)
             return await self._answer(method, body, call, context)
 
         return grpc.unary_unary_rpc_method_handler(answer)
@@ -175,7 +199,6 @@ class Calls:
             async for body in bodies:
                 method = methods[route]
                 call = self._begun(context, own_id, route, method.model_tag, len(body))
-                call.record_by(method.recorder)
                 content = await self._answer(method, body, call, context)
                 if content is None:
                     return
@@ -196,6 +219,22 @@ class Calls:
 
         return grpc.stream_stream_rpc_method_handler(answer)
 
+    def guard(
+        self, details: grpc.HandlerCallDetails
+    ) -> "grpc.RpcMethodHandler[bytes, bytes] | None":
+        """Returns what refuses a call whose messages need not be read for it, if any does.
+
+        Whoever is not refused is let in, and counted, by the method's own handler.
+        """
+        need = self._needs.get(details.method, EVERYTHING)
+        try:
+            self._door.look(need, _shown(details.invocation_metadata))
+        except NotAdmittedError:
+            # Its handler is refused the same, and can answer.
+            route = details.method if details.method in self._needs else UNMATCHED
+            return self.refusal(route, _refuse_twice)
+        return None
+
     def _begun(
         self, context: Context, own_id: str, route: str, model_tag: str = "", size: int = 0
     ) -> Call:
@@ -206,18 +245,35 @@ class Calls:
             call.span = self._metrics.tracing.begin_request(fields, own_id, given)
         return call
 
+    def _admit(self, call: Call, context: Context) -> bool:
+        """Finds out who asks; returns that they are let in.
+
+        Raises:
+            NotAdmittedError: They are not.
+        """
+        need = self._needs.get(call.route, EVERYTHING)
+        try:
+            call.principal = self._door.admit(need, _shown(context.invocation_metadata()))
+        except NotAdmittedError as error:
+            call.principal = error.principal
+            raise
+        return True
+
     async def _answer(
         self, method: RpcMethod, body: bytes, call: Call, context: Context
     ) -> bytes | None:
         """Returns the answer to one message, or None: it was refused, with the call's status."""
         started = time.perf_counter()
         status, code = CLIENT_CLOSED_REQUEST, ""
+        is_admitted = False
         trailers: Trailers = []
         self._under_way += 1
         content: bytes | None = None
         try:
             if self._refusing:
                 raise ServingError(Code.UNAVAILABLE)
+            is_admitted = self._admit(call, context)
+            call.record_by(method.recorder)
             if self._under_way > 1 and call.size < LARGE_BYTES:
                 await self._company.wait()
             if call.size < TURN_BYTES:
@@ -241,7 +297,7 @@ class Calls:
                 call.left()
                 if context.time_remaining() == 0:
                     status = Code.DEADLINE_EXCEEDED.status
-            if call.model_tag:
+            if call.model_tag and is_admitted:
                 trailers.append(("x-model-tag", call.model_tag))
             if call.prediction_id:
                 trailers.append(("x-prediction-id", call.prediction_id))
@@ -256,10 +312,26 @@ class Calls:
         log = metrics.log
         if log.accesses or status in log.audited:
             what = f"{call.route} {call.subject}".rstrip()
-            log.answered(call.request_id, what, context.peer(), status, code, seconds)
+            log.answered(
+                call.request_id, what, context.peer(), call.principal.id, status, code, seconds
+            )
         if call.span is not None:
             call.span.set_attribute("model_server.model", call.model_tag)
             end_request(call.span, status, code)
+
+
+async def _refuse_twice(_: bytes, __: Call) -> bytes:
+    # Reached only if what it lacked has come in between.
+    raise ServingError(Code.UNAVAILABLE)
+
+
+def _shown(metadata: Metadata | None) -> dict[bytes, bytes]:
+    """Returns what a call's metadata shows of who asks, as headers have it."""
+    return {
+        name.encode(): value.encode() if isinstance(value, str) else value
+        for name, value in metadata or ()
+        if name in _CREDENTIALS
+    }
 
 
 def _request_id(context: Context) -> str:

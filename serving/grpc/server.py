@@ -8,14 +8,12 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from serving.errors import Code, ServingError
-from serving.grpc.calls import Call, Calls
+from serving.grpc.calls import UNMATCHED, Call, Calls
 from serving.grpc.reflection import reflection_handlers
 from serving.grpc.typed import RpcService, method_path
-from serving.metrics import Metrics
 from serving.ports import address, disconnect, unlisten
 from serving.settings import Settings
 
-UNMATCHED = "unmatched"
 # What handlers have answered, gRPC writes a little later.
 _ANSWERS_LEAVE_SECONDS = 0.2
 _OPTIONS = {
@@ -37,7 +35,7 @@ class RpcServer:
 
     Args:
         services: What to offer. Every handler is wrapped by `Calls`.
-        metrics: Counts of every method.
+        calls: Makes the handlers.
         settings: Port and limits.
         credentials: By what connections are encrypted, if they are.
     """
@@ -45,18 +43,19 @@ class RpcServer:
     def __init__(
         self,
         services: Sequence[RpcService],
-        metrics: Metrics,
+        calls: Calls,
         settings: Settings,
         credentials: grpc.ServerCredentials | None = None,
     ) -> None:
         self._settings = settings
         self._credentials = credentials
-        self._calls = Calls(metrics)
+        self._calls = calls
         self._health = health.aio.HealthServicer()
         self._names = [service.descriptor.full_name for service in services]
         self._stopping: asyncio.Task[None] | None = None
         limit = ("grpc.max_receive_message_length", settings.max_body_bytes)
         self._server = grpc.aio.server(options=[*_OPTIONS.items(), limit])
+        self._server.add_generic_rpc_handlers([_Guard(calls)])
         self._server.add_generic_rpc_handlers([self._generic(service) for service in services])
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflected = reflection_handlers([*self._names, health.SERVICE_NAME])
@@ -81,7 +80,7 @@ class RpcServer:
             RuntimeError: The port cannot be listened on; see `serving.ports.bind`.
         """
         settings = self._settings
-        listening = address(settings.grpc_host, settings.grpc_port)
+        listening = address(settings.rpc_host, settings.grpc_port)
         if self._credentials is not None:
             self._server.add_secure_port(listening, self._credentials)
         else:
@@ -116,6 +115,19 @@ class RpcServer:
         # tries again; over a connection that has ended, UNAVAILABLE.
         disconnect(self._settings.grpc_port)
         await self._server.stop(None)
+
+
+class _Guard(grpc.GenericRpcHandler):
+    """Asked first, before a call's message is read: answers those that are not let in."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    def service(
+        self, handler_call_details: grpc.HandlerCallDetails
+    ) -> "grpc.RpcMethodHandler[bytes, bytes] | None":
+        """Returns what refuses a call, or leaves it to the others."""
+        return self._calls.guard(handler_call_details)
 
 
 class _Unknown(grpc.GenericRpcHandler):

@@ -128,12 +128,18 @@ def _require_length(headers: Mapping[bytes, bytes], limit: int) -> None:
 
 
 def log_answer(
-    log: RouteLog, request_id: str, scope: Scope, status: int, code: str, seconds: float
+    log: RouteLog,
+    request_id: str,
+    scope: Scope,
+    caller: str,
+    status: int,
+    code: str,
+    seconds: float,
 ) -> None:
     """Writes a request's line of the access log; see `RouteLog.answered`."""
     host, port = scope.get("client") or ("", "")
     what = f"{scope['method']} {scope['path']}"
-    log.answered(request_id, what, f"{host}:{port}", status, code, seconds)
+    log.answered(request_id, what, f"{host}:{port}", caller, status, code, seconds)
 
 
 async def client_leaves(receive: Receive) -> None:

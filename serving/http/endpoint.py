@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 from opentelemetry.trace import Span
 
+from framework.access.scopes import Need
+from serving.access.door import Door
 from serving.batching.computation import Chunk
 from serving.batching.prediction import Prediction
 from serving.batching.ticket import Ticket
@@ -73,6 +75,8 @@ class Endpoint:
         codec: How it reads and writes them.
         settings: Limits.
         metrics: Counts of its route.
+        door: Lets in who may ask.
+        need: What they need.
         recorder: What records its requests, if they are recorded.
 
     Attributes:
@@ -88,12 +92,16 @@ class Endpoint:
         codec: HttpCodec,
         settings: Settings,
         metrics: RouteMetrics,
+        door: Door,
+        need: Need | None,
         recorder: Recorder | None = None,
     ) -> None:
         self._prediction = prediction
         self._codec = codec
         self._settings = settings
         self._metrics = metrics
+        self._door = door
+        self._need = need
         self._recorder = recorder
         self.model_tag = tag = prediction.model_tag
         # What is told of somebody is kept by nobody on the way.
@@ -109,6 +117,7 @@ class Endpoint:
         status, code = CLIENT_CLOSED_REQUEST, ""
         try:
             try:
+                exchange.admit(self._door, self._need)
                 body = await self._body(headers, receive)
                 own, content = await self._predict(body, headers, receive, exchange.span)
                 await answer(send, 200, [*own, *exchange.identity], content)
@@ -144,6 +153,7 @@ class Endpoint:
         exchange = Exchange(scope, headers, self.identity, self._metrics, self._recorder)
         content = bytes(body)
         try:
+            exchange.admit(self._door, self._need)
             require_content_type(headers, *self._codec.content_types)
             rows, asked = self._codec.read(content, headers)
             leaving = partial(client_leaves, receive)

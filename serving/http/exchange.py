@@ -3,6 +3,9 @@
 import logging
 import time
 
+from framework.access.scopes import Need
+from serving.access.door import Door, NotAdmittedError
+from serving.access.principal import NOBODY, Principal
 from serving.errors import ServingError
 from serving.http.asgi import (
     CLIENT_CLOSED_REQUEST,
@@ -32,6 +35,7 @@ class Exchange:
     Attributes:
         own_id: The request id.
         identity: Headers that say whose the answer is.
+        principal: Who asks, once they were let in.
         span: Its span, if it is traced.
     """
 
@@ -44,6 +48,7 @@ class Exchange:
         "headers",
         "identity",
         "own_id",
+        "principal",
         "span",
     )
 
@@ -59,6 +64,7 @@ class Exchange:
         metrics.started()
         self._metrics = metrics
         self._scope = scope
+        self.principal: Principal = NOBODY
         self.headers = headers
         given = headers.get(b"x-request-id")
         self._recorder, self._prediction_id = None, ""
@@ -76,6 +82,21 @@ class Exchange:
         if metrics.tracing is not None:
             parent = headers.get(b"traceparent")
             self.span = metrics.tracing.begin_request(metrics.log.fields, self.own_id, parent)
+
+    def admit(self, door: Door, need: Need | None) -> None:
+        """Finds out who asks; whoever is not let in is not recorded either.
+
+        Raises:
+            NotAdmittedError: They are not let in.
+        """
+        try:
+            self.principal = door.admit(need, self.headers)
+        except NotAdmittedError as error:
+            self.principal = error.principal
+            # Nor told what there is here.
+            self._recorder = None
+            self.identity = [(b"x-request-id", self.own_id.encode())]
+            raise
 
     def answered(self, body: bytes, content: bytes, usual_type: bytes) -> None:
         """Records the answer.
@@ -115,6 +136,6 @@ class Exchange:
         self._metrics.ended(status, seconds)
         log = self._metrics.log
         if log.accesses or status in log.audited:
-            log_answer(log, self.own_id, self._scope, status, code, seconds)
+            log_answer(log, self.own_id, self._scope, self.principal.id, status, code, seconds)
         if self.span is not None:
             end_request(self.span, status, code)

@@ -7,6 +7,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Match, Mount
 
+from framework.access.scopes import Need
+from serving.access.door import Door, NotAdmittedError
+from serving.access.principal import NOBODY, asking
 from serving.errors import Code, ServingError
 from serving.http.asgi import (
     CLIENT_CLOSED_REQUEST,
@@ -22,6 +25,7 @@ from serving.http.asgi import (
 )
 from serving.http.endpoint import Endpoint
 from serving.http.envelope import Envelope, enveloped
+from serving.http.response import refuse_websocket
 from serving.lifecycle import Lifecycle
 from serving.metrics import Metrics
 from serving.paths import Paths
@@ -49,6 +53,8 @@ class Gateway:
         lifecycle: Tells whether the worker is draining.
         metrics: Counts of every route.
         settings: Limits.
+        door: Lets in who may ask.
+        need_of: What a path needs.
     """
 
     def __init__(
@@ -65,6 +71,8 @@ class Gateway:
         lifecycle: Lifecycle,
         metrics: Metrics,
         settings: Settings,
+        door: Door,
+        need_of: Callable[[str], Need | None],
     ) -> None:
         self._app = app
         self._paths = paths
@@ -78,6 +86,8 @@ class Gateway:
         self._lifecycle = lifecycle
         self._metrics = metrics
         self._settings = settings
+        self._door = door
+        self._need_of = need_of
         self._failed_start = lifecycle.failed_start
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -95,6 +105,16 @@ class Gateway:
                 # A failed start has been told already.
                 if not self._failed_start.told:
                     raise
+        else:
+            await self._connect(scope, receive, send)
+
+    async def _connect(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes a WebSocket on, once it is known who opens it."""
+        try:
+            asking.set(self._door.admit(self._need_of(scope["path"]), dict(scope["headers"])))
+        except NotAdmittedError as error:
+            own_id = request_id(dict(scope["headers"]).get(b"x-request-id"))
+            await refuse_websocket(scope, send, error, own_id)
         else:
             await self._app(scope, receive, send)
 
@@ -128,23 +148,30 @@ class Gateway:
         route = self._metrics.route(_template(scope, self._app.routes), tag)
         own_id = request_id(headers.get(b"x-request-id"))
         identity = [(b"x-request-id", own_id.encode())]
-        if tag:
-            identity.append((b"x-model-tag", tag.encode()))
         envelope = Envelope(send, identity, own_id)
+        principal = NOBODY
         route.started()
         try:
+            principal = self._door.admit(self._need_of(scope["path"]), headers)
+            asking.set(principal)
+            if tag:
+                identity.append((b"x-model-tag", tag.encode()))
             receive = await self._checked(scope, headers, receive)
             await self._app(enveloped(scope, envelope), receive, envelope.send)
         except ClientGoneError:
             logger.debug("Request %s: its client has left", own_id)
+        except NotAdmittedError as error:
+            principal = error.principal
+            await envelope.fail(error)
         except Exception as raised:  # noqa: BLE001 - every one is answered and told apart here
             await envelope.fail(ServingError.from_exception(raised, own_id, route.log))
         finally:
             status = envelope.status or CLIENT_CLOSED_REQUEST
             seconds = time.perf_counter() - started
             route.ended(status, seconds)
-            if route.log.accesses or status in route.log.audited:
-                log_answer(route.log, own_id, scope, status, envelope.code, seconds)
+            log = route.log
+            if log.accesses or status in log.audited:
+                log_answer(log, own_id, scope, principal.id, status, envelope.code, seconds)
 
     async def _checked(
         self, scope: Scope, headers: dict[bytes, bytes], receive: Receive

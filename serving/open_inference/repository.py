@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from framework.servers import ModelState, ServerFolder, Target
+from serving.access.principal import Principal
 from serving.errors import Code, ServingError
 from serving.open_inference.triton import ModelIndex
 from serving.served import find, pin_of
@@ -100,10 +101,16 @@ class Repository:
         self._offered = offered
         self._seconds = seconds
 
-    def others(self) -> list[ModelIndex]:
-        """Versions that are loaded or were refused, and models that are unloaded."""
+    def others(self, principal: Principal) -> list[ModelIndex]:
+        """Versions that are loaded or were refused, and models that are unloaded.
+
+        Args:
+            principal: Who asks, and is told of no others than they may be.
+        """
         found = []
         for name, state in self._takeover.states.items():
+            if not principal.sees(name):
+                continue
             wanted = str(state.target.tag) if state.target else ""
             index = ModelIndex(
                 name=name,

@@ -5,6 +5,7 @@ from functools import partial
 from fastapi import FastAPI, Request, Response
 from starlette.routing import BaseRoute
 
+from serving.access.principal import asking
 from serving.errors import Code
 from serving.http.openapi import Described, error_responses
 from serving.open_inference.repository import (
@@ -39,7 +40,9 @@ async def take_index(request: Request) -> list[ModelIndex]:
     asked = read(IndexRequest, await request.body())
     index = [ModelIndex.of(bundle) for bundle in served_models().values()]
     repository = _repository(request)
-    return index if asked.ready or repository is None else [*index, *repository.others()]
+    return (
+        index if asked.ready or repository is None else [*index, *repository.others(asking.get())]
+    )
 
 
 async def take_load(request: Request, model: str) -> Response:

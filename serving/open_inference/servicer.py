@@ -8,6 +8,7 @@ from typing import Any, Self
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
+from framework.access.scopes import PREDICT, READ, Need
 from framework.open_inference import inference_pb2 as pb
 from serving.batching.computation import Chunk
 from serving.beside import LARGE_BYTES, MANY_ROWS, read_beside, write_beside
@@ -189,7 +190,7 @@ class _Servicer:
         method: str,
         written: Callable[[pb.ModelInferResponse], bytes],
     ) -> bytes:
-        asked_model = self._asked(request.model_name, request.model_version, call)
+        asked_model = self._asked(request.model_name, request.model_version, call, PREDICT)
         model = asked_model.model
         call.record_by(asked_model.recorders.get(method))
         require_supported(
@@ -222,7 +223,7 @@ class _Servicer:
     async def model_statistics(
         self, request: pb.ModelStatisticsRequest, call: Call
     ) -> pb.ModelStatisticsResponse:
-        models = [asked.model for asked in self._models.values() if asked]
+        models = self._seen_by(call)
         if request.name:
             models = [self._model(request.name, request.version, call)]
         self._gather()
@@ -230,11 +231,11 @@ class _Servicer:
         return pb.ModelStatisticsResponse(**found.model_dump())
 
     async def repository_index(
-        self, request: pb.RepositoryIndexRequest, _: Call
+        self, request: pb.RepositoryIndexRequest, call: Call
     ) -> pb.RepositoryIndexResponse:
-        index = [ModelIndex.of(one.model.bundle) for one in self._models.values() if one]
+        index = [ModelIndex.of(model.bundle) for model in self._seen_by(call)]
         if self._repository is not None and not request.ready:
-            index += self._repository.others()
+            index += self._repository.others(call.principal)
         return pb.RepositoryIndexResponse(models=[one.model_dump() for one in index])
 
     async def repository_model_load(
@@ -253,13 +254,21 @@ class _Servicer:
         await required(self._repository).unload(request.model_name, asked)
         return pb.RepositoryModelUnloadResponse()
 
-    def _asked(self, name: str, version: str, call: Call) -> AskedModel:
+    def _seen_by(self, call: Call) -> list[InferenceModel]:
+        return [
+            asked.model
+            for name, asked in self._models.items()
+            if asked and call.principal.sees(name)
+        ]
+
+    def _asked(self, name: str, version: str, call: Call, action: str) -> AskedModel:
+        call.require(Need.to(action, name))
         asked = find_model(self._models, name, version)
         call.model_tag = asked.model.bundle.tag
         return asked
 
     def _model(self, name: str, version: str, call: Call) -> InferenceModel:
-        return self._asked(name, version, call).model
+        return self._asked(name, version, call, READ).model
 
 
 def _parameters(

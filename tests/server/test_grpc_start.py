@@ -128,7 +128,7 @@ def test_a_port_in_use_stops_the_start() -> None:
         port = taken.getsockname()[1]
         output = start_refused({"MODEL_SERVER_GRPC_PORT": str(port)}, target=PLANE)
 
-    assert f"gRPC cannot listen on 0.0.0.0:{port} (Address already in use)" in output
+    assert f"gRPC cannot listen on 127.0.0.1:{port} (Address already in use)" in output
     assert "GRPC_PORT=0" in output
 
 
@@ -137,7 +137,7 @@ def test_the_port_of_http_stops_the_start() -> None:
 
     output = start_refused({"MODEL_SERVER_GRPC_PORT": port}, "--port", port, target=PLANE)
 
-    assert f"gRPC cannot listen on 0.0.0.0:{port}, which is HTTP's" in output
+    assert f"gRPC cannot listen on 127.0.0.1:{port}, which is HTTP's" in output
 
 
 def test_a_second_server_does_not_share_the_port(server: Server) -> None:

@@ -54,14 +54,16 @@ def test_a_taken_port_stops_the_start() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
         by_option = start_refused({}, "--host", "127.0.0.1", "--port", port, target=PLANE)
-        by_variable = start_refused({"BENTOML_PORT": port}, "--host", "0.0.0.0", target=PLANE)
+        by_variable = start_refused(
+            {"BENTOML_PORT": port, "MODEL_SERVER_OPEN": "true"}, "--host", "0.0.0.0", target=PLANE
+        )
         grpc_too = {"GRPC_PORT": port, "MODEL_SERVER_GRPC_PORT": port}
         both = start_refused(grpc_too, "--port", port, target=PLANE)
 
     assert f"HTTP cannot listen on 127.0.0.1:{port} (Address already in use)" in by_option
     assert "--port" in by_option
     assert f"HTTP cannot listen on 0.0.0.0:{port}" in by_variable
-    assert f"gRPC cannot listen on 0.0.0.0:{port}" in both
+    assert f"gRPC cannot listen on 127.0.0.1:{port}" in both
 
 
 @pytest.mark.parametrize("target", [TOY, OUTER])

@@ -32,6 +32,8 @@ def test_starting_server_is_where_the_configuration_says() -> None:
     SERVICE.inject_config()
 
     with _command("serve", "tiny:Tiny"):
+        assert starting_server() == (None, 3000)
+    with _command("serve", "tiny:Tiny", "--host", "0.0.0.0"):
         assert starting_server() == ("0.0.0.0", 3000)
 
 

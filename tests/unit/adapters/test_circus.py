@@ -35,11 +35,22 @@ def master(listening: socket.socket, monkeypatch: pytest.MonkeyPatch) -> Iterato
     """The master as BentoML makes it, of a worker that waits; not started."""
     monkeypatch.setattr(bentoml_circus, "Arbiter", bentoml_circus.Arbiter)
     handlers = {one: signal.getsignal(one) for one in SysHandler.SIGNALS}
-    supervise(Supervision(listening, [], DRAIN_SECONDS, TIMEOUT_SECONDS, lambda _pid: True))
+    started: list[str] = []
+    supervise(
+        Supervision(
+            listening,
+            [],
+            DRAIN_SECONDS,
+            TIMEOUT_SECONDS,
+            is_ready=lambda _pid: True,
+            on_start=lambda: started.append("once"),
+        )
+    )
     watcher = create_watcher(name="service", args=["-c", "input()"], working_dir=str(Path.cwd()))
     made = CircusSocket(name=API_SERVER_NAME, host="127.0.0.1", port=0)
     master = bentoml_circus.create_standalone_arbiter(watchers=[watcher], sockets=[made])
     assert isinstance(master, Master)
+    assert started == ["once"]
     yield master
     made.close()
     master.loop.close(all_fds=True)

@@ -117,7 +117,7 @@ def test_an_address_is_the_same_by_every_protocol(
         route = RouteAudit(audit, "/wine/predict", "wine:v1", "http")
         assert 401 in route.statuses
         assert 200 not in route.statuses
-        route.answered("order-66", "/wine/predict", client, 401, "unauthenticated")
+        route.answered("order-66", "/wine/predict", client, "", 401, "unauthenticated")
         audit.close()
 
     asyncio.run(run())
@@ -135,7 +135,9 @@ def test_an_order_is_told_however_it_ends(tmp_path: Path, status: int, outcome: 
         route = RouteAudit(audit, "/at/v2/repository/models/{model}/load", "", "http")
         for _ in range(2):
             assert status in route.statuses
-            route.answered("order-66", "/at/v2/repository/models/wine/load", "h:1", status, "")
+            route.answered(
+                "order-66", "/at/v2/repository/models/wine/load", "h:1", "abcd1234", status, ""
+            )
         audit.close()
 
     asyncio.run(run())

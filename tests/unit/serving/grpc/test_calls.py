@@ -9,6 +9,7 @@ import pytest
 from google.protobuf.empty_pb2 import Empty
 from google.rpc.status_pb2 import Status
 
+from serving.access.door import OpenDoor
 from serving.beside import LARGE_BYTES
 from serving.errors import MAX_DETAILS, Code, ServingError
 from serving.grpc.calls import Call, Calls, RpcMethod
@@ -69,7 +70,7 @@ async def refuse(_: Empty, call: Call) -> bytes:
 @pytest.mark.usefixtures("no_collector")
 def test_refusals_leave_no_garbage() -> None:
     async def run() -> int:
-        calls: Any = Calls(NoMetrics())  # type: ignore[arg-type]
+        calls: Any = Calls(NoMetrics(), OpenDoor(), {})  # type: ignore[arg-type]
         toy = RpcMethod(Empty.FromString, refuse)
         method = calls.method("/toy", {"/toy": toy}).unary_unary
         gc.collect()
@@ -108,7 +109,7 @@ def test_a_large_message_is_parsed_beside_the_loop(size: int, on_loop: bool) -> 
         return b""
 
     async def run() -> None:
-        calls: Any = Calls(NoMetrics())  # type: ignore[arg-type]
+        calls: Any = Calls(NoMetrics(), OpenDoor(), {})  # type: ignore[arg-type]
         method = calls.method("/toy", {"/toy": RpcMethod(parse, answer)}).unary_unary
         assert await method(b" " * size, Context()) == b""
 

@@ -13,6 +13,7 @@ import bentoml
 import pytest
 
 from framework import Bundle
+from serving.access.door import OpenDoor
 from serving.batching.batcher import Batcher
 from serving.batching.computation import computation
 from serving.batching.prediction import Prediction
@@ -66,7 +67,9 @@ async def endpoint(
 
 def endpoint_of(prediction: Prediction, codec: HttpCodec) -> Endpoint:
     """An endpoint."""
-    return Endpoint(prediction, codec, Settings(), RouteMetrics((), lambda: None, LOG))
+    return Endpoint(
+        prediction, codec, Settings(), RouteMetrics((), lambda: None, LOG), OpenDoor(), None
+    )
 
 
 @asynccontextmanager
@@ -309,7 +312,9 @@ def test_a_client_that_leaves_before_its_answer_is_counted() -> None:
         api = TOY.apis["sleep"]
         async with prediction_of(api, wait_at_the_gate) as prediction:
             metrics = RouteMetrics((), counted.set, LOG)
-            target = Endpoint(prediction, JsonCodec(prediction), Settings(), metrics)
+            target = Endpoint(
+                prediction, JsonCodec(prediction), Settings(), metrics, OpenDoor(), None
+            )
             scope = {"headers": [(b"content-type", JSON)]}
             assert target.take(scope, bytearray(rows_body([ROW])), receive, send)
             assert metrics.in_progress == 1

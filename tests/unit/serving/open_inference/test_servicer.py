@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from framework.open_inference import inference_pb2 as pb
+from serving.access.principal import ANYBODY
 from serving.beside import MANY_ROWS
 from serving.grpc.calls import Call
 from serving.open_inference.model import InferenceModel, Output
@@ -68,7 +69,9 @@ def test_many_answers_are_written_beside_the_loop(
             service = inference_service({model.name: asked}, ready, lambda: True, lambda: None)
             request = request_of(rows, raw=raw)
             path = f"/{service.descriptor.full_name}/{method}"
-            return await service.methods[path].handler(request, Call("1", path, "", 1))
+            call = Call("1", path, "", 1)
+            call.principal = ANYBODY
+            return await service.methods[path].handler(request, call)
 
     content = asyncio.run(run())
     if method == "ModelStreamInfer":

@@ -1,0 +1,182 @@
+"""Lets in whoever shows a credential that allows what is asked for: for all protocols."""
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+from typing import Protocol, Self
+
+from framework.access.keys import key_id
+from framework.access.scopes import Need
+from serving.access.key_ring import KeyRing
+from serving.access.principal import ANYBODY, NOBODY, Principal, asking
+from serving.errors import Code, ServingError
+from serving.settings import Settings
+
+CREDENTIALS = (b"authorization", b"x-api-key")
+"""Headers, and names in a gRPC call's metadata, that show who asks."""
+
+_SCHEME = b"Bearer "
+_CHALLENGE = 'Bearer realm="model-server"'
+# Forms in which credentials were shown that are remembered: a key has a few, a client one.
+_MOST_REMEMBERED = 4_096
+_MAX_BYTES = 8_192
+
+
+class NotAdmittedError(ServingError):
+    """A request that was not let in: `unauthenticated` or `forbidden`.
+
+    Args:
+        code: The table's row.
+        message: One sentence for the client.
+        challenge: What the header `WWW-Authenticate` says.
+        principal: Who asked, if that is known.
+    """
+
+    def __init__(
+        self, code: Code, message: str, challenge: str, principal: Principal = NOBODY
+    ) -> None:
+        super().__init__(code, message, headers=[("www-authenticate", challenge)])
+        self.principal = principal
+
+
+class Door(Protocol):
+    """Where a request is let in, or not."""
+
+    def admit(self, need: Need | None, shown: Mapping[bytes, bytes]) -> Principal:
+        """Returns who asks, and counts the request.
+
+        Args:
+            need: What the request needs; None if it is public.
+            shown: The request's headers, or those of `CREDENTIALS` that a call's metadata has.
+
+        Raises:
+            NotAdmittedError: It is not let in.
+        """
+        ...
+
+    def look(self, need: Need | None, shown: Mapping[bytes, bytes]) -> Principal:
+        """Does the same for a request that is admitted later."""
+        ...
+
+
+class OpenDoor(Door):
+    """The door of a server that anybody may ask."""
+
+    def admit(self, need: Need | None, shown: Mapping[bytes, bytes]) -> Principal:
+        """Returns anybody."""
+        return ANYBODY
+
+    look = admit
+
+
+class InnerDoor(Door):
+    """The door behind the gateway's own."""
+
+    def admit(self, need: Need | None, shown: Mapping[bytes, bytes]) -> Principal:
+        """Returns whom the gateway has let in."""
+        return asking.get()
+
+    look = admit
+
+
+class LockedDoor(Door):
+    """The door of a server that wants to know who asks.
+
+    Args:
+        keys: Whose the API keys are.
+
+    Attributes:
+        admitted: How many requests were let in since somebody asked, by `Principal.series`.
+    """
+
+    def __init__(self, keys: KeyRing) -> None:
+        self._keys = keys
+        # What was shown → who showed it. Looked up as it is, because a digest costs nine times as
+        # much; guesses learn nothing of it by time, for bytes are hashed with a secret first.
+        self._remembered: dict[bytes, Principal] = {}
+        self.admitted: Counter[str] = Counter()
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Makes the door that the settings want, of a server that is not open.
+
+        Raises:
+            KeyFileError: The key file is missing or broken.
+        """
+        assert settings.keys is not None
+        return cls(KeyRing(settings.keys))
+
+    async def watch(self) -> None:
+        """Follows what changes of the credentials, until it is cancelled."""
+        await self._keys.watch(self._remembered.clear)
+
+    def admit(self, need: Need | None, shown: Mapping[bytes, bytes]) -> Principal:
+        """See `Door.admit`."""
+        principal = self.look(need, shown)
+        if need is not None:
+            self.admitted[principal.series] += 1
+        return principal
+
+    def look(self, need: Need | None, shown: Mapping[bytes, bytes]) -> Principal:
+        """See `Door.look`."""
+        if need is None:
+            return NOBODY
+        given = shown.get(b"authorization")
+        principal = self._remembered.get(given) if given is not None else None
+        if principal is None or principal.expires <= time.time():
+            principal = self._identify(shown)
+        if need.accepted.isdisjoint(principal.scopes):
+            raise forbidden(need, principal)
+        return principal
+
+    def _identify(self, shown: Mapping[bytes, bytes]) -> Principal:
+        given = shown.get(b"authorization", b"")
+        if given[: len(_SCHEME)].title() != _SCHEME:
+            key = shown.get(b"x-api-key")
+            if key is None:
+                raise _unknown(given)
+            given = _SCHEME + key
+        principal = self._remembered.get(given)
+        if principal is None:
+            principal = self._owner(given[len(_SCHEME) :])
+            if len(self._remembered) >= _MOST_REMEMBERED:
+                self._remembered.clear()
+            self._remembered[given] = principal
+        if principal.expires <= time.time():
+            raise _unauthenticated("The key has expired.", was_shown=True)
+        return principal
+
+    def _owner(self, shown: bytes) -> Principal:
+        if len(shown) > _MAX_BYTES:
+            raise _unauthenticated("What should be a key is too long for one.", was_shown=True)
+        key = shown.decode("latin-1")
+        if key_id(key) is None:
+            message = "What should be a key is none: it is mistyped, or not complete."
+            raise _unauthenticated(message, was_shown=True)
+        principal = self._keys.owner(key)
+        if principal is None:
+            raise _unauthenticated("The key is not known, or was revoked.", was_shown=True)
+        return principal
+
+
+def _unknown(given: bytes) -> NotAdmittedError:
+    message = (
+        "This server wants to know who asks: send a key as `Authorization: Bearer KEY`, or in "
+        "X-API-Key."
+    )
+    return _unauthenticated(message, was_shown=bool(given))
+
+
+def _unauthenticated(message: str, *, was_shown: bool) -> NotAdmittedError:
+    challenge = f'{_CHALLENGE}, error="invalid_token"' if was_shown else _CHALLENGE
+    return NotAdmittedError(Code.UNAUTHENTICATED, message, challenge)
+
+
+def forbidden(need: Need, principal: Principal) -> NotAdmittedError:
+    """Makes the error for a request that who asks may not make."""
+    return NotAdmittedError(
+        Code.FORBIDDEN,
+        f"The key does not allow this: it needs the scope {need.name}.",
+        f'{_CHALLENGE}, error="insufficient_scope", scope="{need.name}"',
+        principal,
+    )
