@@ -126,10 +126,23 @@ class AuditLog:
         )
 
 
+@dataclass
+class Deed:
+    """What somebody does here, while they do it.
+
+    Attributes:
+        subject: To what; it may become known only then.
+        reason: Why.
+    """
+
+    subject: str
+    reason: str = ""
+
+
 @contextlib.contextmanager
 def audited(
     action: str, subject: str, reason: str = "", *, refusals: tuple[type[Exception], ...]
-) -> Iterator[None]:
+) -> Iterator[Deed]:
     """Tells the audit log that the environment names, if any, how what somebody does here ends.
 
     Args:
@@ -141,9 +154,10 @@ def audited(
     Raises:
         AuditError: The log cannot be written; nothing was done if it could not be opened.
     """
+    deed = Deed(subject, reason)
     log = AuditLog.of_environment()
     if log is None:
-        yield
+        yield deed
         return
 
     def tell(outcome: Outcome, reason: str) -> None:
@@ -151,14 +165,14 @@ def audited(
             AuditEvent(
                 who=acting_user(),
                 action=action,
-                subject=_without_user(subject),
+                subject=_without_user(deed.subject),
                 outcome=outcome,
                 reason=_without_user(reason),
             )
         )
 
     try:
-        yield
+        yield deed
     except refusals as error:
         tell("refused", str(error))
         raise
@@ -166,7 +180,7 @@ def audited(
         tell("failed", type(error).__name__)
         raise
     else:
-        tell("done", reason)
+        tell("done", deed.reason)
     finally:
         log.close()
 

@@ -187,7 +187,7 @@ def _add_copies(add: Callable[..., argparse.ArgumentParser]) -> None:
     add("import", transfer.bring, "file")
 
 
-def _audited(options: argparse.Namespace) -> AbstractContextManager[None]:
+def _audited(options: argparse.Namespace) -> AbstractContextManager[object]:
     if options.command not in _AUDITED:
         return nullcontext()
     subject = getattr(options, _AUDITED[options.command])

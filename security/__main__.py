@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from rich.text import Text
 from framework.access.key_file import VARIABLE, KeyFileError
 from framework.access.scopes import AREAS, require_scope
 from framework.access.scopes import USAGE as SCOPES
+from framework.audit import AuditError, Deed, audited
 from security import commands
 
 USAGE = 2
@@ -39,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"name the file of keys: --keys FILE, or {VARIABLE}=FILE")
     try:
         options.run(options)
-    except KeyFileError as error:
+    except (KeyFileError, AuditError) as error:
         print(error, file=sys.stderr)
         return USAGE
     return 0
@@ -47,7 +49,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _create_key(options: argparse.Namespace) -> None:
     """Makes an API key, and prints it this once."""
-    key, own_id = commands.create_key(options.keys, options.name, options.scopes, options.expires)
+    with _audited(options, options.name) as deed:
+        key, own_id = commands.create_key(
+            options.keys, options.name, options.scopes, options.expires
+        )
+        deed.subject = own_id
     print(
         f"Key {own_id} of {options.name}; it is kept nowhere and shown this once:", file=sys.stderr
     )
@@ -56,9 +62,11 @@ def _create_key(options: argparse.Namespace) -> None:
 
 def _allow_certificate(options: argparse.Namespace) -> None:
     """Lets a client ask that has a certificate of a name."""
-    own_id = commands.allow_certificate(
-        options.keys, options.subject, options.name, options.scopes, options.expires
-    )
+    with _audited(options, options.subject) as deed:
+        own_id = commands.allow_certificate(
+            options.keys, options.subject, options.name, options.scopes, options.expires
+        )
+        deed.subject = own_id
     print(f"Certificate {options.subject} is {own_id}.")
 
 
@@ -76,8 +84,13 @@ def _list(options: argparse.Namespace) -> None:
 
 def _revoke(options: argparse.Namespace) -> None:
     """Revokes keys and certificates, by their ids."""
-    commands.revoke(options.keys, options.ids)
+    with _audited(options, " ".join(options.ids)):
+        commands.revoke(options.keys, options.ids)
     print(f"Revoked {', '.join(options.ids)}.")
+
+
+def _audited(options: argparse.Namespace, subject: str) -> AbstractContextManager[Deed]:
+    return audited(options.command, subject, refusals=(KeyFileError,))
 
 
 def _parser() -> argparse.ArgumentParser:

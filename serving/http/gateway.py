@@ -114,6 +114,12 @@ class Gateway:
             asking.set(self._door.admit(self._need_of(scope["path"]), dict(scope["headers"])))
         except NotAdmittedError as error:
             own_id = request_id(dict(scope["headers"]).get(b"x-request-id"))
+            log = self._metrics.route(_template(scope, self._app.routes)).log
+            if log.accesses or error.status in log.audited:
+                # By what it is before it becomes a WebSocket.
+                asked = {**scope, "method": "GET"}
+                caller, code = error.principal.id, error.code.code
+                log_answer(log, own_id, asked, caller, error.status, code, 0)
             await refuse_websocket(scope, send, error, own_id)
         else:
             await self._app(scope, receive, send)

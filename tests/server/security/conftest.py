@@ -50,6 +50,7 @@ class Locked:
         by_scope: Scope → a key that has it alone.
         log: Its log file.
         record: Its record.
+        audit: Its audit log.
     """
 
     server: Server
@@ -58,6 +59,7 @@ class Locked:
     by_scope: Mapping[str, str]
     log: Path
     record: Path
+    audit: Path
 
 
 def scopes_of_all(models: Sequence[str]) -> list[str]:
@@ -75,15 +77,16 @@ def locked(
     keys = Keys(folder / "keys.json")
     everything = keys.make("*")
     by_scope = {scope: keys.make(scope) for scope in scopes_of_all(list(toy_models))}
-    log, record = folder / "server.log", folder / "record"
+    log, record, audit = folder / "server.log", folder / "record", folder / "audit.jsonl"
     environment = {
         "MODEL_SERVER_KEYS": str(keys.path),
         "MODEL_SERVER_ACCESS_LOG": "true",
         "MODEL_SERVER_LOG_LEVEL": "debug",
         "MODEL_SERVER_LOG_FILE": str(log),
         "MODEL_SERVER_RECORD": str(record),
+        "MODEL_SERVER_AUDIT": str(audit),
     }
     with contextlib.ExitStack() as stack:
         with pinned(toy_models):
             server = stack.enter_context(Server.start(TARGET, workers=2, environment=environment))
-        yield Locked(server, keys, everything, by_scope, log, record)
+        yield Locked(server, keys, everything, by_scope, log, record, audit)

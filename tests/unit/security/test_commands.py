@@ -170,3 +170,28 @@ def test_times_are_read_as_people_write_them() -> None:
     assert timedelta(hours=11) < end_time("12h") - now < timedelta(hours=13)
     assert end_time("2999-01-31") == datetime(2999, 1, 31, tzinfo=UTC)
     assert end_time("2999-01-31T12:00+02:00").astimezone(UTC).hour == 10
+
+
+def test_changes_of_keys_are_in_the_audit_log(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "audit.jsonl"
+    monkeypatch.setenv("MODEL_SERVER_AUDIT", str(log))
+    run(path, "create-key", "--name", "shop", "--scopes", "*")
+    key = capsys.readouterr().out.strip()
+    run(path, "revoke", key.split("_")[1])
+    run(path, "revoke", "nobody")
+    run(path, "list")
+
+    told = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [(one["action"], one["subject"], one["outcome"]) for one in told] == [
+        ("create-key", key.split("_")[1], "done"),
+        ("revoke", key.split("_")[1], "done"),
+        ("revoke", "nobody", "refused"),
+    ]
+    assert key.split("_")[2] not in log.read_text()
+
+    monkeypatch.setenv("MODEL_SERVER_AUDIT", str(tmp_path / "none" / "audit.jsonl"))
+    before = path.read_bytes()
+    assert run(path, "create-key", "--name", "shop", "--scopes", "*") == 2
+    assert path.read_bytes() == before
