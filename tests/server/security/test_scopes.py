@@ -184,7 +184,7 @@ REFUSALS = [
     ),
     ({"X-API-Key": ""}, "unauthenticated", 'Bearer realm="model-server", error="invalid_token"'),
     (
-        {"scope": "topics"},
+        {"scope": "spans:predict"},
         "forbidden",
         'Bearer realm="model-server", error="insufficient_scope", scope="gauges:predict"',
     ),
@@ -197,7 +197,7 @@ def test_a_refusal_is_told_in_the_protocols_own_form(
     locked: Locked, path: str, headers: dict[str, str], code: str, challenge: str
 ) -> None:
     if "scope" in headers:
-        headers = {"Authorization": f"bearer {locked.by_scope['spans:predict']}"}
+        headers = {"Authorization": f"bearer {locked.by_scope[headers['scope']]}"}
     response = httpx.post(locked.server.url + path, json=BODY, headers=headers)
 
     assert response.status_code == {"unauthenticated": 401, "forbidden": 403}[code]
