@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TypeVar
 
 from rich.console import Console
 from rich.table import Table
@@ -24,6 +25,8 @@ USAGE = 2
 _WIDTH = 240
 # Likeness (1: equal) from which a name is taken for a slip.
 _CLOSE = 0.85
+_MOST_ROWS = 10**9
+N = TypeVar("N", int, float)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,7 +54,12 @@ def _create_key(options: argparse.Namespace) -> None:
     """Makes an API key, and prints it this once."""
     with _audited(options, options.name) as deed:
         key, own_id = commands.create_key(
-            options.keys, options.name, options.scopes, options.expires
+            options.keys,
+            options.name,
+            options.scopes,
+            options.expires,
+            options.rate,
+            options.burst,
         )
         deed.subject = own_id
     print(
@@ -114,6 +122,18 @@ def _parser() -> argparse.ArgumentParser:
         return added
 
     key = add("create-key", _create_key)
+    key.add_argument(
+        "--rate",
+        type=_positive(float),
+        metavar="ROWS",
+        help="rows a second (default: the server's)",
+    )
+    key.add_argument(
+        "--burst",
+        type=_positive(int),
+        metavar="ROWS",
+        help="rows at once (default: of ten seconds)",
+    )
     certificate = add("allow-certificate", _allow_certificate)
     certificate.add_argument(
         "--subject", required=True, help="name that the certificate bears (URI, DNS, common name)"
@@ -132,6 +152,18 @@ def _parser() -> argparse.ArgumentParser:
     add("list", _list).add_argument("--json", action="store_true", help="tell it in JSON")
     add("revoke", _revoke).add_argument("ids", metavar="ID", nargs="+")
     return parser
+
+
+def _positive(kind: type[N]) -> Callable[[str], N]:
+    def read(given: str) -> N:
+        number = kind(given)
+        if not 0 < number <= _MOST_ROWS:
+            raise ValueError
+        return number
+
+    # By which argparse names what is wrong.
+    read.__name__ = "number of rows"
+    return read
 
 
 def _scopes(given: str) -> list[str]:

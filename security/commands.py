@@ -25,9 +25,22 @@ C = TypeVar("C", bound=Credential)
 
 
 def create_key(
-    path: Path, name: str, scopes: Sequence[str], expires: datetime | None
+    path: Path,
+    name: str,
+    scopes: Sequence[str],
+    expires: datetime | None,
+    rate: float | None = None,
+    burst: int | None = None,
 ) -> tuple[str, str]:
     """Makes a key; returns it, and its id.
+
+    Args:
+        path: The file.
+        name: Whose it is.
+        scopes: What it allows.
+        expires: When it ends to be taken.
+        rate: Rows a second; the server's limit if there is none.
+        burst: Rows at once.
 
     Raises:
         KeyFileError: The file is broken or cannot be written.
@@ -41,6 +54,8 @@ def create_key(
         scopes=tuple(scopes),
         created=_now(),
         expires=expires,
+        rate=rate,
+        burst=burst,
     )
     change_key_file(path, lambda held: held.model_copy(update={"keys": (*held.keys, made)}))
     return key, own_id

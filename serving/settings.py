@@ -130,7 +130,7 @@ class Settings(BaseSettings):
     record_sample: float = Field(default=1, gt=0, le=1, allow_inf_nan=False)
     """Share of the requests that are recorded."""
 
-    record_spool_bytes: int = Field(default=2**30, ge=2**20)
+    record_spool_bytes: int = Field(default=2**30, ge=2**20, lt=2**40)
     """Most that requests take which no converter has taken yet; the oldest are deleted then."""
 
     record_file_seconds: Seconds = Field(default=600, ge=0.1)
@@ -141,6 +141,24 @@ class Settings(BaseSettings):
 
     repository: bool = False
     """Whether whoever asks may load and unload models (`/v2/repository`, and over gRPC)."""
+
+    rate: float | None = Field(default=None, gt=0, le=1e9, allow_inf_nan=False)
+    """Rows a second that each key may ask for that has no limit of its own."""
+
+    burst: int | None = Field(default=None, gt=0, le=10**9)
+    """Rows that such a key may ask for at once; what comes in ten seconds if not given."""
+
+    client_requests: int = Field(default=0, ge=0, le=1_000_000)
+    """Requests of one key that a worker answers at the same time; 0 is no limit."""
+
+    failed_attempts: int = Field(default=60, ge=0, le=1_000_000)
+    """Failed attempts a minute from one address to be let in, and at once; 0 is no limit."""
+
+    redis: str = Field(default="", repr=False)
+    """URL of a Redis in which replicas share these limits; each keeps to its own without it."""
+
+    replicas: int = Field(default=1, gt=0, le=10_000)
+    """How many replicas share the limits: each keeps to its part where Redis does not answer."""
 
     database: str = Field(default="", repr=False)
     """URL of the database that `python -m monitoring` keeps labels in; the server uses none."""
@@ -186,6 +204,12 @@ class Settings(BaseSettings):
         if not (files := self.tls):
             return {"enabled": False}
         return {"enabled": True, "certfile": str(files.certificate), "keyfile": str(files.key)}
+
+    @model_validator(mode="after")
+    def _burst_has_a_rate(self) -> Self:
+        if self.burst is not None and self.rate is None:
+            raise ValueError(f"{PREFIX}BURST needs {PREFIX}RATE")
+        return self
 
     @model_validator(mode="after")
     def _queue_holds_a_request(self) -> Self:

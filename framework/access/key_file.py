@@ -43,6 +43,8 @@ class Credential(BaseModel):
         created: When it was made.
         expires: When it ends to be taken; never if there is no time.
         revoked: When somebody revoked it, if somebody did.
+        rate: Rows a second that it may ask for; the server's own limit if there is none.
+        burst: Rows that it may ask for at once; what comes in ten seconds if there is none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -53,6 +55,14 @@ class Credential(BaseModel):
     created: AwareDatetime
     expires: AwareDatetime | None = None
     revoked: AwareDatetime | None = None
+    rate: float | None = Field(default=None, gt=0, le=1e9, allow_inf_nan=False)
+    burst: int | None = Field(default=None, gt=0, le=10**9)
+
+    @model_validator(mode="after")
+    def _burst_has_a_rate(self) -> Self:
+        if self.burst is not None and self.rate is None:
+            raise ValueError(f"{self.id} has a burst without a rate")
+        return self
 
 
 class Key(Credential):

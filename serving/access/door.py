@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol, Self
 
 from framework.access.keys import key_id
@@ -10,12 +10,14 @@ from framework.access.scopes import Need
 from serving.access.key_ring import KeyRing
 from serving.access.principal import ANYBODY, NOBODY, Principal, asking
 from serving.errors import Code, ServingError
+from serving.limits.start import Limits
 from serving.settings import Settings
 
 CREDENTIALS = (b"authorization", b"x-api-key")
 """Headers, and names in a gRPC call's metadata, that show who asks."""
 
 _SCHEME = b"Bearer "
+_CHALLENGE_HEADER = "www-authenticate"
 _CHALLENGE = 'Bearer realm="model-server"'
 # Forms in which credentials were shown that are remembered: a key has a few, a client one.
 _MOST_REMEMBERED = 4_096
@@ -25,29 +27,38 @@ _MAX_BYTES = 8_192
 class NotAdmittedError(ServingError):
     """A request that was not let in: `unauthenticated` or `forbidden`.
 
+    `rate_limited` where there were too many of the former from one address.
+
     Args:
         code: The table's row.
         message: One sentence for the client.
-        challenge: What the header `WWW-Authenticate` says.
+        headers: Further response headers, lower-case.
         principal: Who asked, if that is known.
     """
 
     def __init__(
-        self, code: Code, message: str, challenge: str, principal: Principal = NOBODY
+        self,
+        code: Code,
+        message: str,
+        headers: Sequence[tuple[str, str]],
+        principal: Principal = NOBODY,
     ) -> None:
-        super().__init__(code, message, headers=[("www-authenticate", challenge)])
+        super().__init__(code, message, headers=headers)
         self.principal = principal
 
 
 class Door(Protocol):
     """Where a request is let in, or not."""
 
-    def admit(self, need: Need | None, shown: Mapping[bytes, bytes]) -> Principal:
+    def admit(
+        self, need: Need | None, shown: Mapping[bytes, bytes], address: str = ""
+    ) -> Principal:
         """Returns who asks, and counts the request.
 
         Args:
             need: What the request needs; None if it is public.
             shown: The request's headers, or those of `CREDENTIALS` that a call's metadata has.
+            address: Where it comes from.
 
         Raises:
             NotAdmittedError: It is not let in.
@@ -62,7 +73,9 @@ class Door(Protocol):
 class OpenDoor(Door):
     """The door of a server that anybody may ask."""
 
-    def admit(self, need: Need | None, shown: Mapping[bytes, bytes]) -> Principal:
+    def admit(
+        self, need: Need | None, shown: Mapping[bytes, bytes], address: str = ""
+    ) -> Principal:
         """Returns anybody."""
         return ANYBODY
 
@@ -72,7 +85,9 @@ class OpenDoor(Door):
 class InnerDoor(Door):
     """The door behind the gateway's own."""
 
-    def admit(self, need: Need | None, shown: Mapping[bytes, bytes]) -> Principal:
+    def admit(
+        self, need: Need | None, shown: Mapping[bytes, bytes], address: str = ""
+    ) -> Principal:
         """Returns whom the gateway has let in."""
         return asking.get()
 
@@ -84,13 +99,15 @@ class LockedDoor(Door):
 
     Args:
         keys: Whose the API keys are.
+        limits: How much may be asked for.
 
     Attributes:
         admitted: How many requests were let in since somebody asked, by `Principal.series`.
     """
 
-    def __init__(self, keys: KeyRing) -> None:
+    def __init__(self, keys: KeyRing, limits: Limits) -> None:
         self._keys = keys
+        self._limits = limits
         # What was shown → who showed it. Looked up as it is, because a digest costs nine times as
         # much; guesses learn nothing of it by time, for bytes are hashed with a secret first.
         self._remembered: dict[bytes, Principal] = {}
@@ -102,20 +119,38 @@ class LockedDoor(Door):
 
         Raises:
             KeyFileError: The key file is missing or broken.
+            OSError: The file of the limits that workers share cannot be written.
         """
         assert settings.keys is not None
-        return cls(KeyRing(settings.keys))
+        limits = Limits(settings)
+        return cls(KeyRing(settings.keys, limits.allow), limits)
 
     async def watch(self) -> None:
         """Follows what changes of the credentials, until it is cancelled."""
-        await self._keys.watch(self._remembered.clear)
+        try:
+            await self._keys.watch(self._remembered.clear)
+        finally:
+            await self._limits.close()
 
-    def admit(self, need: Need | None, shown: Mapping[bytes, bytes]) -> Principal:
+    def admit(
+        self, need: Need | None, shown: Mapping[bytes, bytes], address: str = ""
+    ) -> Principal:
         """See `Door.admit`."""
-        principal = self.look(need, shown)
+        try:
+            principal = self.look(need, shown)
+        except NotAdmittedError as error:
+            if error.code is Code.UNAUTHENTICATED:
+                self._count_failure(address)
+            raise
         if need is not None:
             self.admitted[principal.series] += 1
         return principal
+
+    def _count_failure(self, address: str) -> None:
+        try:
+            self._limits.fail(address)
+        except ServingError as limited:
+            raise NotAdmittedError(limited.code, str(limited), limited.headers) from None
 
     def look(self, need: Need | None, shown: Mapping[bytes, bytes]) -> Principal:
         """See `Door.look`."""
@@ -169,14 +204,15 @@ def _unknown(given: bytes) -> NotAdmittedError:
 
 def _unauthenticated(message: str, *, was_shown: bool) -> NotAdmittedError:
     challenge = f'{_CHALLENGE}, error="invalid_token"' if was_shown else _CHALLENGE
-    return NotAdmittedError(Code.UNAUTHENTICATED, message, challenge)
+    return NotAdmittedError(Code.UNAUTHENTICATED, message, [(_CHALLENGE_HEADER, challenge)])
 
 
 def forbidden(need: Need, principal: Principal) -> NotAdmittedError:
     """Makes the error for a request that who asks may not make."""
+    challenge = f'{_CHALLENGE}, error="insufficient_scope", scope="{need.name}"'
     return NotAdmittedError(
         Code.FORBIDDEN,
         f"The key does not allow this: it needs the scope {need.name}.",
-        f'{_CHALLENGE}, error="insufficient_scope", scope="{need.name}"',
+        [(_CHALLENGE_HEADER, challenge)],
         principal,
     )

@@ -9,11 +9,18 @@ from pathlib import Path
 from framework.access.key_file import Credential, KeyFile, KeyFileError, read_key_file
 from framework.access.keys import digest
 from serving.access.principal import Principal
+from serving.limits.allowance import Allowance
 
 logger = logging.getLogger("bentoml.serving")
 
 LOOK_SECONDS = 1.0
 """How often the file is looked at."""
+
+Allow = Callable[[Credential], Allowance | None]
+
+
+def _any(_: Credential) -> None:
+    """Allows as much as anybody wants."""
 
 
 class KeyRing:
@@ -21,13 +28,15 @@ class KeyRing:
 
     Args:
         path: The file.
+        allow: Returns how much the owner of a credential may ask for.
 
     Raises:
         KeyFileError: The file is missing or broken.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, allow: Allow = _any) -> None:
         self._path = path
+        self._allow = allow
         # Looked at first: what is written meanwhile is read once more.
         self._seen = _state(path)
         self._take(read_key_file(path))
@@ -57,13 +66,12 @@ class KeyRing:
                 changed()
 
     def _take(self, file: KeyFile) -> None:
-        self._keys = {one.sha256: _principal(one) for one in file.keys if not one.revoked}
+        self._keys = {one.sha256: self._principal(one) for one in file.keys if not one.revoked}
         logger.info("%s: %d keys may be used", self._path, len(self._keys))
 
-
-def _principal(one: Credential) -> Principal:
-    expires = one.expires.timestamp() if one.expires else math.inf
-    return Principal(one.id, one.id, one.scopes, expires)
+    def _principal(self, one: Credential) -> Principal:
+        expires = one.expires.timestamp() if one.expires else math.inf
+        return Principal(one.id, one.id, one.scopes, expires, self._allow(one))
 
 
 def _state(path: Path) -> tuple[int, ...]:

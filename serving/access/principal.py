@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from contextvars import ContextVar
 
 from framework.access.scopes import READ, Need, granted
+from serving.limits.allowance import Allowance
 
 
 class Principal:
@@ -18,17 +19,24 @@ class Principal:
         series: What metrics call it: one of a bounded set.
         scopes: What it may do.
         expires: When it ends to be, in seconds since 1970.
+        allowance: How much it may ask for; None: without limit.
     """
 
-    __slots__ = ("expires", "id", "scopes", "series")
+    __slots__ = ("allowance", "expires", "id", "scopes", "series")
 
     def __init__(
-        self, own_id: str, series: str, scopes: Iterable[str], expires: float = math.inf
+        self,
+        own_id: str,
+        series: str,
+        scopes: Iterable[str],
+        expires: float = math.inf,
+        allowance: Allowance | None = None,
     ) -> None:
         self.id = own_id
         self.series = series
         self.scopes = granted(scopes)
         self.expires = expires
+        self.allowance = allowance
 
     def may(self, need: Need) -> bool:
         """Whether its scopes allow something."""

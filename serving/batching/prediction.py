@@ -14,6 +14,7 @@ from serving.batching.computation import Chunk
 from serving.batching.ticket import Leaving, Ticket
 from serving.codecs.judge import Judge
 from serving.errors import Loc, ServingError
+from serving.limits.allowance import Allowance
 
 
 def is_batchable_list(api: APIMethod[..., Any]) -> bool:
@@ -127,7 +128,11 @@ class Prediction:
         return rows
 
     async def submit(
-        self, rows: Chunk, leaving: Leaving | None = None, span: Span | None = None
+        self,
+        rows: Chunk,
+        leaving: Leaving | None = None,
+        span: Span | None = None,
+        allowance: Allowance | None = None,
     ) -> Sequence[Any]:
         """Returns the answers for rows, in order: `Answers`, or a list of the declared type.
 
@@ -135,11 +140,15 @@ class Prediction:
             rows: Rows.
             leaving: See `Batcher.submit`.
             span: The same.
+            allowance: How much the caller may ask for; None: without limit.
 
         Raises:
-            ServingError: See `Batcher.submit`, and what the API's own code found invalid.
+            ServingError: See `Batcher.submit` and `Limiter.charge`, and what the API's own code
+                found invalid.
             Exception: Whatever else the API raised, or a validation error of what it answered.
         """
+        if allowance is not None:
+            await allowance.charge(len(rows))
         try:
             answers = await self.batcher.submit(rows, leaving, span)
         except pydantic.ValidationError as error:
@@ -147,13 +156,23 @@ class Prediction:
         return self._checked(answers)
 
     def enter(
-        self, rows: Chunk, leaving: Leaving | None = None, span: Span | None = None
-    ) -> Ticket:
-        """Has rows wait for their answers; see `Batcher.enter`.
+        self,
+        rows: Chunk,
+        leaving: Leaving | None = None,
+        span: Span | None = None,
+        allowance: Allowance | None = None,
+    ) -> Ticket | None:
+        """Has rows wait for their answers; see `Batcher.enter` and `submit`.
+
+        Returns:
+            Their ticket; None if the caller's limit is not known here, and they have to be
+            submitted.
 
         Raises:
-            ServingError: `overloaded`.
+            ServingError: `overloaded` or `rate_limited`.
         """
+        if allowance is not None and not allowance.charge_at_once(len(rows)):
+            return None
         return self.batcher.enter(rows, leaving, span)
 
     def leave(self, ticket: Ticket) -> Sequence[Any]:

@@ -3,12 +3,11 @@
 import asyncio
 from collections.abc import Mapping
 
-from opentelemetry.trace import Span
-
 from serving.connect.errors import error_body, http_status
 from serving.errors import Code, ServingError
 from serving.http.asgi import CLIENT_CLOSED_REQUEST, Headers, Receive, Send
 from serving.http.endpoint import Endpoint
+from serving.http.exchange import Exchange
 from serving.http.response import send_error
 from serving.metrics import CONNECT
 
@@ -30,19 +29,16 @@ class ConnectEndpoint(Endpoint):
         return is_usual and b"connect-timeout-ms" not in headers and super()._takes(headers)
 
     async def _predict(
-        self,
-        body: bytes,
-        headers: dict[bytes, bytes],
-        receive: Receive,
-        span: Span | None,
+        self, body: bytes, receive: Receive, exchange: Exchange
     ) -> tuple[Headers, bytes]:
+        headers = exchange.headers
         _require_version(headers.get(b"connect-protocol-version", b"1"))
         given = headers.get(b"connect-timeout-ms")
         if given is None:
-            return await super()._predict(body, headers, receive, span)
+            return await super()._predict(body, receive, exchange)
         try:
             async with asyncio.timeout(_seconds(given)):
-                return await super()._predict(body, headers, receive, span)
+                return await super()._predict(body, receive, exchange)
         except TimeoutError:
             raise ServingError(Code.DEADLINE_EXCEEDED) from None
 

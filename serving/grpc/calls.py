@@ -18,6 +18,7 @@ from serving.grpc.company import Company
 from serving.grpc.status import status_bytes
 from serving.grpc.wire import Parser, parsed
 from serving.http.asgi import CLIENT_CLOSED_REQUEST, request_id
+from serving.limits.allowance import Allowance
 from serving.logs import RouteLog
 from serving.metrics import GRPC, Metrics
 from serving.record.recorder import Recorder
@@ -45,6 +46,7 @@ class Call:
         route: Name of the method in metrics and log.
         size: Bytes of the request message.
         principal: Who asks, once they were let in.
+        is_admitted: Whether they were.
         model_tag: Tag of the model that answers, told to the client and to the metrics. A handler
             that serves several models sets it, to the tag of a model that exists.
         subject: Name of what is to be changed, where something is.
@@ -54,7 +56,9 @@ class Call:
     """
 
     __slots__ = (
+        "_begun",
         "_recorder",
+        "is_admitted",
         "model_tag",
         "prediction_id",
         "principal",
@@ -73,6 +77,9 @@ class Call:
         self.model_tag = model_tag
         self.principal: Principal = NOBODY
         self.subject = ""
+
+        self.is_admitted = False
+        self._begun: Allowance | None = None
         self.status = 200
         self.prediction_id = ""
         self.span: Span | None = None
@@ -82,6 +89,29 @@ class Call:
         """Has the call recorded, if it is one of the sample. A handler may decide so."""
         if recorder is not None and (prediction_id := recorder.identify()):
             self.prediction_id, self._recorder = prediction_id, recorder
+
+    def admit(self, door: Door, need: Need | None, context: Context) -> None:
+        """Finds out who asks, and takes the call on.
+
+        Raises:
+            NotAdmittedError: They are not let in.
+            ServingError: `rate_limited`.
+        """
+        address, _, _port = context.peer().rpartition(":")
+        try:
+            self.principal = door.admit(need, _shown(context.invocation_metadata()), address)
+        except NotAdmittedError as error:
+            self.principal = error.principal
+            raise
+        self.is_admitted = True
+        if (allowance := self.principal.allowance) is not None:
+            allowance.begin()
+            self._begun = allowance
+
+    def end(self) -> None:
+        """Takes note of the end of the call, however it came."""
+        if self._begun is not None:
+            self._begun.end()
 
     def require(self, need: Need) -> None:
         """Makes sure that whoever asks may, once it is known for what.
@@ -245,34 +275,19 @@ class Calls:
             call.span = self._metrics.tracing.begin_request(fields, own_id, given)
         return call
 
-    def _admit(self, call: Call, context: Context) -> bool:
-        """Finds out who asks; returns that they are let in.
-
-        Raises:
-            NotAdmittedError: They are not.
-        """
-        need = self._needs.get(call.route, EVERYTHING)
-        try:
-            call.principal = self._door.admit(need, _shown(context.invocation_metadata()))
-        except NotAdmittedError as error:
-            call.principal = error.principal
-            raise
-        return True
-
     async def _answer(
         self, method: RpcMethod, body: bytes, call: Call, context: Context
     ) -> bytes | None:
         """Returns the answer to one message, or None: it was refused, with the call's status."""
         started = time.perf_counter()
         status, code = CLIENT_CLOSED_REQUEST, ""
-        is_admitted = False
         trailers: Trailers = []
         self._under_way += 1
         content: bytes | None = None
         try:
             if self._refusing:
                 raise ServingError(Code.UNAVAILABLE)
-            is_admitted = self._admit(call, context)
+            call.admit(self._door, self._needs.get(call.route, EVERYTHING), context)
             call.record_by(method.recorder)
             if self._under_way > 1 and call.size < LARGE_BYTES:
                 await self._company.wait()
@@ -293,11 +308,12 @@ class Calls:
             self._under_way -= 1
             if not self._under_way:
                 self._idle.set()
+            call.end()
             if status == CLIENT_CLOSED_REQUEST:
                 call.left()
                 if context.time_remaining() == 0:
                     status = Code.DEADLINE_EXCEEDED.status
-            if call.model_tag and is_admitted:
+            if call.model_tag and call.is_admitted:
                 trailers.append(("x-model-tag", call.model_tag))
             if call.prediction_id:
                 trailers.append(("x-prediction-id", call.prediction_id))

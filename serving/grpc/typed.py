@@ -62,7 +62,9 @@ class TypedMethod:
         return RpcMethod(self.codec.read, self._answer, self.prediction.model_tag, recorder)
 
     async def _answer(self, rows: Chunk, call: Call) -> bytes:
-        answers = await self.prediction.submit(rows, span=call.span)
+        answers = await self.prediction.submit(
+            rows, span=call.span, allowance=call.principal.allowance
+        )
         if len(rows) < self.codec.many_rows:
             return self.codec.write(answers)
         return await write_beside(self.codec.write, answers)

@@ -137,9 +137,15 @@ def log_answer(
     seconds: float,
 ) -> None:
     """Writes a request's line of the access log; see `RouteLog.answered`."""
-    host, port = scope.get("client") or ("", "")
+    _, port = scope.get("client") or ("", "")
     what = f"{scope['method']} {scope['path']}"
-    log.answered(request_id, what, f"{host}:{port}", caller, status, code, seconds)
+    log.answered(request_id, what, f"{client_of(scope)}:{port}", caller, status, code, seconds)
+
+
+def client_of(scope: Scope) -> str:
+    """Returns the address of whoever asks; empty over a socket of files."""
+    host, _ = scope.get("client") or ("", "")
+    return str(host)
 
 
 async def client_leaves(receive: Receive) -> None:

@@ -5,8 +5,6 @@ from collections.abc import Coroutine, Mapping
 from functools import partial
 from typing import Any, Protocol
 
-from opentelemetry.trace import Span
-
 from framework.access.scopes import Need
 from serving.access.door import Door
 from serving.batching.computation import Chunk
@@ -119,7 +117,7 @@ class Endpoint:
             try:
                 exchange.admit(self._door, self._need)
                 body = await self._body(headers, receive)
-                own, content = await self._predict(body, headers, receive, exchange.span)
+                own, content = await self._predict(body, receive, exchange)
                 await answer(send, 200, [*own, *exchange.identity], content)
                 status = 200
                 exchange.answered(body, content, self._codec.content_types[0])
@@ -157,9 +155,14 @@ class Endpoint:
             require_content_type(headers, *self._codec.content_types)
             rows, asked = self._codec.read(content, headers)
             leaving = partial(client_leaves, receive)
-            ticket = self._prediction.enter(rows, leaving, exchange.span)
+            allowance = exchange.principal.allowance
+            ticket = self._prediction.enter(rows, leaving, exchange.span, allowance)
         except Exception as raised:  # noqa: BLE001 - as above
             self._refuse_later(exchange, send, raised)
+            return True
+        if ticket is None:
+            later = self._answer_later(exchange, rows, asked, content, receive, send)
+            self._finish(exchange, later)
         else:
             ticket.future.add_done_callback(
                 partial(self._answer, exchange, ticket, asked, content, send)
@@ -190,6 +193,26 @@ class Endpoint:
         finally:
             # As in `Batcher.submit`.
             del ticket, _
+
+    async def _answer_later(
+        self,
+        exchange: Exchange,
+        rows: Chunk,
+        asked: Any,
+        body: bytes,
+        receive: Receive,
+        send: Send,
+    ) -> tuple[int, str]:
+        """Answers what was taken, once its caller's limit is known."""
+        try:
+            headers, content = await self._answers(rows, asked, receive, exchange)
+            headers = [*headers, *exchange.identity]
+            return await self._send(exchange, send, headers, content, body)
+        except ClientGoneError:
+            raise
+        except Exception as raised:  # noqa: BLE001 - as above
+            error = exchange.refusal(raised)
+            return await self._refuse(send, error, exchange.identity, exchange.own_id)
 
     async def _send(
         self, exchange: Exchange, send: Send, headers: Headers, content: bytes, body: bytes
@@ -236,20 +259,23 @@ class Endpoint:
         return body
 
     async def _predict(
-        self,
-        body: bytes,
-        headers: dict[bytes, bytes],
-        receive: Receive,
-        span: Span | None,
+        self, body: bytes, receive: Receive, exchange: Exchange
     ) -> tuple[Headers, bytes]:
-        codec = self._codec
+        codec, headers = self._codec, exchange.headers
         if len(body) < TURN_BYTES:
             rows, asked = codec.read(body, headers)
         else:
             rows, asked = await read_in_turn(
                 len(body), codec.large_bytes, codec.read, body, headers
             )
-        answers = await self._prediction.submit(rows, partial(client_leaves, receive), span)
+        return await self._answers(rows, asked, receive, exchange)
+
+    async def _answers(
+        self, rows: Chunk, asked: Any, receive: Receive, exchange: Exchange
+    ) -> tuple[Headers, bytes]:
+        codec, allowance = self._codec, exchange.principal.allowance
+        leaving = partial(client_leaves, receive)
+        answers = await self._prediction.submit(rows, leaving, exchange.span, allowance)
         if len(rows) < codec.many_rows:
             return codec.write(answers, asked)
         return await write_beside(codec.write, answers, asked)

@@ -12,9 +12,11 @@ from serving.http.asgi import (
     PREDICTION_ID,
     Headers,
     Scope,
+    client_of,
     log_answer,
     request_id,
 )
+from serving.limits.allowance import Allowance
 from serving.metrics import RouteMetrics
 from serving.record.recorder import Recorder
 from serving.spans import end_request
@@ -40,6 +42,7 @@ class Exchange:
     """
 
     __slots__ = (
+        "_begun",
         "_metrics",
         "_prediction_id",
         "_recorder",
@@ -65,6 +68,7 @@ class Exchange:
         self._metrics = metrics
         self._scope = scope
         self.principal: Principal = NOBODY
+        self._begun: Allowance | None = None
         self.headers = headers
         given = headers.get(b"x-request-id")
         self._recorder, self._prediction_id = None, ""
@@ -90,13 +94,16 @@ class Exchange:
             NotAdmittedError: They are not let in.
         """
         try:
-            self.principal = door.admit(need, self.headers)
+            self.principal = door.admit(need, self.headers, client_of(self._scope))
         except NotAdmittedError as error:
             self.principal = error.principal
             # Nor told what there is here.
             self._recorder = None
             self.identity = [(b"x-request-id", self.own_id.encode())]
             raise
+        if (allowance := self.principal.allowance) is not None:
+            allowance.begin()
+            self._begun = allowance
 
     def answered(self, body: bytes, content: bytes, usual_type: bytes) -> None:
         """Records the answer.
@@ -134,6 +141,8 @@ class Exchange:
         """
         seconds = time.perf_counter() - self._started
         self._metrics.ended(status, seconds)
+        if self._begun is not None:
+            self._begun.end()
         log = self._metrics.log
         if log.accesses or status in log.audited:
             log_answer(log, self.own_id, self._scope, self.principal.id, status, code, seconds)

@@ -18,6 +18,7 @@ from serving.http.asgi import (
     Receive,
     Scope,
     Send,
+    client_of,
     in_time,
     log_answer,
     read_body,
@@ -111,7 +112,8 @@ class Gateway:
     async def _connect(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes a WebSocket on, once it is known who opens it."""
         try:
-            asking.set(self._door.admit(self._need_of(scope["path"]), dict(scope["headers"])))
+            shown = dict(scope["headers"])
+            asking.set(self._door.admit(self._need_of(scope["path"]), shown, client_of(scope)))
         except NotAdmittedError as error:
             own_id = request_id(dict(scope["headers"]).get(b"x-request-id"))
             log = self._metrics.route(_template(scope, self._app.routes)).log
@@ -155,11 +157,17 @@ class Gateway:
         own_id = request_id(headers.get(b"x-request-id"))
         identity = [(b"x-request-id", own_id.encode())]
         envelope = Envelope(send, identity, own_id)
-        principal = NOBODY
+        principal, begun = NOBODY, None
         route.started()
         try:
-            principal = self._door.admit(self._need_of(scope["path"]), headers)
+            need = self._need_of(scope["path"])
+            principal = self._door.admit(need, headers, client_of(scope))
             asking.set(principal)
+            if principal.allowance is not None:
+                principal.allowance.begin()
+                begun = principal.allowance
+                # Whatever it asks for; only models know of rows.
+                await begun.charge(1)
             if tag:
                 identity.append((b"x-model-tag", tag.encode()))
             receive = await self._checked(scope, headers, receive)
@@ -175,6 +183,8 @@ class Gateway:
             status = envelope.status or CLIENT_CLOSED_REQUEST
             seconds = time.perf_counter() - started
             route.ended(status, seconds)
+            if begun is not None:
+                begun.end()
             log = route.log
             if log.accesses or status in log.audited:
                 log_answer(log, own_id, scope, principal.id, status, envelope.code, seconds)

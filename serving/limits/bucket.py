@@ -4,6 +4,7 @@ A bucket of `burst` rows fills by `rate` rows a second. Of it, the moment is kep
 be full, if nothing more is taken: one of no account is one that is full, and needs no memory.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,6 +20,13 @@ class Rate:
 
     rows: float
     burst: int
+
+    @classmethod
+    def of(cls, rows: float | None, burst: int | None) -> "Rate | None":
+        """Makes one of settings, if rows are limited; a burst is ten seconds' if not given."""
+        if rows is None:
+            return None
+        return cls(rows, burst or max(1, math.ceil(10 * rows)))
 
 
 @dataclass(frozen=True, slots=True)

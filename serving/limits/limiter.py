@@ -57,6 +57,7 @@ class Limiter:
         shared: The buckets of all replicas, if there are more than this machine.
         replicas: How many machines there are: each keeps to its part where `shared` does not
             answer.
+        what: What is counted, for people.
     """
 
     # As many as there may be names.
@@ -69,11 +70,13 @@ class Limiter:
         clock: Clock,
         shared: "RedisBuckets | None" = None,
         replicas: int = 1,
+        what: str = "rows",
     ) -> None:
         self._buckets = buckets
         self._clock = clock
         self._shared = shared
         self._replicas = replicas
+        self._what = what
         self._ahead = _AHEAD_SECONDS / workers if workers > 1 else 0.0
         if shared is not None:
             self._ahead = _AHEAD_SECONDS_REPLICAS / workers
@@ -113,12 +116,12 @@ class Limiter:
         if rows > rate.burst:
             raise _too_many(rate)
         if now < lease.lacking_until and rows - lease.rows >= lease.lacking:
-            raise _limited(rate, lease.rows, lease.lacking_until - now)
+            raise self._limited(rate, lease.rows, lease.lacking_until - now)
         if self.is_shared:
             return False
         part = rate if self._shared is None else self._part(rate)
         if rows > part.burst:
-            raise _limited(rate, lease.rows, _GONE_SECONDS)
+            raise self._limited(rate, lease.rows, _GONE_SECONDS)
         missing = rows - lease.rows
         grant = self._buckets.take(name, part, missing, missing + self._most_ahead(part))
         self._settle(lease, rate, missing, grant)
@@ -158,9 +161,27 @@ class Limiter:
         now = self._clock()
         if not grant.rows:
             lease.lacking, lease.lacking_until = missing, now + grant.wait
-            raise _limited(rate, grant.left + lease.rows, grant.wait)
+            raise self._limited(rate, grant.left + lease.rows, grant.wait)
         lease.rows += grant.rows
         lease.until = now + _KEPT_SECONDS
+
+    def _limited(self, rate: Rate, left: int, wait: float) -> ServingError:
+        """Makes the refusal, with the headers of draft-ietf-httpapi-ratelimit-headers.
+
+        The window of the policy is the time in which an empty bucket fills.
+        """
+        seconds = max(1, math.ceil(wait))
+        window = max(1, math.ceil(rate.burst / rate.rows))
+        return ServingError(
+            Code.RATE_LIMITED,
+            f"The limit of {rate.rows:,.4g} {self._what} a second is reached; try again in "
+            f"{wait:.3g} s.",
+            headers=[
+                ("retry-after", str(seconds)),
+                ("ratelimit-policy", f'"rows";q={rate.burst};w={window}'),
+                ("ratelimit", f'"rows";r={left};t={seconds}'),
+            ],
+        )
 
     def _begin_lease(self, name: str) -> _Lease:
         if len(self._leases) >= self._MOST_LEASES:
@@ -181,22 +202,4 @@ def _too_many(rate: Rate) -> ServingError:
         Code.PAYLOAD_TOO_LARGE,
         f"The request has more than {rate.burst:,} rows, the most that whoever asks may send at "
         "once.",
-    )
-
-
-def _limited(rate: Rate, left: int, wait: float) -> ServingError:
-    """Makes the refusal, with the headers of draft-ietf-httpapi-ratelimit-headers.
-
-    The window of the policy is the time in which an empty bucket fills.
-    """
-    seconds = max(1, math.ceil(wait))
-    window = max(1, math.ceil(rate.burst / rate.rows))
-    return ServingError(
-        Code.RATE_LIMITED,
-        f"The limit of {rate.rows:,.15g} rows a second is reached; try again in {wait:.3g} s.",
-        headers=[
-            ("retry-after", str(seconds)),
-            ("ratelimit-policy", f'"rows";q={rate.burst};w={window}'),
-            ("ratelimit", f'"rows";r={left};t={seconds}'),
-        ],
     )

@@ -203,7 +203,9 @@ class _Servicer:
             rows = _rows(model, request)
         else:
             rows = await read_beside(call.size, _rows, model, request)
-        answers = await model.prediction.submit(rows, span=call.span)
+        answers = await model.prediction.submit(
+            rows, span=call.span, allowance=call.principal.allowance
+        )
 
         def write() -> bytes:
             response = response_of(model, request, model.write(answers, asked))

@@ -134,7 +134,7 @@ def test_every_number_has_bounds_at_both_ends(name: str, value: str) -> None:
             found = load_settings()
         except BentoMLConfigException:
             return
-    assert 0 <= getattr(found, name) < 2**31
+    assert 0 <= getattr(found, name) < 2**40
 
 
 def test_all_problems_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,11 +10,16 @@ from framework.access.scopes import Need
 from security.commands import create_key
 from serving.access import door as door_module
 from serving.access.door import LockedDoor
-from serving.access.key_ring import KeyRing
 from serving.access.principal import NOBODY
 from serving.errors import Code, ServingError
+from serving.settings import Settings
 
 PREDICT = Need.to("predict", "wine")
+
+
+def locked(path: Path, **settings: object) -> LockedDoor:
+    """The door of a server with these settings."""
+    return LockedDoor.of(Settings(keys=path, **settings))  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -24,7 +29,7 @@ def path(tmp_path: Path) -> Path:
 
 def test_a_key_is_taken_in_every_form_it_may_come_in(path: Path) -> None:
     key, own_id = create_key(path, "shop", ["wine:predict"], None)
-    door = LockedDoor(KeyRing(path))
+    door = locked(path)
     forms = [
         {b"authorization": f"Bearer {key}".encode()},
         {b"authorization": f"bearer {key}".encode()},
@@ -62,7 +67,7 @@ def test_a_key_is_taken_in_every_form_it_may_come_in(path: Path) -> None:
 )
 def test_what_is_no_key_lets_nobody_in(path: Path, shown: dict[bytes, bytes]) -> None:
     key, _ = create_key(path, "shop", ["*"], None)
-    door = LockedDoor(KeyRing(path))
+    door = locked(path)
     door.admit(PREDICT, {b"x-api-key": key.encode()})
     filled = {
         name: value.replace(b"KEY", key.encode()).replace(b"key", key.lower().encode())
@@ -80,7 +85,7 @@ def test_an_expired_key_is_refused_though_it_was_let_in(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key, _ = create_key(path, "shop", ["*"], datetime.now(UTC) + timedelta(hours=1))
-    door, shown = LockedDoor(KeyRing(path)), {b"x-api-key": key.encode()}
+    door, shown = locked(path), {b"x-api-key": key.encode()}
     door.admit(PREDICT, shown)
     later = time.time() + 3_601
     monkeypatch.setattr(time, "time", lambda: later)
@@ -94,13 +99,13 @@ def test_whoever_is_known_and_may_not_is_told_what_it_takes(path: Path) -> None:
     key, _ = create_key(path, "shop", ["wine:explain"], None)
 
     with pytest.raises(ServingError, match="it needs the scope wine:predict") as refused:
-        LockedDoor(KeyRing(path)).admit(PREDICT, {b"x-api-key": key.encode()})
+        locked(path).admit(PREDICT, {b"x-api-key": key.encode()})
     assert refused.value.code is Code.FORBIDDEN
 
 
 def test_what_is_public_needs_no_key_and_counts_for_nobody(path: Path) -> None:
     create_key(path, "shop", ["*"], None)
-    door = LockedDoor(KeyRing(path))
+    door = locked(path)
 
     assert door.admit(None, {}) is NOBODY
     assert door.admit(None, {b"x-api-key": b"wrong"}) is NOBODY
@@ -112,7 +117,7 @@ def test_no_more_is_remembered_than_there_is_room_for(
 ) -> None:
     monkeypatch.setattr(door_module, "_MOST_REMEMBERED", 8)
     key, _ = create_key(path, "shop", ["*"], None)
-    door = LockedDoor(KeyRing(path))
+    door = locked(path)
     for scheme in range(64):
         form = "".join(
             letter.upper() if scheme >> place & 1 else letter
@@ -124,3 +129,54 @@ def test_no_more_is_remembered_than_there_is_room_for(
         with pytest.raises(ServingError):
             door.admit(PREDICT, {b"x-api-key": b"ms_%d" % number})
         assert len(door._remembered) <= 8
+
+
+def test_who_fails_too_often_is_told_to_wait_and_whoever_has_a_key_is_not(path: Path) -> None:
+    key, own_id = create_key(path, "shop", ["wine:predict"], None)
+    door = locked(path, failed_attempts=2)
+    guess = {b"x-api-key": b"ms_guess"}
+
+    codes = []
+    for address in ("192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2"):
+        with pytest.raises(ServingError) as refused:
+            door.admit(PREDICT, guess, address)
+        codes.append(refused.value.code)
+
+    assert codes == [Code.UNAUTHENTICATED] * 2 + [Code.RATE_LIMITED, Code.UNAUTHENTICATED]
+    assert door.admit(PREDICT, {b"x-api-key": key.encode()}, "192.0.2.1").id == own_id
+
+
+def test_a_key_s_own_limit_goes_before_the_server_s(path: Path) -> None:
+    usual, _ = create_key(path, "usual", ["*"], None)
+    own, _ = create_key(path, "own", ["*"], None, rate=0.001, burst=5)
+    door = locked(path, rate=0.001, burst=2)
+    allowances = [
+        door.admit(PREDICT, {b"x-api-key": key.encode()}).allowance for key in (usual, own)
+    ]
+
+    for allowance, rows in zip(allowances, (2, 5), strict=True):
+        assert allowance is not None
+        assert allowance.charge_at_once(rows)
+        with pytest.raises(ServingError, match="rows a second"):
+            allowance.charge_at_once(1)
+
+
+def test_only_so_many_requests_of_a_key_are_taken_on_at_a_time(path: Path) -> None:
+    key, _ = create_key(path, "shop", ["*"], None)
+    allowance = (
+        locked(path, client_requests=2).admit(PREDICT, {b"x-api-key": key.encode()}).allowance
+    )
+    assert allowance is not None
+
+    allowance.begin()
+    allowance.begin()
+    with pytest.raises(ServingError, match="at the same time"):
+        allowance.begin()
+    allowance.end()
+    allowance.begin()
+
+
+def test_without_limits_nothing_is_counted(path: Path) -> None:
+    key, _ = create_key(path, "shop", ["*"], None)
+
+    assert locked(path).admit(PREDICT, {b"x-api-key": key.encode()}).allowance is None

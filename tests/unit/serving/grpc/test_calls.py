@@ -29,6 +29,9 @@ class Context:
     def invocation_metadata(self) -> tuple[tuple[str, str], ...]:
         return (("user-agent", "test"), ("x-request-id", "order-66"))
 
+    def peer(self) -> str:
+        return "ipv4:192.0.2.1:4711"
+
     def time_remaining(self) -> float | None:
         return None
 
