@@ -29,25 +29,28 @@ from registry.backup import restore as restoring
 from registry.backup import save, transfer
 from registry.commands import Answer, Registry
 from registry.compare import compare_versions
-from registry.errors import RegistryError
+from registry.errors import NothingToDoError, RegistryError
 from registry.events import ALIASES
 from registry.history import History
 from registry.replay import replay
+from registry.retrain import retrain
 from registry.rollout import WAIT_SECONDS
 from registry.versions import enter_new
 
-REFUSED, USAGE = 1, 2
+REFUSED, USAGE, NOTHING = 1, 2, 3
 Command = Callable[[Registry, argparse.Namespace], Answer]
 _REFUSALS = (RegistryError, MonitoringError, ModelNotFoundError, ModelRefusedError)
 # Commands that change something, or copy it away, and the argument that tells what.
 _AUDITED = {
     "promote": "tag",
     "rollback": "model",
+    "retrain": "model",
     "backup": "target",
     "restore": "source",
     "export": "tag",
     "import": "file",
 }
+LEAST_LABELLED = 1_000
 # Columns of a table that nobody looks at on a terminal.
 _WIDTH = 240
 
@@ -63,8 +66,8 @@ def main(arguments: Sequence[str] | None = None, package: str = "models") -> int
         package: Where the models are.
 
     Returns:
-        The exit code: 0, 1 if `verify` found something or `gate` refuses, or 2 if what was asked
-        cannot be done.
+        The exit code: 0, 1 if `verify` found something or the gate refuses, 2 if what was asked
+        cannot be done, or 3 if `retrain` has too few labels to do anything.
     """
     options = _parser().parse_args(arguments)
     try:
@@ -79,6 +82,9 @@ def main(arguments: Sequence[str] | None = None, package: str = "models") -> int
         with _audited(options):
             answer = options.run(registry, options)
         history.publish()
+    except NothingToDoError as error:
+        print(error, file=sys.stderr)
+        return NOTHING
     except (*_REFUSALS, AuditError) as error:
         print(error, file=sys.stderr)
         return USAGE
@@ -134,13 +140,7 @@ def _parser() -> argparse.ArgumentParser:
     rollback.set_defaults(alias=CHAMPION)
     for changing in (promote, rollback):
         changing.add_argument("--reason", default="", help="why, for the history")
-        changing.add_argument(
-            "--wait",
-            metavar="SECONDS",
-            type=float,
-            default=WAIT_SECONDS,
-            help="how long running servers may take to serve a new champion (default: 30)",
-        )
+        _add_wait(changing)
     add("history", commands.history, "model")
     add("verify", commands.verify).add_argument("model", metavar="MODEL", nargs="?")
     two = add("diff", commands.diff)
@@ -149,6 +149,16 @@ def _parser() -> argparse.ArgumentParser:
     _add_comparing(add)
     _add_copies(add)
     return parser
+
+
+def _add_wait(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--wait",
+        metavar="SECONDS",
+        type=float,
+        default=WAIT_SECONDS,
+        help="how long running servers may take to serve a new champion (default: 30)",
+    )
 
 
 def _add_comparing(add: Callable[..., argparse.ArgumentParser]) -> None:
@@ -162,7 +172,25 @@ def _add_comparing(add: Callable[..., argparse.ArgumentParser]) -> None:
         help="which versions (default: champion and challenger, or else shadow; of one that is "
         "named, champion and that)",
     )
-    for reading in (replaying, comparing):
+    retraining = add("retrain", retrain, "model")
+    retraining.add_argument(
+        "--data",
+        metavar="PATH_OR_URL",
+        help="what to train on beside the record (default: what the champion was made of)",
+    )
+    retraining.add_argument(
+        "--least",
+        metavar="ROWS",
+        type=int,
+        default=LEAST_LABELLED,
+        help="labelled rows that the champion does not know, below which nothing happens "
+        "(default: %(default)s)",
+    )
+    retraining.add_argument(
+        "--auto", action="store_true", help="promote the new version if it passes the gate"
+    )
+    _add_wait(retraining)
+    for reading in (replaying, comparing, retraining):
         add_record(reading)
         add_since(reading)
 

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 import numpy as np
@@ -29,6 +29,18 @@ FORMATS: dict[str, Literal["csv", "parquet"]] = {
     ".parquet": "parquet",
     ".pq": "parquet",
 }
+
+
+class Origin(Protocol):
+    """Where rows came from: a name for people, and a hash of them."""
+
+    @property
+    def source(self) -> str:
+        """Path, URL or name."""
+
+    @property
+    def sha256(self) -> str:
+        """Hash."""
 
 
 @dataclass(frozen=True)

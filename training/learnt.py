@@ -31,6 +31,12 @@ def hashes_of(*parts: Records[Any]) -> Hashes:
     return np.frombuffer(bytes(found), dtype=_STORED)
 
 
+def unknown_to(learnt: Hashes | None, records: Records[Any]) -> int:
+    """Returns how many of some records a version has not learnt from, as far as is known."""
+    hashes = hashes_of(records)
+    return len(hashes) if learnt is None else int((~np.isin(hashes, learnt)).sum())
+
+
 def content_of(hashes: Hashes) -> bytes:
     """Returns what a version keeps of the records that it has learnt from."""
     return np.unique(hashes).astype(_STORED).tobytes()

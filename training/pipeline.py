@@ -17,10 +17,12 @@ from training import rows, store
 from training.data import Table
 from training.errors import TrainingError
 from training.gate.candidate import Champion
+from training.held_out import HeldOut, with_recorded
 from training.learnt import hashes_of
 from training.progress import bar
 from training.report import staged_report
 from training.result import measured
+from training.rows import Rows
 from training.split import Split, split
 
 MAX_SEED = 2**31 - 1
@@ -34,6 +36,7 @@ def train(
     data: str | None = None,
     holdout: str | None = None,
     time: str | None = None,
+    recorded: Rows | None = None,
     seed: int = 0,
     tag: str | None = None,
     report: Path | None = None,
@@ -45,6 +48,7 @@ def train(
         data: Path or http(s) URL of a CSV or Parquet file; the model's own source if not given.
         holdout: The same for the final test; a split of the data if not given.
         time: Name of the column that tells when each row was observed: the newest fifth tests.
+        recorded: Further rows, the oldest first: the older half is learnt from, the newer tests.
         seed: Seed of the splits and the fit.
         tag: Version to store it under, or `name:version`; a new one if not given.
         report: Where the report is to be written besides the store.
@@ -59,18 +63,22 @@ def train(
         raise TrainingError(f"seed {seed} is out of range; allowed: 0 to {MAX_SEED}.")
     if holdout is not None and data is None:
         raise TrainingError("A hold-out goes with the data to train on; give that too (--data).")
-    if holdout is not None and time is not None:
+    if sum(one is not None for one in (holdout, time, recorded)) > 1:
         raise TrainingError(
-            "A hold-out says which rows test, and so does a column of the time: give one of them."
+            "A hold-out, a column of the time and recorded rows each say which rows test: give one "
+            "of them."
         )
     new = store.prepare(model.name, tag)
     champion = champion_of(model)
     with staged_report(report) as write:
         table = tables.table_of(model, data)
-        held_out = None if holdout is None else tables.load(holdout)
         read = rows.read(model, table, time=time)
-        held = None if held_out is None else rows.read(model, held_out, classes=read.classes)
-        parts = split(model, read, held, source=table.source, seed=seed)
+        held = None if holdout is None else HeldOut.of_file(model, read, holdout)
+        if recorded is not None:
+            read, held = with_recorded(read, recorded)
+        parts = split(
+            model, read, None if held is None else held.rows, source=table.source, seed=seed
+        )
         train_, test = parts.train.examples(model), parts.test.examples(model)
         validation = None if parts.validation is None else parts.validation.examples(model)
         try:
@@ -86,17 +94,17 @@ def train(
             tag=str(new),
             reference=train_,
             learnt=hashes_of(*(one.records for one in (train_, validation) if one is not None)),
-            data=_summary(table, held_out, read, held, parts),
+            data=_summary(table, read, held, parts),
             seed=seed,
             threshold=threshold,
             parameters={
-                "holdout": None if held_out is None else held_out.source,
-                "holdout_sha256": None if held_out is None else held_out.sha256,
+                "holdout": held and held.source,
+                "holdout_sha256": held and held.sha256,
                 "time": time,
             },
-            notes=[*_notes(read, held_out, parts), *chosen],
+            notes=[*_notes(read, held, parts), *chosen],
         )
-        judged = trained.against_champion(model, str(new), champion, held_out or table, parts.test)
+        judged = trained.against_champion(model, str(new), champion, held or table, parts.test)
         return store.save(new, judged, write)
 
 
@@ -126,9 +134,7 @@ def _threshold(
     return chosen, ["The decision threshold was chosen on the validation rows."]
 
 
-def _summary(
-    table: Table, held_out: Table | None, read: rows.Rows, held: rows.Rows | None, parts: Split
-) -> DataSummary:
+def _summary(table: Table, read: Rows, held: HeldOut | None, parts: Split) -> DataSummary:
     return DataSummary(
         source=table.source,
         kind=table.kind,
@@ -139,15 +145,15 @@ def _summary(
         # Cross-validation takes no rows away from training.
         validation_rows=0 if parts.validation is None else len(parts.validation),
         test_rows=len(parts.test),
-        holdout_rows=None if held is None else len(held),
+        holdout_rows=None if held is None else len(held.rows),
     )
 
 
-def _notes(read: rows.Rows, held_out: Table | None, parts: Split) -> list[str]:
+def _notes(read: Rows, held: HeldOut | None, parts: Split) -> list[str]:
     notes = []
-    if held_out is not None:
+    if held is not None:
         notes.append(
-            f"Tested on {held_out.source} (SHA-256 {held_out.sha256[:12]}…); {parts.shared:,} of "
+            f"Tested on {held.source} (SHA-256 {held.sha256[:12]}…); {parts.shared:,} of "
             "the rows of the data were also there and were not trained on."
         )
     if parts.test.times is not None:

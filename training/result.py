@@ -19,7 +19,7 @@ from framework.fitting import Examples, Fitted
 from framework.gate import GateReport
 from framework.model import Model
 from training import profile
-from training.data import Table
+from training.data import Origin
 from training.gate.candidate import Candidate, Champion
 from training.gate.judge import judge
 from training.learnt import Hashes
@@ -51,7 +51,12 @@ class Trained:
     gate: GateReport | None = None
 
     def against_champion(
-        self, model: Model[Any, Any], tag: str, champion: Champion | None, table: Table, test: Rows
+        self,
+        model: Model[Any, Any],
+        tag: str,
+        champion: Champion | None,
+        origin: Origin,
+        test: Rows,
     ) -> Self:
         """Returns the same with the report of the gate, if there is a champion.
 
@@ -59,7 +64,7 @@ class Trained:
             model: The model.
             tag: Tag that it will be stored under.
             champion: The champion.
-            table: Where the test rows came from.
+            origin: Where the test rows came from.
             test: Rows that it was measured on.
         """
         if champion is None:
@@ -67,7 +72,7 @@ class Trained:
         bundle = Bundle(model, tag, self.card, self.fitted.estimator)
         size = sum(map(len, self.fitted.files.values()))
         return replace(
-            self, gate=judge(model, Candidate(bundle, self.learnt, size), champion, table, test)
+            self, gate=judge(model, Candidate(bundle, self.learnt, size), champion, origin, test)
         )
 
 

@@ -51,6 +51,13 @@ class Rows:
             None if self.times is None else self.times[positions],
         )
 
+    def joined(self, others: "Rows") -> "Rows":
+        """Returns these rows and then others of the same model and classes, without times."""
+        both = [self.records, others.records]
+        return Rows(
+            Records.joined(both), np.concatenate([self.target, others.target]), self.classes
+        )
+
     def distinct(self) -> "Rows":
         """Returns the rows without exact duplicates, the first of each kept."""
         targets_ = row_bytes(self.target.reshape(len(self), -1))

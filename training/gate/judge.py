@@ -16,7 +16,7 @@ from framework.fitting import Examples
 from framework.gate import Check, Cost, GateReport
 from framework.model import Model
 from framework.refusal import ModelRefusedError
-from training.data import Table, table_of
+from training.data import Origin, table_of
 from training.gate.candidate import Candidate, Champion
 from training.gate.comparison import LEAST_ROWS, Comparison, compare, too_few
 from training.learnt import hashes_of
@@ -26,7 +26,7 @@ _WARMING, _TIMED = 3, 51
 
 
 def judge(
-    model: Model[Any, Any], challenger: Candidate, champion: Champion, table: Table, rows: Rows
+    model: Model[Any, Any], challenger: Candidate, champion: Champion, origin: Origin, rows: Rows
 ) -> GateReport:
     """Compares a version with the champion, on the rows that neither has learnt from.
 
@@ -34,7 +34,7 @@ def judge(
         model: The model.
         challenger: The version.
         champion: The champion.
-        table: Where the rows came from.
+        origin: Where the rows came from.
         rows: Rows whose truth is known.
     """
     costs = {"challenger": _cost(challenger)}
@@ -58,8 +58,8 @@ def judge(
         champion=champion.tag,
         champion_sha256=champion.sha256,
         time=datetime.now(UTC),
-        data=table.source,
-        data_sha256=table.sha256,
+        data=origin.source,
+        data_sha256=origin.sha256,
         rows=found.rows,
         loss=found.loss,
         parts=found.parts,

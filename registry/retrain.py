@@ -1,0 +1,108 @@
+"""`python -m registry retrain`: trains again when enough has become known of what was answered."""
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from framework import Model, ModelCard
+from framework.gate import GateReport
+from framework.pointer import CHAMPION
+from framework.records import Records
+from monitoring.observed import Observed, complete, not_kept, positions_of, records_of
+from monitoring.options import label_store_of, record_of
+from monitoring.performance.truth import labelled
+from monitoring.store import Store
+from registry import commands
+from registry.commands import Answer, Registry
+from registry.errors import NothingToDoError, RegistryError
+from registry.versions import enter_new, find_version
+
+if TYPE_CHECKING:
+    from training.rows import Rows
+
+
+def retrain(registry: Registry, options: argparse.Namespace) -> Answer:
+    """Trains a model on its champion's data and what was recorded and labelled since."""
+    # A second of imports, which no other command needs.
+    from training import TrainingError, train
+    from training.learnt import learnt_of, unknown_to
+
+    model = registry.model(options.model)
+    champion = registry.history.aliases().standing(model.name, CHAMPION)
+    if champion is None:
+        raise RegistryError(
+            f"{model.name} has no champion whose data could be learnt again: train it first, "
+            f"`python -m training {model.name}`."
+        )
+    stored = find_version(champion.tag)
+    card = ModelCard.read(stored)
+    recorded = _recorded(model, card, options)
+    count = unknown_to(learnt_of(stored), recorded.records)
+    if count < options.least:
+        raise NothingToDoError(
+            f"{count:,} recorded rows with a label are distinct and new to {champion.tag}, and "
+            f"{options.least:,} are wanted (--least): nothing was trained."
+        )
+    data = options.data or (card.data.source if card.data.kind == "file" else None)
+    try:
+        made = train(model, data=data, recorded=recorded, seed=card.seed)
+    except TrainingError as error:
+        raise RegistryError(f"{error}\nNothing was stored for {model.name}.") from error
+    enter_new(registry.history, registry.models)
+    return _told(registry, options, str(made.tag), len(recorded), GateReport.of(made))
+
+
+def _told(
+    registry: Registry, options: argparse.Namespace, tag: str, rows: int, report: GateReport | None
+) -> Answer:
+    assert report is not None, "there is a champion"
+    if promoted := options.auto and report.passed:
+        how = {"tag": tag, "alias": CHAMPION, "force": False, "reason": f"retrained on {rows} rows"}
+        commands.promote(registry, argparse.Namespace(**{**vars(options), **how}))
+    alias = CHAMPION if promoted else "challenger"
+    data = {
+        "tag": tag,
+        "alias": alias,
+        "labelled_rows": rows,
+        "gate": report.model_dump(mode="json"),
+    }
+    found = f"{report.verdict}: {report.summary}"
+    columns = ("version", "alias", "labelled rows", "gate")
+    return Answer(data, columns, [(tag, alias, f"{rows:,}", found)], refused=not report.passed)
+
+
+def _recorded(model: Model[Any, Any], card: ModelCard, options: argparse.Namespace) -> "Rows":
+    """Returns the distinct rows of the record that have a label, the oldest first.
+
+    Raises:
+        RegistryError: Their records are not in the record as they were.
+    """
+    from training.rows import Rows
+
+    store = Store(record_of(options))
+    labels = label_store_of(options).labels(model.name)
+    inputs = [f"input.{field.name}" for field in model.encoder.fields]
+    parts = []
+    for version in store.versions(model.name):
+        table = store.rows(model.name, version, since=options.since, columns=inputs)
+        if lacking := sorted(not_kept(model, table.column_names)):
+            raise RegistryError(
+                f"The record {store.folder} lacks {', '.join(lacking)} of the records of "
+                f"{model.name} that {version} answered: hashed, left out (`Recorded`), or not "
+                "asked for then. What is not there cannot be learnt; --since leaves out older rows."
+            )
+        whole = complete(model, table)
+        records, positions = records_of(model, whole), positions_of(whole)
+        parts.append(labelled(Observed(model, card, records, {}, positions, frozenset()), labels))
+    if not any(len(part.rows) for part in parts):
+        raise NothingToDoError(
+            f"The record {store.folder} has no rows of {model.name} with a label: nothing was "
+            f"trained. Has it been converted (`python -m monitoring convert`)?"
+        )
+    parts = [part for part in parts if len(part.rows)]
+    joined: Records[Any] = Records.joined([part.rows.records for part in parts])
+    truth = np.concatenate([part.truth for part in parts])
+    times = np.array([one.time / 1e6 for part in parts for one in part.rows.positions])
+    rows = Rows(joined, truth, tuple(card.classes), times)
+    return rows.take(np.argsort(times, kind="stable")).distinct()

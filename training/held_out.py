@@ -1,0 +1,44 @@
+"""Rows for the final test that are no part of the table to train on."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from framework.model import Model
+from training import data as tables
+from training import rows
+from training.learnt import hashes_of
+from training.rows import Rows
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Rows for the final test that are no part of the table.
+
+    Attributes:
+        rows: The rows.
+        source: Where they came from, for people.
+        sha256: Hash of them.
+    """
+
+    rows: Rows
+    source: str
+    sha256: str
+
+    @classmethod
+    def of_file(cls, model: Model[Any, Any], read: Rows, path: str) -> Self:
+        """Reads them from a file; their classes are those of the rows that are learnt from."""
+        table = tables.load(path)
+        return cls(rows.read(model, table, classes=read.classes), table.source, table.sha256)
+
+
+def with_recorded(read: Rows, recorded: Rows) -> tuple[Rows, HeldOut]:
+    """Returns the rows to learn from, and the newer half of the recorded ones."""
+    half = len(recorded) // 2
+    newer = recorded.take(np.arange(half, len(recorded)))
+    digest = hashlib.sha256(hashes_of(newer.records).tobytes() + newer.target.tobytes())
+    source = f"the newest {len(newer):,} labelled rows of the record"
+    held = HeldOut(newer, source, digest.hexdigest())
+    return read.joined(recorded.take(np.arange(half))), held
