@@ -1,14 +1,17 @@
-"""`python -m deploy build`, `image`, `monitor-image`, `rules` and `dashboards`."""
+"""`python -m deploy build`, `image`, `monitor-image`, `trainer-image`, `rules` and `dashboards`."""
 
 import argparse
+from collections.abc import Callable
 
 from deploy.bento import MEGABYTE, build_bento, describe_bento
-from deploy.engine import find_engine
+from deploy.engine import Engine, find_engine
 from deploy.image import (
     DEFAULT_MONITOR_NAME,
     DEFAULT_NAME,
+    DEFAULT_TRAINER_NAME,
     build_image,
     build_monitor_image,
+    build_trainer_image,
     describe_image,
     image_size,
 )
@@ -31,10 +34,19 @@ def image(options: argparse.Namespace) -> None:
 
 def monitor_image(options: argparse.Namespace) -> None:
     """Builds, of a server's image, that of `python -m monitoring`."""
+    _build_upon(build_monitor_image, options)
+
+
+def trainer_image(options: argparse.Namespace) -> None:
+    """Builds, of the image of `python -m monitoring`, that of `python -m registry retrain`."""
+    _build_upon(build_trainer_image, options)
+
+
+def _build_upon(build: Callable[[str, str, Engine], None], options: argparse.Namespace) -> None:
     engine = find_engine()
-    _, _, tag = options.server.rpartition(":")
+    _, _, tag = options.base.rpartition(":")
     name = f"{options.name}:{tag}"
-    build_monitor_image(options.server, name, engine)
+    build(options.base, name, engine)
     print(f"image   {name}\nsize    {image_size(name, engine) / MEGABYTE:.0f} MB")
 
 
@@ -56,18 +68,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m deploy", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     options = {}
-    for command in (build, image, monitor_image, rules, dashboards):
+    for command in (build, image, monitor_image, trainer_image, rules, dashboards):
         name, told = command.__name__.replace("_", "-"), command.__doc__
         options[command] = commands.add_parser(name, help=told, description=told)
         options[command].set_defaults(run=command)
-    for command, name in ((image, DEFAULT_NAME), (monitor_image, DEFAULT_MONITOR_NAME)):
+    names = {
+        image: DEFAULT_NAME,
+        monitor_image: DEFAULT_MONITOR_NAME,
+        trainer_image: DEFAULT_TRAINER_NAME,
+    }
+    for command, name in names.items():
         options[command].add_argument(
             "--name", default=name, help="name of the image (default: %(default)s)"
         )
     options[image].add_argument("--tag", help="tag of the image (default: the Bento's version)")
-    options[monitor_image].add_argument(
-        "server", metavar="IMAGE", help="the server's, with its tag, which the new one gets too"
-    )
+    for command, whose in {monitor_image: "the server's", trainer_image: "the monitor's"}.items():
+        options[command].add_argument(
+            "base", metavar="IMAGE", help=f"{whose}, with its tag, which the new one gets too"
+        )
     given = parser.parse_args()
     given.run(given)
 

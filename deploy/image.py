@@ -16,10 +16,8 @@ from deploy.running import Container
 from framework.adapters.bentoml import docker_base_image
 
 DEFAULT_NAME = "model-server"
-DEFAULT_MONITOR_NAME = "model-monitor"
+DEFAULT_MONITOR_NAME, DEFAULT_TRAINER_NAME = "model-monitor", "model-trainer"
 _BASE_IMAGE_SCRIPT = ROOT / "deploy" / "container" / "base-image"
-_MONITOR_FILE = ROOT / "deploy" / "container" / "monitoring.Dockerfile"
-_MONITOR_REQUIREMENTS = "requirements-monitoring.txt"
 
 
 def build_image(bento: bentoml.Bento, name: str, engine: Engine) -> None:
@@ -53,12 +51,30 @@ def build_monitor_image(server: str, name: str, engine: Engine) -> None:
         name: Name and tag of the new one.
         engine: What builds it.
     """
+    _build_upon(f"SERVER={server}", name, "monitoring", ["monitoring"], engine)
+
+
+def build_trainer_image(monitor: str, name: str, engine: Engine) -> None:
+    """Builds, of the image that watches, that of `python -m registry retrain`.
+
+    Args:
+        monitor: Name and tag of the image of `python -m monitoring`.
+        name: Name and tag of the new one.
+        engine: What builds it.
+    """
+    _build_upon(f"MONITOR={monitor}", name, "training", ["training", "registry"], engine)
+
+
+def _build_upon(base: str, name: str, kind: str, packages: list[str], engine: Engine) -> None:
+    file = ROOT / "deploy" / "container" / f"{kind}.Dockerfile"
+    requirements = {"monitoring": "monitoring", "training": "train"}[kind]
     with tempfile.TemporaryDirectory() as context:
         # The folder of the repository would be sent to Docker as a whole, its `.venv` too.
-        shutil.copy(ROOT / _MONITOR_REQUIREMENTS, context)
+        shutil.copy(ROOT / f"requirements-{requirements}.txt", context)
         unneeded = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ROOT / "monitoring", Path(context) / "monitoring", ignore=unneeded)
-        options = [f"--build-arg=SERVER={server}", f"--tag={name}", f"--file={_MONITOR_FILE}"]
+        for package in packages:
+            shutil.copytree(ROOT / package, Path(context) / package, ignore=unneeded)
+        options = [f"--build-arg={base}", f"--tag={name}", f"--file={file}"]
         if engine.name != "docker":
             options += ["--format=docker", "--network=host"]
         engine.run("build", *options, context)

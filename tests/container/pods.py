@@ -16,6 +16,7 @@ from deploy.running import GRPC_PORT, HTTP_PORT
 from tests.tools import lacking, require_tool
 
 KUBERNETES = ROOT / "deploy" / "kubernetes"
+IMAGES = ("model-server", "model-monitor", "model-trainer")
 
 
 def render(overlay: str) -> list[dict[str, Any]]:
@@ -30,7 +31,7 @@ def render_with(folder: Path, *components: str) -> list[dict[str, Any]]:
         kind: [os.path.relpath(KUBERNETES / path, folder.resolve()) for path in paths]
         for kind, paths in lists.items()
     }
-    images = [{"name": name, "newTag": "0.1.0"} for name in ("model-server", "model-monitor")]
+    images = [{"name": name, "newTag": "0.1.0"} for name in IMAGES]
     further = {"namespace": "model-server", "images": images}
     (folder / "kustomization.yaml").write_text(yaml.safe_dump(overlay | further))
     return _rendered(folder)

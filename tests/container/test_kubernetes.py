@@ -1,5 +1,7 @@
 """The manifests: rendered, checked against the schemas, consistent, and run."""
 
+import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -146,18 +148,69 @@ def test_the_record_is_one_folder_of_one_user(watched: list[dict[str, Any]]) -> 
 
 
 def test_labels_are_in_one_database(tmp_path: Path) -> None:
-    manifests = render_with(tmp_path, "record", "drift", "labels")
+    manifests = render_with(tmp_path, "record", "drift", "retrain", "labels")
     test_manifests_keep_to_the_schemas(manifests)
-    converter = of_kind(manifests, "CronJob", "model-record-converter")["spec"]["jobTemplate"]
+    jobs = [
+        of_kind(manifests, "CronJob", name)["spec"]["jobTemplate"]
+        for name in ("model-record-converter", "model-trainer")
+    ]
     monitor = of_kind(manifests, "Deployment", "model-monitor")
 
-    for pod in (converter["spec"]["template"], monitor["spec"]["template"]):
+    for pod in (one["spec"]["template"] for one in (*jobs, monitor)):
         (variable,) = pod["spec"]["containers"][0]["env"]
         assert variable["name"] == DATABASE
         assert variable["valueFrom"]["secretKeyRef"] == {"name": "model-labels", "key": "url"}
-    for name in ("model-record-converter", "model-monitor"):
+    for name in ("model-record-converter", "model-monitor", "model-trainer"):
         policy = of_kind(manifests, "NetworkPolicy", name)["spec"]
         assert {"protocol": "TCP", "port": 5432} in policy["egress"][0]["ports"]
+
+
+def test_a_trainer_reads_the_record_and_keeps_a_home(tmp_path: Path) -> None:
+    manifests = render_with(tmp_path, "record", "retrain")
+    test_manifests_keep_to_the_schemas(manifests)
+    job = of_kind(manifests, "CronJob", "model-trainer")["spec"]
+    pod = job["jobTemplate"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    claims = {
+        one["name"]: one["persistentVolumeClaim"]["claimName"]
+        for one in pod["volumes"]
+        if "persistentVolumeClaim" in one
+    }
+
+    require_restricted(pod)
+    assert job["concurrencyPolicy"] == "Forbid"
+    assert container["image"] == "model-trainer:0.1.0"
+    for claim in claims.values():
+        assert of_kind(manifests, "PersistentVolumeClaim", claim)
+    assert claims.keys() == {"home", "record"}
+    # Whoever may read what the server has written.
+    server = of_kind(manifests, "Deployment")["spec"]["template"]["spec"]
+    assert pod["securityContext"]["runAsUser"] == server["securityContext"]["runAsUser"]
+    settings = of_kind(manifests, "ConfigMap", "model-trainer-settings")
+    assert container["envFrom"] == [{"configMapRef": {"name": settings["metadata"]["name"]}}]
+    assert all(f'"${name}"' in container["args"][0] for name in settings["data"])
+
+
+@pytest.mark.parametrize(("code", "ended"), [(0, 0), (1, 1), (2, 1), (3, 0)])
+def test_too_few_labels_are_no_failure_of_the_job(code: int, ended: int, tmp_path: Path) -> None:
+    job = of_kind(render_with(tmp_path, "record", "retrain"), "CronJob", "model-trainer")
+    (container,) = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    program = tmp_path / "python"
+    program.write_text(f'#!/bin/sh\nprintf "%s|" "$@"\nexit {code}\n')
+    program.chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    settings = {"MODEL": "one", "DATA": "", "PATH": path}
+
+    ran = subprocess.run(
+        [*container["command"], *container["args"]],
+        env=settings,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ran.returncode == ended
+    assert ran.stdout == "-m|registry|retrain|one|--data||--record|/record|--json|"
 
 
 def test_prometheus_finds_who_watches(watched: list[dict[str, Any]]) -> None:
