@@ -117,6 +117,25 @@ def test_several_outputs_are_measured_one_by_one_and_averaged() -> None:
     assert evaluation.varied_rows() == [0, 1]
 
 
+def test_the_mean_loss_is_the_metric_of_that_name() -> None:
+    two = binary([1, 0, 0], [0.9, 0.2, 0.1])
+    three = MulticlassEvaluation({}, ("a", "b", "c"), np.array([0, 2]), np.eye(3)[[0, 1]])
+    number = regression([1.0, 3.0], [2.0, 5.0])
+    assert two.losses == pytest.approx([0.01, 0.04, 0.01])
+    assert two.losses.mean() == two.performance()["overall"]["brier"]
+    assert three.losses.tolist() == [0, 2]
+    assert number.losses.tolist() == [1, 4]
+    assert number.losses.mean() == pytest.approx(number.performance()["overall"]["rmse"] ** 2)
+
+
+def test_targets_count_alike_whatever_their_units() -> None:
+    truth = np.array([[1.0, 1000.0, 7.0], [3.0, 3000.0, 7.0]])
+    several = MultiOutputEvaluation(
+        {}, ("m", "mm", "same"), truth, truth + np.array([1, 1000, 0]), truth.mean(axis=0)
+    )
+    assert several.losses == pytest.approx([2 / 3, 2 / 3])
+
+
 def test_the_threshold_with_the_best_f1_nearest_to_the_middle_is_chosen() -> None:
     labels = np.array([True, True, False, False])
     assert best_threshold(labels, np.array([0.9, 0.8, 0.3, 0.1])) == 0.5
