@@ -181,10 +181,11 @@ def test_another_encoding_is_refused(watch: Watch, path: str) -> None:
 
 def test_who_asks_whether_to_send_too_much_is_told_not_to(watch: Watch) -> None:
     host, _, port = watch.url.partition(":")
+    shown = f"Host: x\r\nX-API-Key: {watch.key}\r\n"
     expecting = f"Expect: 100-continue\r\nContent-Length: {10**9}\r\n\r\n"
 
     with socket.create_connection((host, int(port)), timeout=SECONDS) as connection:
-        connection.sendall(f"POST {PREDICT} HTTP/1.1\r\nHost: x\r\n{expecting}".encode())
+        connection.sendall(f"POST {PREDICT} HTTP/1.1\r\n{shown}{expecting}".encode())
         assert connection.recv(1_024).startswith(b"HTTP/1.1 413 ")
 
 

@@ -17,6 +17,8 @@ TIMES_ITS_SIZE = 10
 # What a worker's memory varies by, whatever it is asked.
 _SLACK = 128 * 2**20
 _IDLE_SECONDS = 1
+# Connections that are open at this moment, and what gRPC opens for its first calls.
+_MORE_DESCRIPTORS = 32
 REFUSED = {400, 404, 405, 411, 413, 415, 431, 501}
 
 
@@ -25,9 +27,11 @@ class Watch:
 
     Args:
         server: The server.
+        key: What it wants to be shown.
     """
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, key: str) -> None:
+        self.key = key
         self.url = server.url.removeprefix("http://")
         self._server = server
         self._http = HTTPConnection(self.url, timeout=SECONDS)
@@ -35,6 +39,7 @@ class Watch:
         self._channel = grpc.insecure_channel(server.grpc)
         self._worker = max(server.family(), key=lambda one: one.memory_info().rss)
         self._before = self._memory
+        self._descriptors = self._worker.num_fds()
 
     def close(self) -> None:
         """Closes its connections."""
@@ -63,7 +68,7 @@ class Watch:
         ask: Any = self._channel.unary_unary(method)
         with self.asked(len(message)):
             try:
-                ask(message, timeout=SECONDS)
+                ask(message, timeout=SECONDS, metadata=[("x-api-key", self.key)])
             except grpc.RpcError as error:
                 status: Any = error
                 found: grpc.StatusCode = status.code()
@@ -82,7 +87,7 @@ class Watch:
         if time.monotonic() - self._answered > _IDLE_SECONDS:
             self._http.close()
         try:
-            self._http.request(method, path, body, headers)
+            self._http.request(method, path, body, {"X-API-Key": self.key, **headers})
             answer = self._http.getresponse()
             content = answer.read()
         except BaseException:
@@ -96,3 +101,4 @@ class Watch:
         """Makes sure that the server is not much larger than it was at first."""
         self.require_alive()
         assert self._memory - self._before < _SLACK
+        assert self._worker.num_fds() - self._descriptors < _MORE_DESCRIPTORS
