@@ -56,6 +56,7 @@ class Lifecycle:
     Attributes:
         direct: Path → who may answer what is posted to it, ahead of the application.
         headers: Headers of every answer.
+        most_head_bytes: Bytes that the head of a request may have.
         tls: Tells by what the next connection is encrypted; None: by what BentoML has configured.
     """
 
@@ -81,6 +82,7 @@ class Lifecycle:
         self.probes = probes
         self._on_refuse = on_refuse
         self.direct: dict[str, Direct] = {}
+        self.most_head_bytes = 65_536
         self.headers: list[tuple[str, str]] = list(BROWSER_HEADERS)
         self.tls: Callable[[], ssl.SSLContext] | None = None
         self.draining = False

@@ -53,6 +53,10 @@ class Settings(BaseSettings):
     max_body_bytes: Bytes = 16 * 2**20
     """Largest request body accepted, in bytes; a larger one is answered 413."""
 
+    max_head_bytes: int = Field(default=65_536, ge=4_096, le=2**20)
+    """Largest head of a request (its path and headers) accepted, in bytes; a larger one that does
+    not come in one piece is answered 431."""
+
     max_rows: Rows = 10_000
     """Most rows in one request; more are answered 413."""
 

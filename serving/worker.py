@@ -120,6 +120,7 @@ class Worker:
         if self._certificates is not None:
             lifecycle.tls = self._certificates.context
             lifecycle.headers.append(ENCRYPTED_HEADER)
+        lifecycle.most_head_bytes = self.settings.max_head_bytes
         serve_by(lifecycle)
         is_wrapped = self._factory.is_wrapped
         self._deployments = Deployments(

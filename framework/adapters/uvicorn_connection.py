@@ -14,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import (
 
 _OFFER = (b"upgrade", b"http2-settings")
 _REQUEST_TIMEOUT = STATUS_LINE[408] + b"content-length: 0\r\nconnection: close\r\n\r\n"
+_HEAD_TOO_LARGE = STATUS_LINE[431] + b"content-length: 0\r\nconnection: close\r\n\r\n"
 
 Waiting = Literal["idle", "head", "body", "reader"]
 """For what a connection waits: a request, the rest of its head or of its body, or the client's
@@ -23,6 +24,13 @@ taking what was written."""
 Direct = Callable[[Any, bytearray, Callable[[], Any], Callable[..., Any]], bool]
 """Given scope, whole body, `receive` and `send` of a request, sees to its answer, or declines: it
 returns whether it does. It raises nothing."""
+
+
+class _Discarded(list[tuple[bytes, bytes]]):
+    """Headers that are none: whatever is added goes away."""
+
+    def append(self, item: tuple[bytes, bytes]) -> None:
+        """Keeps nothing."""
 
 
 class Connection(HttpToolsProtocol):
@@ -41,11 +49,19 @@ class Connection(HttpToolsProtocol):
 
     Args:
         direct: Path → who may answer what is posted to it.
+        most_head_bytes: Bytes that a request's head may have; one that came at once may have more.
         kinds: What uvicorn's own connection is made of.
     """
 
-    def __init__(self, direct: Mapping[str, Direct] = MappingProxyType({}), **kinds: Any) -> None:
+    def __init__(
+        self,
+        direct: Mapping[str, Direct] = MappingProxyType({}),
+        most_head_bytes: int = 65_536,
+        **kinds: Any,
+    ) -> None:
         super().__init__(**kinds)
+        self._most_head_bytes = most_head_bytes
+        self._head_bytes = 0
         self._direct = direct
         self._held: tuple[RequestResponseCycle, Direct] | None = None
 
@@ -65,10 +81,27 @@ class Connection(HttpToolsProtocol):
             self._upgrade(memoryview(data)[offer.args[0] :])
         if self._held is not None:
             self._begin(*self._held)
+        elif self._waits_for_head():
+            self._head_bytes += len(data)
+            if self._head_bytes > self._most_head_bytes:
+                self._refuse_head()
+        else:
+            self._head_bytes = 0
+
+    def _waits_for_head(self) -> bool:
+        head: HTTPScope | None = self.scope
+        cycle: RequestResponseCycle | None = self.cycle
+        return head is not None and (cycle is None or cycle.scope is not head)
+
+    def _refuse_head(self) -> None:
+        self._give_up()
+        if not self.transport.is_closing():
+            self.transport.write(_HEAD_TOO_LARGE)
+            self.transport.close()
 
     def on_chunk_header(self) -> None:
         """Keeps the headers as they are: what comes from now on that is like one is a trailer."""
-        self.headers = []
+        self.headers = _Discarded()
 
     def _should_upgrade(self) -> bool:
         # Asked about requests that offer an upgrade alone; told so, uvicorn leaves them to
@@ -196,7 +229,6 @@ class Connection(HttpToolsProtocol):
             return ("body", cycle) if reads else (None, None)
         if cycle is not None and cycle.more_body:
             return "body", cycle
-        head: HTTPScope | None = self.scope
-        if head is not None and (cycle is None or cycle.scope is not head):
-            return "head", head
+        if self._waits_for_head():
+            return "head", self.scope
         return "idle", cycle

@@ -35,6 +35,9 @@ class Stopping(Sharing, Protocol):
     direct: dict[str, Direct]
     """Path → who may answer what is posted to it, ahead of the application."""
 
+    most_head_bytes: int
+    """Bytes that the head of a request may have."""
+
     headers: list[tuple[str, str]]
     """Headers of every answer."""
 
@@ -156,6 +159,7 @@ class Server(uvicorn.Server):
     def _connection(self) -> asyncio.Protocol:
         return Connection(
             direct=self._stopping.direct,
+            most_head_bytes=self._stopping.most_head_bytes,
             config=self.config,
             server_state=self.server_state,
             app_state=self.lifespan.state,

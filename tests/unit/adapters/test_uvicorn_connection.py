@@ -155,6 +155,35 @@ def test_a_trailer_is_no_header(*, apart: bool) -> None:
     assert not [one for one in later if b"authorization" in one]
 
 
+def test_a_head_without_end_is_refused() -> None:
+    async def check(peer: Peer) -> None:
+        await peer.send(GET, GET[:-2], *[b"x-more: " + b"x" * 20_000 + b"\r\n"] * 4)
+        assert peer.answers == 1
+        assert b"HTTP/1.1 431 " in peer.transport.writes[-1]
+        assert peer.transport.is_closing()
+
+    run(check)
+
+
+def test_a_large_body_is_no_head() -> None:
+    async def check(peer: Peer) -> None:
+        await peer.send(post(b"x" * 200_000), *[b"x" * 20_000] * 10, GET)
+        assert peer.answers == 2
+
+    run(check)
+
+
+def test_trailers_without_end_are_kept_nowhere() -> None:
+    async def check(peer: Peer) -> None:
+        head = b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n"
+        await peer.send(head, *[b"x-more: " + b"x" * 1_000 + b"\r\n"] * 100)
+        assert not peer.protocol.headers
+        await peer.send(b"\r\n")
+        assert peer.answers == 1
+
+    run(check)
+
+
 def test_a_body_is_never_a_request() -> None:
     async def check(peer: Peer) -> None:
         await peer.send(post(GET, OFFER), GET)

@@ -22,6 +22,7 @@ class Recorder:
     """What a worker does when it is told to stop: here, it remembers that it was."""
 
     drain_seconds = 0.3
+    most_head_bytes = 65_536
     tls: Callable[[], ssl.SSLContext] | None = None
     timeout_seconds = 5.0
     workers = 1
