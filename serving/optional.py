@@ -5,6 +5,10 @@ from typing import TYPE_CHECKING
 from serving.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from serving.access.tokens import Tokens
+    from serving.limits.allowance import Allowance
     from serving.tls.certificates import Certificates
     from serving.tracing import Tracing
 
@@ -29,3 +33,17 @@ def certificates_of(settings: Settings) -> "Certificates | None":
     from serving.tls.certificates import Certificates
 
     return Certificates(settings.tls)
+
+
+def tokens_of(settings: Settings, allow: "Callable[[str], Allowance | None]") -> "Tokens | None":
+    """Makes what verifies tokens, if any are taken.
+
+    Args:
+        settings: Whose tokens.
+        allow: Returns how much a caller may ask for, by its id.
+    """
+    if not settings.jwt_issuer:
+        return None
+    from serving.access.tokens import Tokens
+
+    return Tokens(settings, allow)

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from bentoml.exceptions import BentoMLConfigException
 from pydantic import (
@@ -17,7 +18,7 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from serving.tls.files import TlsFiles
 
@@ -33,6 +34,16 @@ _CLOSE_MODEL, _CLOSE_PREFIX = 0.8, 0.9
 Rows = Annotated[int, Field(gt=0, le=100_000_000)]
 Bytes = Annotated[int, Field(gt=0, lt=2**31)]  # as gRPC has it
 Seconds = Annotated[float, Field(le=86_400, allow_inf_nan=False)]
+
+
+JwtAlgorithm = Literal[
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"
+]
+"""By public keys alone: whoever can verify a token must not be able to make one."""
+
+
+def _listed(given: object) -> object:
+    return tuple(one.strip() for one in given.split(",")) if isinstance(given, str) else given
 
 
 class Settings(BaseSettings):
@@ -105,6 +116,27 @@ class Settings(BaseSettings):
     keys: Annotated[Path | None, BeforeValidator(lambda value: value or None)] = None
     """File of API keys, made by `python -m security`; with it, every request needs a key."""
 
+    jwt_issuer: str = ""
+    """Issuer of tokens (JWT) that are taken beside API keys; with it, every request needs one."""
+
+    jwt_audience: str = ""
+    """What a token must be meant for: its `aud`."""
+
+    jwt_keys: str = ""
+    """The issuer's public keys (JWKS): a file, or a URL with https, on this machine also http."""
+
+    jwt_algorithms: Annotated[tuple[JwtAlgorithm, ...], NoDecode, BeforeValidator(_listed)] = (
+        "RS256",
+        "ES256",
+    )
+    """Algorithms that a token may be signed by, separated by commas."""
+
+    jwt_scope_claim: str = Field(default="scope", min_length=1)
+    """Claim that holds a token's scopes: a list, or a text with spaces between."""
+
+    jwt_refresh_seconds: Seconds = Field(default=300, ge=1)
+    """How often the issuer's keys are fetched from a URL."""
+
     open: bool = False
     """Whether anybody may ask, from anywhere; without keys, the server listens on loopback."""
 
@@ -170,7 +202,7 @@ class Settings(BaseSettings):
     @property
     def is_locked(self) -> bool:
         """Whether it must be known who asks."""
-        return self.keys is not None
+        return self.keys is not None or bool(self.jwt_issuer)
 
     @property
     def is_loopback_only(self) -> bool:
@@ -232,10 +264,26 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _who_asks_is_asked_here(self) -> Self:
+        by = f"{PREFIX}KEYS" if self.keys else f"{PREFIX}JWT_ISSUER"
         if self.is_locked and not self.fast_path:
-            raise ValueError(f"{PREFIX}KEYS needs {PREFIX}FAST_PATH=true")
+            raise ValueError(f"{by} needs {PREFIX}FAST_PATH=true")
         if self.is_locked and self.open:
-            raise ValueError(f"{PREFIX}OPEN=true and {PREFIX}KEYS exclude each other")
+            raise ValueError(f"{PREFIX}OPEN=true and {by} exclude each other")
+        return self
+
+    @model_validator(mode="after")
+    def _tokens_can_be_verified(self) -> Self:
+        given = {
+            "JWT_ISSUER": self.jwt_issuer,
+            "JWT_AUDIENCE": self.jwt_audience,
+            "JWT_KEYS": self.jwt_keys,
+        }
+        if any(given.values()) and not all(given.values()):
+            lacking = ", ".join(f"{PREFIX}{name}" for name, value in given.items() if not value)
+            raise ValueError(f"tokens need {lacking}, too")
+        url = urlsplit(self.jwt_keys)
+        if url.scheme == "http" and url.hostname not in ("localhost", _LOOPBACK, "::1"):
+            raise ValueError(f"{PREFIX}JWT_KEYS must be a file, or a URL with https")
         return self
 
     @model_validator(mode="after")

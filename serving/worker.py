@@ -25,7 +25,7 @@ from serving.grpc.server import RpcServer
 from serving.grpc.typed import api_route, method_path, methods_of, typed_services
 from serving.http.application import AppFactory
 from serving.http.gateway import UNMATCHED, Gateway
-from serving.http.resources import ResourcesApp
+from serving.http.resources import ResourcesApp, resources_path
 from serving.lifecycle import ENCRYPTED_HEADER, Lifecycle, return_memory_after, settle_memory
 from serving.metrics import Metrics
 from serving.open_inference.repository import Repository
@@ -57,9 +57,7 @@ class Worker:
         self, service: bentoml.Service[Any], protos: Sequence[FileDescriptor], *, is_main: bool
     ) -> None:
         self._factory = AppFactory(service, is_main=is_main)
-        self._resources = next(
-            (path for app, path, _ in service.mount_apps if isinstance(app, ResourcesApp)), None
-        )
+        self._resources = resources_path(service)
         self._factory.owns_root = self._resources == prefixed_path(service, "/")
         self.settings = load_settings()
         # Services of one Bento trust each other.
@@ -176,6 +174,8 @@ class Worker:
         # then drops it; a logger without handlers is not asked.
         logging.getLogger("uvicorn.access").propagate = False
         write_access_log_in_lines()
+        if isinstance(self._door, LockedDoor):
+            await self._door.start()
         models = getattr(self._factory.service_instance, "models", None)
         self._models = models if isinstance(models, Models) else None
         bundles = {
@@ -297,7 +297,12 @@ class Worker:
             feedback_service(feedback),
         ]
         credentials = self._certificates.grpc_credentials() if self._certificates else None
-        calls = Calls(self.metrics, self._door, of_methods(methods_of(self._protos)))
+        calls = Calls(
+            self.metrics,
+            self._door,
+            of_methods(methods_of(self._protos)),
+            has_certificates=self.settings.tls_client_ca is not None,
+        )
         self._rpc = RpcServer(services, calls, self.settings, credentials)
         await self._rpc.start()
         self._watching.append(asyncio.create_task(self._watch_health(self._rpc)))

@@ -61,6 +61,30 @@ def has_left(send: Callable[..., Any]) -> bool:
     return type(cycle) is RequestResponseCycle and cycle.disconnected
 
 
+def peer_names(send: Callable[..., Any]) -> tuple[str, ...]:
+    """Returns the names in the certificate that the client has shown, and the server has verified.
+
+    Those of who it was made for (URI, DNS, e-mail), and the common name.
+
+    Args:
+        send: What the application was given to send by.
+    """
+    transport = getattr(getattr(send, "__self__", None), "transport", None)
+    encrypted = transport.get_extra_info("ssl_object") if transport is not None else None
+    certificate = encrypted.getpeercert() if encrypted is not None else None
+    if not certificate:
+        return ()
+    return (
+        *(name for _, name in certificate.get("subjectAltName", ())),
+        *(
+            value
+            for attributes in certificate.get("subject", ())
+            for kind, value in attributes
+            if kind == "commonName"
+        ),
+    )
+
+
 def _is_plain(cycle: RequestResponseCycle) -> bool:
     """Whether uvicorn would do nothing else with a response than to write it.
 

@@ -1,20 +1,26 @@
 """Lets in whoever shows a credential that allows what is asked for: for all protocols."""
 
+import asyncio
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Protocol, Self
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol, Self
 
-from framework.access.keys import key_id
 from framework.access.scopes import Need
 from serving.access.key_ring import KeyRing
-from serving.access.principal import ANYBODY, NOBODY, Principal, asking
+from serving.access.principal import ANYBODY, NOBODY, Principal, UnknownCallerError, asking
 from serving.errors import Code, ServingError
 from serving.limits.start import Limits
+from serving.optional import tokens_of
 from serving.settings import Settings
+
+if TYPE_CHECKING:
+    from serving.access.tokens import Tokens
 
 CREDENTIALS = (b"authorization", b"x-api-key")
 """Headers, and names in a gRPC call's metadata, that show who asks."""
+
+Names = Callable[[], Iterable[str]]
 
 _SCHEME = b"Bearer "
 _CHALLENGE_HEADER = "www-authenticate"
@@ -22,6 +28,7 @@ _CHALLENGE = 'Bearer realm="model-server"'
 # Forms in which credentials were shown that are remembered: a key has a few, a client one.
 _MOST_REMEMBERED = 4_096
 _MAX_BYTES = 8_192
+_DOTS_OF_A_TOKEN = 2
 
 
 class NotAdmittedError(ServingError):
@@ -51,7 +58,11 @@ class Door(Protocol):
     """Where a request is let in, or not."""
 
     def admit(
-        self, need: Need | None, shown: Mapping[bytes, bytes], address: str = ""
+        self,
+        need: Need | None,
+        shown: Mapping[bytes, bytes],
+        address: str = "",
+        names: Names = tuple,
     ) -> Principal:
         """Returns who asks, and counts the request.
 
@@ -59,13 +70,16 @@ class Door(Protocol):
             need: What the request needs; None if it is public.
             shown: The request's headers, or those of `CREDENTIALS` that a call's metadata has.
             address: Where it comes from.
+            names: Tells the names in the certificate of the client, as TLS has verified it.
 
         Raises:
             NotAdmittedError: It is not let in.
         """
         ...
 
-    def look(self, need: Need | None, shown: Mapping[bytes, bytes]) -> Principal:
+    def look(
+        self, need: Need | None, shown: Mapping[bytes, bytes], names: Names = tuple
+    ) -> Principal:
         """Does the same for a request that is admitted later."""
         ...
 
@@ -74,39 +88,57 @@ class OpenDoor(Door):
     """The door of a server that anybody may ask."""
 
     def admit(
-        self, need: Need | None, shown: Mapping[bytes, bytes], address: str = ""
+        self,
+        need: Need | None,
+        shown: Mapping[bytes, bytes],
+        address: str = "",
+        names: Names = tuple,
     ) -> Principal:
         """Returns anybody."""
         return ANYBODY
 
-    look = admit
+    def look(
+        self, need: Need | None, shown: Mapping[bytes, bytes], names: Names = tuple
+    ) -> Principal:
+        """Returns anybody."""
+        return ANYBODY
 
 
 class InnerDoor(Door):
     """The door behind the gateway's own."""
 
     def admit(
-        self, need: Need | None, shown: Mapping[bytes, bytes], address: str = ""
+        self,
+        need: Need | None,
+        shown: Mapping[bytes, bytes],
+        address: str = "",
+        names: Names = tuple,
     ) -> Principal:
         """Returns whom the gateway has let in."""
         return asking.get()
 
-    look = admit
+    def look(
+        self, need: Need | None, shown: Mapping[bytes, bytes], names: Names = tuple
+    ) -> Principal:
+        """Returns whom the gateway has let in."""
+        return asking.get()
 
 
 class LockedDoor(Door):
     """The door of a server that wants to know who asks.
 
     Args:
-        keys: Whose the API keys are.
+        keys: Whose the API keys are, if there are any.
+        tokens: Verifies tokens, if any are taken.
         limits: How much may be asked for.
 
     Attributes:
         admitted: How many requests were let in since somebody asked, by `Principal.series`.
     """
 
-    def __init__(self, keys: KeyRing, limits: Limits) -> None:
+    def __init__(self, keys: KeyRing | None, tokens: "Tokens | None", limits: Limits) -> None:
         self._keys = keys
+        self._tokens = tokens
         self._limits = limits
         # What was shown → who showed it. Looked up as it is, because a digest costs nine times as
         # much; guesses learn nothing of it by time, for bytes are hashed with a secret first.
@@ -121,23 +153,37 @@ class LockedDoor(Door):
             KeyFileError: The key file is missing or broken.
             OSError: The file of the limits that workers share cannot be written.
         """
-        assert settings.keys is not None
         limits = Limits(settings)
-        return cls(KeyRing(settings.keys, limits.allow), limits)
+        keys = KeyRing(settings.keys, limits.allow) if settings.keys else None
+        return cls(keys, tokens_of(settings, limits.allow_usual), limits)
+
+    async def start(self) -> None:
+        """Has what is needed to know who asks, as far as it can be had now."""
+        if self._tokens is not None:
+            await self._tokens.keys.start()
 
     async def watch(self) -> None:
         """Follows what changes of the credentials, until it is cancelled."""
+        changed = self._remembered.clear
         try:
-            await self._keys.watch(self._remembered.clear)
+            async with asyncio.TaskGroup() as group:
+                if self._keys is not None:
+                    group.create_task(self._keys.watch(changed))
+                if self._tokens is not None:
+                    group.create_task(self._tokens.keys.watch(changed))
         finally:
             await self._limits.close()
 
     def admit(
-        self, need: Need | None, shown: Mapping[bytes, bytes], address: str = ""
+        self,
+        need: Need | None,
+        shown: Mapping[bytes, bytes],
+        address: str = "",
+        names: Names = tuple,
     ) -> Principal:
         """See `Door.admit`."""
         try:
-            principal = self.look(need, shown)
+            principal = self.look(need, shown, names)
         except NotAdmittedError as error:
             if error.code is Code.UNAUTHENTICATED:
                 self._count_failure(address)
@@ -152,24 +198,26 @@ class LockedDoor(Door):
         except ServingError as limited:
             raise NotAdmittedError(limited.code, str(limited), limited.headers) from None
 
-    def look(self, need: Need | None, shown: Mapping[bytes, bytes]) -> Principal:
+    def look(
+        self, need: Need | None, shown: Mapping[bytes, bytes], names: Names = tuple
+    ) -> Principal:
         """See `Door.look`."""
         if need is None:
             return NOBODY
         given = shown.get(b"authorization")
         principal = self._remembered.get(given) if given is not None else None
         if principal is None or principal.expires <= time.time():
-            principal = self._identify(shown)
+            principal = self._identify(shown, names)
         if need.accepted.isdisjoint(principal.scopes):
             raise forbidden(need, principal)
         return principal
 
-    def _identify(self, shown: Mapping[bytes, bytes]) -> Principal:
+    def _identify(self, shown: Mapping[bytes, bytes], names: Names = tuple) -> Principal:
         given = shown.get(b"authorization", b"")
         if given[: len(_SCHEME)].title() != _SCHEME:
             key = shown.get(b"x-api-key")
             if key is None:
-                raise _unknown(given)
+                return self._bearer(names, given)
             given = _SCHEME + key
         principal = self._remembered.get(given)
         if principal is None:
@@ -178,20 +226,35 @@ class LockedDoor(Door):
                 self._remembered.clear()
             self._remembered[given] = principal
         if principal.expires <= time.time():
-            raise _unauthenticated("The key has expired.", was_shown=True)
+            raise _unauthenticated("The key or token has expired.", was_shown=True)
+        return principal
+
+    def _bearer(self, names: Names, given: bytes) -> Principal:
+        """Returns who has the client's certificate, where no key is shown."""
+        told = names()
+        if not told or self._keys is None:
+            raise _unknown(given)
+        try:
+            principal = self._keys.bearer(told)
+        except UnknownCallerError as error:
+            raise _unauthenticated(str(error), was_shown=False) from None
+        if principal.expires <= time.time():
+            raise _unauthenticated("The client's certificate is known no more.", was_shown=False)
         return principal
 
     def _owner(self, shown: bytes) -> Principal:
         if len(shown) > _MAX_BYTES:
             raise _unauthenticated("What should be a key is too long for one.", was_shown=True)
-        key = shown.decode("latin-1")
-        if key_id(key) is None:
-            message = "What should be a key is none: it is mistyped, or not complete."
-            raise _unauthenticated(message, was_shown=True)
-        principal = self._keys.owner(key)
-        if principal is None:
-            raise _unauthenticated("The key is not known, or was revoked.", was_shown=True)
-        return principal
+        text = shown.decode("latin-1")
+        source: KeyRing | Tokens | None = self._keys
+        if self._tokens is not None and text.count(".") == _DOTS_OF_A_TOKEN:
+            source = self._tokens
+        if source is None:
+            raise _unauthenticated("API keys are not taken here, tokens are.", was_shown=True)
+        try:
+            return source.owner(text)
+        except UnknownCallerError as error:
+            raise _unauthenticated(str(error), was_shown=True) from None
 
 
 def _unknown(given: bytes) -> NotAdmittedError:

@@ -3,12 +3,13 @@
 import asyncio
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from framework.access.key_file import Credential, KeyFile, KeyFileError, read_key_file
-from framework.access.keys import digest
-from serving.access.principal import Principal
+from framework.access.keys import digest, key_id
+from framework.files import file_state
+from serving.access.principal import Principal, UnknownCallerError
 from serving.limits.allowance import Allowance
 
 logger = logging.getLogger("bentoml.serving")
@@ -38,12 +39,34 @@ class KeyRing:
         self._path = path
         self._allow = allow
         # Looked at first: what is written meanwhile is read once more.
-        self._seen = _state(path)
+        self._seen = file_state(path)
         self._take(read_key_file(path))
 
-    def owner(self, key: str) -> Principal | None:
-        """Returns whose an API key is; nobody's if it is not known, or revoked."""
-        return self._keys.get(digest(key))
+    def owner(self, key: str) -> Principal:
+        """Returns whose an API key is.
+
+        Raises:
+            UnknownCallerError: It is none, or nobody's now.
+        """
+        if key_id(key) is None:
+            raise UnknownCallerError(
+                "What should be a key is none: it is mistyped, or not complete."
+            )
+        try:
+            return self._keys[digest(key)]
+        except KeyError:
+            raise UnknownCallerError("The key is not known, or was revoked.") from None
+
+    def bearer(self, names: Iterable[str]) -> Principal:
+        """Returns who has a certificate with one of these names.
+
+        Raises:
+            UnknownCallerError: Nobody that may ask has.
+        """
+        for name in names:
+            if (principal := self._certificates.get(name)) is not None:
+                return principal
+        raise UnknownCallerError("The client's certificate is not known, or was revoked.")
 
     async def watch(self, changed: Callable[[], None]) -> None:
         """Looks at the file again and again; a broken one leaves everything as it was.
@@ -54,7 +77,7 @@ class KeyRing:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             # On a disk that hangs, it hangs alone.
-            state = await asyncio.to_thread(_state, self._path)
+            state = await asyncio.to_thread(file_state, self._path)
             if state == self._seen:
                 continue
             self._seen = state
@@ -67,17 +90,16 @@ class KeyRing:
 
     def _take(self, file: KeyFile) -> None:
         self._keys = {one.sha256: self._principal(one) for one in file.keys if not one.revoked}
-        logger.info("%s: %d keys may be used", self._path, len(self._keys))
+        self._certificates = {
+            one.subject: self._principal(one) for one in file.certificates if not one.revoked
+        }
+        logger.info(
+            "%s: %d keys and %d certificates may be used",
+            self._path,
+            len(self._keys),
+            len(self._certificates),
+        )
 
     def _principal(self, one: Credential) -> Principal:
         expires = one.expires.timestamp() if one.expires else math.inf
         return Principal(one.id, one.id, one.scopes, expires, self._allow(one))
-
-
-def _state(path: Path) -> tuple[int, ...]:
-    """What changes whenever the file does, also if it is another one of the same name."""
-    try:
-        found = path.stat()
-    except OSError:
-        return ()
-    return found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_size, found.st_mode

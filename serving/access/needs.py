@@ -20,7 +20,7 @@ from framework.adapters.bentoml import (
 )
 from framework.open_inference import inference_pb2
 from serving.feedback import feedback_pb2
-from serving.grpc.reflection import V1, V1ALPHA
+from serving.grpc.reflection import METHOD, V1, V1ALPHA
 from serving.grpc.typed import api_route, method_path
 
 PUBLIC: Need | None = None
@@ -60,7 +60,7 @@ def of_methods(methods: Iterable[MethodDescriptor]) -> dict[str, Need | None]:
         **{f"/{inference.full_name}/{name}": need for name, need in _INFERENCE.items()},
         **{method_path(one): FEEDBACK for one in feedback.methods},
         **{method_path(one): PUBLIC for one in health.methods},
-        **{f"/{name}/ServerReflectionInfo": KNOWN for name in (V1, V1ALPHA)},
+        **{f"/{name}/{METHOD}": KNOWN for name in (V1, V1ALPHA)},
     }
 
 

@@ -8,6 +8,10 @@ from framework.access.scopes import READ, Need, granted
 from serving.limits.allowance import Allowance
 
 
+class UnknownCallerError(Exception):
+    """What was shown tells of nobody; the message says why, and holds nothing of it."""
+
+
 class Principal:
     """Somebody who has shown who they are.
 

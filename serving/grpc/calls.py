@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 import grpc
@@ -99,7 +100,9 @@ class Call:
         """
         address, _, _port = context.peer().rpartition(":")
         try:
-            self.principal = door.admit(need, _shown(context.invocation_metadata()), address)
+            self.principal = door.admit(
+                need, _shown(context.invocation_metadata()), address, partial(_peer_names, context)
+            )
         except NotAdmittedError as error:
             self.principal = error.principal
             raise
@@ -181,12 +184,21 @@ class Calls:
         metrics: Counts of every method.
         door: Lets in who may ask.
         needs: What each method needs, by its path; what is not there needs all.
+        has_certificates: Whether clients show certificates.
     """
 
-    def __init__(self, metrics: Metrics, door: Door, needs: Mapping[str, Need | None]) -> None:
+    def __init__(
+        self,
+        metrics: Metrics,
+        door: Door,
+        needs: Mapping[str, Need | None],
+        *,
+        has_certificates: bool = False,
+    ) -> None:
         self._metrics = metrics
         self._door = door
         self._needs = needs
+        self._has_certificates = has_certificates
         self._refusing = False
         self._under_way = 0
         self._idle = asyncio.Event()
@@ -249,6 +261,26 @@ class Calls:
 
         return grpc.stream_stream_rpc_method_handler(answer)
 
+    def passed(
+        self, route: str, behaviour: Callable[[Any, Context], AsyncIterator[Any]]
+    ) -> Callable[[Any, Context], AsyncIterator[Any]]:
+        """Lets those alone who may ask reach a streaming handler of another library."""
+
+        async def admitted(requests: Any, context: Context) -> AsyncIterator[Any]:
+            call = Call(_request_id(context), route, "")
+            try:
+                call.admit(self._door, self._needs.get(route, EVERYTHING), context)
+                async for answer in behaviour(requests, context):
+                    yield answer
+            except ServingError as error:
+                status, code, trailers = _refuse(context, error)
+                context.set_trailing_metadata((*trailers, ("x-request-id", call.request_id)))
+                self._tell(call, context, status, code, 0)
+            finally:
+                call.end()
+
+        return admitted
+
     def guard(
         self, details: grpc.HandlerCallDetails
     ) -> "grpc.RpcMethodHandler[bytes, bytes] | None":
@@ -257,8 +289,12 @@ class Calls:
         Whoever is not refused is let in, and counted, by the method's own handler.
         """
         need = self._needs.get(details.method, EVERYTHING)
+        shown = _shown(details.invocation_metadata)
+        if self._has_certificates and not shown:
+            # Of the client's certificate, a call's context alone can tell.
+            return None
         try:
-            self._door.look(need, _shown(details.invocation_metadata))
+            self._door.look(need, shown, tuple)
         except NotAdmittedError:
             # Its handler is refused the same, and can answer.
             route = details.method if details.method in self._needs else UNMATCHED
@@ -348,6 +384,16 @@ def _shown(metadata: Metadata | None) -> dict[bytes, bytes]:
         for name, value in metadata or ()
         if name in _CREDENTIALS
     }
+
+
+def _peer_names(context: Context) -> list[str]:
+    """Returns the names in the client's certificate, if it has shown one; see `peer_names`."""
+    told = context.auth_context()
+    return [
+        name.decode("utf-8", "replace")
+        for kind in ("x509_subject_alternative_name", "x509_common_name")
+        for name in told.get(kind, ())
+    ]
 
 
 def _request_id(context: Context) -> str:

@@ -58,7 +58,7 @@ class RpcServer:
         self._server.add_generic_rpc_handlers([_Guard(calls)])
         self._server.add_generic_rpc_handlers([self._generic(service) for service in services])
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        reflected = reflection_handlers([*self._names, health.SERVICE_NAME])
+        reflected = reflection_handlers([*self._names, health.SERVICE_NAME], calls)
         self._server.add_generic_rpc_handlers(reflected)
         # Asked last, for whatever none of the others knows.
         self._server.add_generic_rpc_handlers([_Unknown(self._calls)])

@@ -115,7 +115,7 @@ class Endpoint:
         status, code = CLIENT_CLOSED_REQUEST, ""
         try:
             try:
-                exchange.admit(self._door, self._need)
+                exchange.admit(self._door, self._need, send)
                 body = await self._body(headers, receive)
                 own, content = await self._predict(body, receive, exchange)
                 await answer(send, 200, [*own, *exchange.identity], content)
@@ -151,7 +151,7 @@ class Endpoint:
         exchange = Exchange(scope, headers, self.identity, self._metrics, self._recorder)
         content = bytes(body)
         try:
-            exchange.admit(self._door, self._need)
+            exchange.admit(self._door, self._need, send)
             require_content_type(headers, *self._codec.content_types)
             rows, asked = self._codec.read(content, headers)
             leaving = partial(client_leaves, receive)

@@ -2,8 +2,10 @@
 
 import logging
 import time
+from functools import partial
 
 from framework.access.scopes import Need
+from framework.adapters.uvicorn import peer_names
 from serving.access.door import Door, NotAdmittedError
 from serving.access.principal import NOBODY, Principal
 from serving.errors import ServingError
@@ -12,6 +14,7 @@ from serving.http.asgi import (
     PREDICTION_ID,
     Headers,
     Scope,
+    Send,
     client_of,
     log_answer,
     request_id,
@@ -87,14 +90,16 @@ class Exchange:
             parent = headers.get(b"traceparent")
             self.span = metrics.tracing.begin_request(metrics.log.fields, self.own_id, parent)
 
-    def admit(self, door: Door, need: Need | None) -> None:
+    def admit(self, door: Door, need: Need | None, send: Send) -> None:
         """Finds out who asks; whoever is not let in is not recorded either.
 
         Raises:
             NotAdmittedError: They are not let in.
         """
         try:
-            self.principal = door.admit(need, self.headers, client_of(self._scope))
+            self.principal = door.admit(
+                need, self.headers, client_of(self._scope), partial(peer_names, send)
+            )
         except NotAdmittedError as error:
             self.principal = error.principal
             # Nor told what there is here.

@@ -3,13 +3,15 @@
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Match, Mount
 
 from framework.access.scopes import Need
+from framework.adapters.uvicorn import peer_names
 from serving.access.door import Door, NotAdmittedError
-from serving.access.principal import NOBODY, asking
+from serving.access.principal import NOBODY, Principal, asking
 from serving.errors import Code, ServingError
 from serving.http.asgi import (
     CLIENT_CLOSED_REQUEST,
@@ -112,8 +114,7 @@ class Gateway:
     async def _connect(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes a WebSocket on, once it is known who opens it."""
         try:
-            shown = dict(scope["headers"])
-            asking.set(self._door.admit(self._need_of(scope["path"]), shown, client_of(scope)))
+            asking.set(self._admitted(scope, dict(scope["headers"]), send))
         except NotAdmittedError as error:
             own_id = request_id(dict(scope["headers"]).get(b"x-request-id"))
             log = self._metrics.route(_template(scope, self._app.routes)).log
@@ -125,6 +126,10 @@ class Gateway:
             await refuse_websocket(scope, send, error, own_id)
         else:
             await self._app(scope, receive, send)
+
+    def _admitted(self, scope: Scope, headers: Mapping[bytes, bytes], send: Send) -> Principal:
+        need = self._need_of(scope["path"])
+        return self._door.admit(need, headers, client_of(scope), partial(peer_names, send))
 
     def _watch_shutdown(self, receive: Receive) -> Receive:
         async def watched() -> Message:
@@ -160,8 +165,7 @@ class Gateway:
         principal, begun = NOBODY, None
         route.started()
         try:
-            need = self._need_of(scope["path"])
-            principal = self._door.admit(need, headers, client_of(scope))
+            principal = self._admitted(scope, headers, send)
             asking.set(principal)
             if principal.allowance is not None:
                 principal.allowance.begin()

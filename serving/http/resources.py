@@ -18,15 +18,19 @@ from starlette.exceptions import HTTPException
 from framework import Bundle, ModelCard
 from framework.card import CategoryProfile, DataKind, NumberProfile
 from framework.pointer import CHAMPION, Alias
+from serving.access.described import describe_access
+from serving.access.needs import PathNeeds
 from serving.champions import pointer
 from serving.errors import Code, ServingError
 from serving.feedback.routes import add_routes as add_feedback_routes
 from serving.feedback.routes import described_routes as feedback_routes
+from serving.grpc.typed import methods_of
 from serving.http.envelope import refusal
 from serving.http.openapi import Described, Document, error_responses, openapi_document
 from serving.open_inference.routes import add_routes as add_inference_routes
 from serving.open_inference.routes import described_routes
 from serving.served import find, served_model, served_models
+from serving.settings import load_settings
 
 _ASSETS = Path(fastapi_offline.__file__).parent / "static"
 # The pages' own assets are enough for them; a browser asked to load anything else refuses.
@@ -235,12 +239,22 @@ def document() -> JSONResponse:
     return JSONResponse(service_document(bentoml.get_current_service().bento_service))
 
 
+def resources_path(service: bentoml.Service[Any]) -> str | None:
+    """Returns where the resources are mounted in a service, if they are."""
+    mounted = (path for app, path, _ in service.mount_apps if isinstance(app, ResourcesApp))
+    return next(mounted, None)
+
+
 def service_document(service: bentoml.Service[Any]) -> Document:
     """Describes a service with all that is mounted in it."""
     own = [app for app, *_ in service.mount_apps if isinstance(app, ResourcesApp)]
     others = [mounted for mounted in service.mount_apps if mounted[0] not in own]
     resources = [*own[0].routes, *feedback_routes(), *described_routes()] if own else []
-    return openapi_document(service, resources, others)
+    document = openapi_document(service, resources, others)
+    if load_settings().is_locked:
+        methods = methods_of(getattr(service, "protos", ()))
+        describe_access(document, PathNeeds(service, resources_path(service), methods))
+    return document
 
 
 def _refuse(request: Request, raised: Exception) -> Response:

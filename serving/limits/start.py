@@ -45,10 +45,16 @@ class Limits:
 
     def allow(self, one: Credential) -> Allowance | None:
         """Returns how much the owner of a credential may ask for; None: as much as they want."""
-        rate = Rate.of(one.rate, one.burst) or self._usual
+        return self._allowance(one.id, Rate.of(one.rate, one.burst) or self._usual)
+
+    def allow_usual(self, own_id: str) -> Allowance | None:
+        """Returns how much a caller may ask for that has no limits of its own."""
+        return self._allowance(own_id, self._usual)
+
+    def _allowance(self, own_id: str, rate: Rate | None) -> Allowance | None:
         if rate is None and not self._most_requests:
             return None
-        return Allowance(self._limiter, one.id, rate, self._most_requests)
+        return Allowance(self._limiter, own_id, rate, self._most_requests)
 
     def fail(self, address: str) -> None:
         """Counts an attempt to be let in that failed.

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from framework.files import file_state
+
 _MINIMUM = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 
@@ -36,7 +38,7 @@ class TlsFiles:
 
     def state(self) -> tuple[object, ...]:
         """Returns what changes whenever one of them does, by a symbolic link too."""
-        return tuple(_state(path) for path in self.paths)
+        return tuple(file_state(path) for path in self.paths)
 
     def context(self) -> ssl.SSLContext:
         """Reads the files for HTTPS.
@@ -56,11 +58,3 @@ class TlsFiles:
             required = self.requires_client
             context.verify_mode = ssl.CERT_REQUIRED if required else ssl.CERT_OPTIONAL
         return context
-
-
-def _state(path: Path) -> tuple[int, ...]:
-    try:
-        found = path.stat()
-    except OSError:
-        return ()
-    return found.st_mtime_ns, found.st_ino, found.st_dev, found.st_size

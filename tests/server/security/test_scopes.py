@@ -9,6 +9,7 @@ import httpx
 import pytest
 from google.rpc.error_details_pb2 import ErrorInfo
 from grpc_status import rpc_status
+from openapi_spec_validator import validate
 
 from framework.discovery import find_models
 from framework.open_inference import inference_pb2 as pb
@@ -255,3 +256,21 @@ def test_callers_are_counted_by_the_ids_of_their_keys(locked: Locked) -> None:
     ).text
     assert f'model_server_caller_requests_total{{caller="{key.split("_")[1]}"}}' in metrics
     assert not [one for one in locked.keys.made if one in metrics]
+
+
+def test_the_document_tells_how_to_show_a_key_and_where_none_is_needed(locked: Locked) -> None:
+    document = httpx.get(
+        f"{locked.server.url}/docs.json", headers={"X-API-Key": locked.by_scope["page:read"]}
+    ).json()
+
+    validate(document)
+    schemes = document["components"]["securitySchemes"]
+    assert document["security"] == [{"bearer": []}, {"key": []}]
+    assert schemes["bearer"]["scheme"] == "bearer"
+    assert (schemes["key"]["in"], schemes["key"]["name"]) == ("header", "X-API-Key")
+    public = {
+        path
+        for path, operations in document["paths"].items()
+        if all(one.get("security") == [] for one in operations.values())
+    }
+    assert public == {"/livez", "/readyz", "/v2/health/live", "/v2/health/ready"}
