@@ -109,7 +109,9 @@ def forged(locked: Locked) -> dict[str, str]:
     """What can be made of a key by those who do not have it."""
     key = locked.everything
     start, own_id, rest = key.split("_", 2)
-    swapped = rest[1] + rest[0] + rest[2:]
+    # The first two that are not alike.
+    at = next(at for at in range(len(rest)) if rest[at] != rest[at + 1])
+    swapped = rest[:at] + rest[at + 1] + rest[at] + rest[at + 2 :]
     return {
         "a key less its end": key[:-1],
         "a key and a letter": f"{key}a",
