@@ -33,9 +33,11 @@ class Part(_Frozen):
     rows: int
     champion_loss: float
     loss: float
-    low: float = Field(description="The least that the loss is smaller by, with 95 % confidence.")
+    low: float = Field(
+        description="The least that the loss is smaller by: lower end of the paired 95 % interval."
+    )
     high: float = Field(
-        description="The most; for a slice with as much confidence as makes 95 % for all slices."
+        description="The most. The intervals of slices are as wide as makes 95 % for all of them."
     )
 
 

@@ -21,6 +21,8 @@ from registry.versions import enter_new, find_version
 if TYPE_CHECKING:
     from training.rows import Rows
 
+MIN_LABELLED = 200
+
 
 def retrain(registry: Registry, options: argparse.Namespace) -> Answer:
     """Trains a model on its champion's data and what was recorded and labelled since."""
@@ -28,6 +30,12 @@ def retrain(registry: Registry, options: argparse.Namespace) -> Answer:
     from training import TrainingError, train
     from training.learnt import learnt_of, unknown_to
 
+    if options.least < MIN_LABELLED:
+        raise RegistryError(
+            f"--least {options.least} is out of range; allowed: {MIN_LABELLED} or more, as the "
+            "gate compares on half of the rows, and tells nothing by fewer than "
+            f"{MIN_LABELLED // 2}."
+        )
     model = registry.model(options.model)
     champion = registry.history.aliases().standing(model.name, CHAMPION)
     if champion is None:

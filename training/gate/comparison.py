@@ -10,7 +10,7 @@ from framework.gate import Check, Part
 from training.gate.paired import difference
 
 LEVEL = 0.025
-"""Share of models as good as the champion, at most, that pass as better by chance."""
+"""Share of models as good as the champion that pass as better by chance: one side of 95 %."""
 
 LEAST_ROWS, LEAST_SLICE_ROWS = 100, 30
 """Fewer rows are not judged: their mean is not normal enough for the interval."""

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from framework.pointer import read_pointer
@@ -77,14 +78,21 @@ def test_what_passes_is_promoted_if_that_is_wanted(home: Path, record: Path) -> 
     assert (last["action"], last["reason"]) == ("promote", "retrained on 500 rows")
 
 
-def test_what_is_refused_stays_challenger(home: Path, record: Path, tables: Any) -> None:
-    done(home, "promote", f"{NAME}:v2")
-    arguments = ["--record", str(record), "--least", "0", "--data", str(tables[1])]
+def test_what_is_refused_stays_challenger(
+    home: Path, record: Path, tables: Any, tmp_path: Path
+) -> None:
+    # A champion that is good, and has learnt from other rows than the record has.
+    other = pd.read_csv(tables[0])
+    other["mean_0"] += 0.002
+    other.to_csv(tmp_path / "other.csv", index=False)
+    done(home, "train", "v3", str(tmp_path / "other.csv"))
+    done(home, "promote", f"{NAME}:v3")
+    arguments = ["--record", str(record), "--least", "200", "--data", str(tables[1])]
 
     told = done(home, "retrain", NAME, *arguments, "--auto", code=1)
 
     assert told["gate"]["passed"] is False
-    assert tags(home)["champion"] == f"{NAME}:v2"
+    assert tags(home)["champion"] == f"{NAME}:v3"
     assert tags(home)["challenger"] == told["tag"]
 
 
@@ -112,4 +120,6 @@ def test_records_that_were_not_kept_cannot_be_learnt(home: Path, tmp_path: Path)
 
     complaint = done(home, "retrain", NAME, "--record", str(tmp_path), code=2)
 
+    none = done(home, "retrain", NAME, "--record", str(tmp_path), "--least", "199", code=2)
+    assert "--least 199 is out of range; allowed: 200 or more" in none
     assert f"lacks worst of the records of {NAME} that v1 answered" in complaint
