@@ -78,7 +78,13 @@ def measure(running: dict[str, Running], rounds: int, seconds: int) -> tuple[See
             for name in list(running)[:: 1 if number % 2 else -1]:
                 report(f"round {number + 1}: {name}")
                 one = running[name]
-                ask = partial(wrk.run, one.url(ONE), one.bodies(ONE), CONNECTIONS)
+                ask = partial(
+                    wrk.run,
+                    one.url(ONE),
+                    one.bodies(ONE),
+                    CONNECTIONS,
+                    headers=one.system.headers,
+                )
                 ask(1)
                 before = one.process.cpu_seconds()
                 found = ask(seconds)

@@ -1,7 +1,7 @@
 -- wrk: sends the prepared bodies of a file in turn, and prints what it saw as one line of JSON.
 --
 -- Arguments: path of the file (one body a line, in hexadecimal if it is not JSON), position of the
--- first body to send, content type.
+-- first body to send, content type; names and values of further headers.
 -- All requests are rendered before the run, so that a request costs the generator one lookup.
 
 local requests, position = {}, 0
@@ -12,6 +12,9 @@ end
 
 function init(args)
    local headers = { ["Content-Type"] = args[3] }
+   for at = 4, #args, 2 do
+      headers[args[at]] = args[at + 1]
+   end
    for line in io.lines(args[1]) do
       local body = args[3] == "application/json" and line or bytes(line)
       requests[#requests + 1] = wrk.format("POST", wrk.path, headers, body)

@@ -134,7 +134,8 @@ class Running:
     ) -> Sample:
         dialect = self.dialect(scenario)
         body = dialect.encode(self.workload.rows(scenario)[position])
-        connection.request("POST", dialect.path, body, {"Content-Type": "application/json"})
+        headers = {"Content-Type": "application/json", **self.system.headers}
+        connection.request("POST", dialect.path, body, headers)
         response = connection.getresponse()
         return Sample(scenario, position, response.status, response.read())
 

@@ -3,8 +3,10 @@
 import json
 import math
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 JSON = "application/json"
@@ -45,6 +47,7 @@ def run(
     seconds: float,
     start: int = 0,
     content_type: str = JSON,
+    headers: Mapping[str, str] = MappingProxyType({}),
 ) -> Closed:
     """Sends the bodies of a file in turn over `connections` connections.
 
@@ -55,6 +58,7 @@ def run(
         seconds: How long; `wrk` counts in whole seconds.
         start: Which body comes first.
         content_type: Of the bodies.
+        headers: What every request is sent with beside.
 
     Raises:
         RuntimeError: `wrk` failed.
@@ -62,6 +66,7 @@ def run(
     whole = max(1, math.ceil(seconds))
     command = ["wrk", "-t1", f"-c{connections}", f"-d{whole}s", f"--timeout={TIMEOUT_SECONDS}s"]
     command += [f"--script={SCRIPT}", url, "--", str(bodies), str(start), content_type]
+    command += [part for header in headers.items() for part in header]
     done = subprocess.run(  # noqa: S603 - our own command
         command, capture_output=True, text=True, check=False, timeout=whole + 2 * TIMEOUT_SECONDS
     )

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,6 +67,8 @@ class System:
     """Model → how to ask it; a model that is missing is not served."""
 
     grpc: GrpcDialect | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """What every request is sent with, beside the content type."""
 
 
 def encoded(name: str, rows: "Rows") -> str:
