@@ -197,7 +197,10 @@ def test_operations(watch: Watch, operations: list[Any], data: st.DataObject) ->
     event(operation.label)
     with watch.asked(0):
         case.call_and_validate(
-            headers={"X-API-Key": watch.key}, excluded_checks=_EXCLUDED, timeout=SECONDS
+            # It makes up credentials, too.
+            headers={"Authorization": f"Bearer {watch.key}"},
+            excluded_checks=_EXCLUDED,
+            timeout=SECONDS,
         )
 
 
