@@ -10,15 +10,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from framework.refusal import ModelRefusedError
 
 FILE = "registry.json"
 CHAMPION: "Alias" = "champion"
-Alias = Literal["champion", "challenger", "previous", "shadow"]
+Alias = Literal["champion", "challenger", "previous", "shadow", "canary"]
 """What a version of a model may be: the one that serves, the one that might be next, the one that
-served before, the one that answers beside it unseen."""
+served before, the one that answers beside it unseen, the one that answers some of the requests."""
 
 
 class Standing(BaseModel):
@@ -28,6 +28,7 @@ class Standing(BaseModel):
         tag: Exact tag in the BentoML store.
         since: Since when.
         event: Number of the event in the registry's history that made it so.
+        share: Share of the live requests that it gets, as shadow or canary.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -35,6 +36,7 @@ class Standing(BaseModel):
     tag: str
     since: AwareDatetime
     event: int
+    share: float | None = Field(default=None, ge=0, le=1)
 
 
 Standings = Mapping[Alias, Standing]
@@ -97,7 +99,7 @@ def write_pointer(home: Path, pointer: Pointer) -> None:
     Raises:
         OSError: It cannot be written; the earlier one stays.
     """
-    content = json.dumps(pointer.model_dump(mode="json"), indent=2) + "\n"
+    content = json.dumps(pointer.model_dump(mode="json", exclude_none=True), indent=2) + "\n"
     # A name that is always the same: what a killed command leaves is overwritten by the next.
     beside = home / f"{FILE}.new"
     with beside.open("w", encoding="utf-8") as file:

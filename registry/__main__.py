@@ -127,6 +127,12 @@ def _parser() -> argparse.ArgumentParser:
         help="what the version becomes (default: champion)",
     )
     promote.add_argument(
+        "--share",
+        metavar="SHARE",
+        type=float,
+        help="of the live requests, from 0 to 1, that a shadow or canary gets",
+    )
+    promote.add_argument(
         "--force",
         action="store_true",
         help="promote it though the gate has not let it pass; wants --reason",

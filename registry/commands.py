@@ -12,13 +12,16 @@ from framework import Model, ModelCard, ModelRefusedError
 from framework.adapters.bentoml import stored_versions
 from framework.discovery import ModelNotFoundError
 from framework.gate import GateReport
-from framework.pointer import CHAMPION, Pointer
+from framework.pointer import CHAMPION, Alias, Pointer
 from registry.errors import RegistryError
 from registry.events import ALIASES, Action, Change, Event, replay
 from registry.gating import newest_report, objection
 from registry.history import History
 from registry.rollout import roll_out
 from registry.versions import find_version, require_fit
+
+SHARED: tuple[Alias, ...] = ("shadow", "canary")
+"""Aliases whose version gets a share of the live requests."""
 
 
 @dataclass(frozen=True)
@@ -150,6 +153,7 @@ def promote(registry: Registry, options: argparse.Namespace) -> Answer:
     """Makes a version champion, or gives it another alias, once it has shown that it may serve."""
     if options.force and not options.reason:
         raise RegistryError("--force wants a reason, which the history keeps: --reason WHY.")
+    _require_share(options.alias, options.share)
     # Before the checks, which take their time: what is decided upon is what is there now.
     aliases = registry.history.aliases()
     stored = find_version(options.tag)
@@ -209,11 +213,11 @@ def _move(
 ) -> Answer:
     tag, name = str(stored.tag), stored.tag.name
     model = registry.model(name)
-    alias = options.alias
+    alias, share = options.alias, getattr(options, "share", None)
     expected = aliases.standing(name, alias)
     files = require_fit(model, stored, registry.history.events(name))
     told = None if report is None else report.model_dump(mode="json")
-    change = Change(action, alias, tag, files, options.reason, told)
+    change = Change(action, alias, tag, files, options.reason, told, share)
     registry.history.move(change, expected)
     serving = late = 0
     if alias == CHAMPION:
@@ -223,6 +227,13 @@ def _move(
     columns = ("model", "alias", "from", "to", "workers that serve it")
     row = (name, alias, before or "", tag, str(serving))
     return Answer({**data, "workers": serving}, columns, [row], refused=bool(late and options.wait))
+
+
+def _require_share(alias: Alias, share: float | None) -> None:
+    if share is not None and (alias not in SHARED or not 0 <= share <= 1):
+        raise RegistryError(f"--share, from 0 to 1, is for {' and '.join(SHARED)}.")
+    if share is None and alias == "canary":
+        raise RegistryError("A canary needs --share: of the requests, from 0 to 1.")
 
 
 def _problem_of(model: Model[Any, Any], tag: str, events: list[Event]) -> str:
@@ -245,6 +256,7 @@ def _told(event: Event) -> dict[str, JsonValue]:
         "to": change.after,
         "reason": change.reason,
         "gate": change.gate,
+        "share": change.share,
         "files": {**change.files},
     }
 

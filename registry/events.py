@@ -29,6 +29,7 @@ class Change:
         reason: Why, in a person's words; may be empty.
         gate: Report of the gate that came with the version or was asked for now, or that a
             promotion relied on or went against.
+        share: Share of the live requests that a shadow or canary gets.
     """
 
     action: Action
@@ -37,6 +38,7 @@ class Change:
     files: dict[str, str]
     reason: str = ""
     gate: JsonValue = None
+    share: float | None = None
 
     @property
     def model(self) -> str:
@@ -92,7 +94,7 @@ def replay(events: Iterable[Event]) -> Pointer:
             others = [one for one in aliases if aliases[one].tag == change.after]
             for one in others:
                 del aliases[one]
-        aliases[change.alias] = _standing(change.after, event)
+        aliases[change.alias] = _standing(change.after, event, change.share)
     ordered = {
         name: {alias: aliases[alias] for alias in ALIASES if alias in aliases}
         for name, aliases in sorted(models.items())
@@ -100,5 +102,5 @@ def replay(events: Iterable[Event]) -> Pointer:
     return Pointer(models=ordered)
 
 
-def _standing(tag: str, event: Event) -> Standing:
-    return Standing(tag=tag, since=event.moment, event=event.number)
+def _standing(tag: str, event: Event, share: float | None = None) -> Standing:
+    return Standing(tag=tag, since=event.moment, event=event.number, share=share)

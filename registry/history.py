@@ -148,6 +148,7 @@ def _event(row: "sa.Row[Any]") -> Event:
         files=json.loads(row.files),
         reason=row.reason,
         gate=row.gate and json.loads(row.gate),
+        share=row.share,
     )
     return Event(number=row.id, time=row.time, who=row.who, before=row.before, change=change)
 
@@ -165,6 +166,7 @@ def _append(connection: sa.Connection, change: Change, events: list[Event]) -> N
         "reason": change.reason,
         "gate": None if change.gate is None else json.dumps(change.gate),
         "files": json.dumps(change.files, sort_keys=True),
+        "share": change.share,
     }
     connection.execute(sa.insert(EVENTS).values(values))
 

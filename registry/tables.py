@@ -1,6 +1,6 @@
 """The table of events, as the last migration leaves it."""
 
-from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Column, Float, Index, Integer, MetaData, String, Table, Text
 
 metadata = MetaData()
 
@@ -20,6 +20,8 @@ EVENTS = Table(
     Column("reason", Text, nullable=False),
     Column("gate", Text, nullable=True),  # JSON
     Column("files", Text, nullable=False),  # JSON: file → SHA-256
+    # Of the live requests, for a shadow or canary.
+    Column("share", Float, nullable=True),
 )
 """Everything that ever happened; nothing is changed or deleted."""
 

@@ -1,9 +1,9 @@
-"""What answers for one version of a model, over every protocol; and what does so at present."""
+"""What answers for one version of a model, over every protocol."""
 
 import logging
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -13,23 +13,23 @@ from google.protobuf.descriptor import FileDescriptor
 from framework import Bundle, FieldError
 from framework.access.scopes import Need
 from framework.adapters.bentoml import APIMethod, prefixed_path, service_configuration
-from framework.adapters.uvicorn_connection import Direct
 from serving.access.door import Door
 from serving.batching.batcher import Batcher
 from serving.batching.computation import computation
 from serving.batching.prediction import Prediction, is_batchable_list
 from serving.batching.threads import Threads
 from serving.batching.ticket import Limits
+from serving.canary import AnyEndpoint, CanaryEndpoint, canary_method
 from serving.endpoints import Endpoints
-from serving.grpc.calls import Call, RpcMethod
+from serving.grpc.calls import RpcMethod
 from serving.grpc.typed import typed_methods
 from serving.http.endpoint import Endpoint
-from serving.metrics import Metrics
+from serving.metrics import BatchMetrics, Metrics
 from serving.open_inference.model import InferenceModel
 from serving.open_inference.servicer import AskedModel
-from serving.record.recorder import Record
-from serving.served import unloaded
+from serving.record.recorder import Record, Recorders
 from serving.settings import Settings
+from serving.shadow import Shadow, ShadowedRecord
 from serving.versions import computed_by
 
 logger = logging.getLogger("bentoml.serving")
@@ -38,6 +38,19 @@ logger = logging.getLogger("bentoml.serving")
 def model_name(route: str) -> str:
     """The first part of an API's route: the name of the model behind it, if there is one."""
     return route.split("/")[1]
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Versions that are served beside a model's champion, each with its share of the requests.
+
+    Attributes:
+        canary: Answers some.
+        shadow: Answers some once more, unseen.
+    """
+
+    canary: tuple[Bundle[Any, Any], float] | None = None
+    shadow: tuple[Bundle[Any, Any], float] | None = None
 
 
 @dataclass(frozen=True)
@@ -50,13 +63,32 @@ class Deployment:
         endpoints: What answers over HTTP, by path.
         methods: What answers over gRPC, by the path of the method.
         asked: The model as Open Inference has it over gRPC, if it has.
+        shadow: A version that answers some requests once more.
     """
 
     name: str
     predictions: Mapping[str, Prediction]
-    endpoints: Mapping[str, Endpoint]
+    endpoints: Mapping[str, AnyEndpoint]
     methods: Mapping[str, RpcMethod]
     asked: AskedModel | None
+    shadow: Shadow | None = None
+
+    def with_canary(self, canary: "Deployment", share: float) -> "Deployment":
+        """Returns this with a share of the requests answered by another one."""
+        endpoints = {**canary.endpoints, **self.endpoints}
+        for path in canary.endpoints.keys() & self.endpoints:
+            usual, other = self.endpoints[path], canary.endpoints[path]
+            assert isinstance(usual, Endpoint)
+            assert isinstance(other, Endpoint)
+            endpoints[path] = CanaryEndpoint(usual, other, share)
+        methods = {
+            path: canary_method(method, canary.methods[path], share)
+            for path, method in self.methods.items()
+        }
+        asked = self.asked
+        if asked is not None and canary.asked is not None:
+            asked = replace(asked, canary=(canary.asked, share))
+        return replace(self, endpoints=endpoints, methods=methods, asked=asked)
 
 
 class Deployer:
@@ -93,8 +125,8 @@ class Deployer:
         self._settings = settings
         self._metrics = metrics
         self._record = record
-        self._endpoints = Endpoints(
-            service, settings, metrics, door, need_of, record, is_counted=is_counted
+        self._make_endpoints = partial(
+            Endpoints, service, settings, metrics, door, need_of, is_counted=is_counted
         )
         self._config = service_configuration(service.name)
         self._threads = Threads(self._config.get("threads") or 1)
@@ -114,8 +146,47 @@ class Deployer:
         """Whether a model has been computing one batch for too long, of any version."""
         return any(batcher.hangs for batcher in self._batchers)
 
+    def is_busy(self) -> bool:
+        """Whether a batch waits or runs."""
+        return any(one.busy or one.queued_rows for one in self._batchers)
+
+    def deploy_beside(
+        self,
+        name: str,
+        bundle: Bundle[Any, Any],
+        beside: Beside,
+        before: Deployment | None,
+    ) -> Deployment:
+        """Makes what answers for a model, with versions beside it; see `deploy`."""
+        shadow = None
+        if beside.shadow is not None and self._record is not None:
+            shadow = self._shadow(name, *beside.shadow, self._record)
+        deployment = self.deploy(name, bundle.tag, bundle, before, shadow)
+        if beside.canary is None:
+            return deployment
+        canary, share = beside.canary
+        return deployment.with_canary(self.deploy(name, canary.tag, canary), share)
+
+    def _shadow(
+        self, name: str, bundle: Bundle[Any, Any], share: float, record: Record
+    ) -> Shadow | None:
+        """Makes a shadow, which is asked what the model itself is."""
+        for api in self._apis[name]:
+            answer = computation(computed_by(bundle, partial(api.func, self._instance)))
+            # Its batches are not the metrics' affair, nor what it waits for itself.
+            batcher = Batcher(answer, self._limits(api), self._threads, BatchMetrics())
+            made = Prediction(api, batcher, bundle.tag, self._settings.max_rows, bundle)
+            if made.answers_as_model and made.encoder is not None:
+                return Shadow(made, share, record, self.is_busy, self._metrics)
+        return None
+
     def deploy(
-        self, name: str, tag: str, bundle: Bundle[Any, Any] | None, before: Deployment | None = None
+        self,
+        name: str,
+        tag: str,
+        bundle: Bundle[Any, Any] | None,
+        before: Deployment | None = None,
+        shadow: Shadow | None = None,
     ) -> Deployment:
         """Makes what answers for a model; on the event loop, where it does not answer yet.
 
@@ -124,7 +195,11 @@ class Deployer:
             tag: Its exact tag; empty if there is no model of this name.
             bundle: It, if it is one of the framework's.
             before: What answers for another version of it.
+            shadow: A version that answers some requests once more.
         """
+        record: Recorders | None = self._record
+        if shadow is not None and self._record is not None:
+            record = ShadowedRecord(self._record, shadow)
         predictions = {}
         for api in self._apis[name]:
             batcher = self._batcher(api, tag, bundle, before)
@@ -134,9 +209,10 @@ class Deployer:
         return Deployment(
             name,
             predictions,
-            self._endpoints.make(predictions, [model] if model else [], typed),
-            {method.path: method.over_grpc(self._record) for method in typed},
-            AskedModel.of(model, self._record) if model else None,
+            self._make_endpoints(record).make(predictions, [model] if model else [], typed),
+            {method.path: method.over_grpc(record) for method in typed},
+            AskedModel.of(model, record) if model else None,
+            shadow,
         )
 
     def _batcher(
@@ -153,79 +229,20 @@ class Deployer:
         if before is not None:
             batcher = before.predictions[api.route].batcher.successor(compute, metrics)
         else:
-            limits = Limits(
-                max_batch_rows=api.max_batch_size,
-                max_queue_rows=self._settings.max_queue_rows,
-                max_latency=api.max_latency_ms / 1000,
-                timeout=self._config["traffic"]["timeout"],
-            )
             # A model only computes. What else a method does, BentoML lets it do in a thread.
             inline = bundle is not None and not self._service.dependencies
+            limits = self._limits(api)
             batcher = Batcher(compute, limits, self._threads, metrics, inline=inline)
         self._batchers.add(batcher)
         return batcher
 
-
-class Deployments:
-    """What answers at present.
-
-    A deployment that is replaced goes on until what it has begun with is answered: requests hold
-    on to it, and nothing else does.
-
-    Attributes:
-        endpoints: What answers over HTTP, by path.
-        direct: Path → who may answer what is posted to it, ahead of the application.
-        methods: What answers over gRPC, by the path of the method.
-        asked: The models that Open Inference asks over gRPC, by name; None for one that is
-            unloaded.
-    """
-
-    def __init__(self, endpoints: dict[str, Endpoint], direct: dict[str, Direct] | None) -> None:
-        """Fills what others look into.
-
-        Args:
-            endpoints: Endpoints by path.
-            direct: See the attribute; None if all requests have to go through the application.
-        """
-        self._current: dict[str, Deployment] = {}
-        self.endpoints = endpoints
-        self._direct = direct
-        self.methods: dict[str, RpcMethod] = {}
-        self.asked: dict[str, AskedModel | None] = {}
-
-    def get(self, name: str) -> Deployment | None:
-        """Returns what answers for a model, if anything does."""
-        return self._current.get(name)
-
-    def put(self, new: Deployment) -> None:
-        """Has a deployment answer from now on, in place of the one of the same model."""
-        self.take_out(new.name)
-        self._current[new.name] = new
-        self.endpoints.update(new.endpoints)
-        if self._direct is not None:
-            self._direct.update({path: one.take for path, one in new.endpoints.items()})
-        self.methods.update(new.methods)
-        if new.asked is None:
-            self.asked.pop(new.name, None)
-        else:
-            self.asked[new.name] = new.asked
-
-    def take_out(self, name: str) -> None:
-        """Has nothing answer for a model from now on; its paths are left to the application."""
-        before = self._current.pop(name, None)
-        if before is None:
-            return
-        for path in before.endpoints:
-            del self.endpoints[path]
-            if self._direct is not None:
-                del self._direct[path]
-
-        async def refuse(_: bytes, __: Call) -> bytes:
-            raise unloaded(name)
-
-        self.methods.update(dict.fromkeys(before.methods, RpcMethod(bytes, refuse)))
-        if before.asked is not None:
-            self.asked[name] = None
+    def _limits(self, api: APIMethod[..., Any]) -> Limits:
+        return Limits(
+            max_batch_rows=api.max_batch_size,
+            max_queue_rows=self._settings.max_queue_rows,
+            max_latency=api.max_latency_ms / 1000,
+            timeout=self._config["traffic"]["timeout"],
+        )
 
 
 def _inference_model(

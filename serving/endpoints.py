@@ -20,7 +20,7 @@ from serving.logs import RouteLog
 from serving.metrics import Metrics, RouteMetrics
 from serving.open_inference.model import InferenceModel
 from serving.open_inference.routes import infer_paths
-from serving.record.recorder import Record
+from serving.record.recorder import Recorders
 from serving.settings import Settings
 
 
@@ -45,7 +45,7 @@ class Endpoints:
         metrics: Metrics,
         door: Door,
         need_of: Callable[[str], Need | None],
-        record: Record | None,
+        record: Recorders | None,
         *,
         is_counted: bool,
     ) -> None:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 FLUSH_SECONDS = 0.5
 HTTP, GRPC, CONNECT = "http", "grpc", "connect"
 REFUSALS = ("queue_full", "too_late")
+SHADOW_OUTCOMES = ("answered", "dropped", "failed")
 SWAP_OUTCOMES = ("taken_over", "refused")
 # A counter that is born above zero has not risen, as far as Prometheus can tell: those that alerts
 # watch are there before they count.
@@ -274,6 +275,17 @@ class Metrics:
         """Counts a version that was to be taken over, by one of `SWAP_OUTCOMES`."""
         if self._enabled:
             self._series.swaps.labels(name, outcome).inc()
+
+    def has_shadow(self, tag: str) -> None:
+        """Tells that a version answers unseen."""
+        if self._enabled:
+            for outcome in SHADOW_OUTCOMES:
+                self._series.shadow.labels(tag, outcome)
+
+    def shadowed(self, tag: str, outcome: str, count: int = 1) -> None:
+        """Counts requests that a shadow was to answer, by one of `SHADOW_OUTCOMES`."""
+        if self._enabled:
+            self._series.shadow.labels(tag, outcome).inc(count)
 
     def gather(self) -> None:
         """Brings the shared files up to date, as far as this worker can."""

@@ -80,6 +80,11 @@ class Series:
             ["model", "tag"],
             multiprocess_mode="livemax",
         )
+        self.shadow = client.Counter(
+            f"{NAMESPACE}_shadow_requests",
+            "Requests that a shadow version answered unseen, or was to.",
+            ["model", "outcome"],
+        )
         self.swaps = client.Counter(
             f"{NAMESPACE}_swaps",
             "Versions that a worker took over without a restart, or refused to.",

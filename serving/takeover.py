@@ -4,25 +4,24 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import Callable
 from typing import Any
 
 from framework import Bundle, ModelRefusedError
 from framework.adapters.bentoml import home_folder
-from framework.pointer import CHAMPION, FILE, Pointer, read_pointer
+from framework.pointer import CHAMPION, FILE, Pointer, Standing, read_pointer
 from framework.servers import ModelState, Orders, Target, WorkerState, server_folders
 from serving.champions import pointer
+from serving.deployment import Beside
 from serving.metrics import Metrics
 from serving.served import load_version
 from serving.siblings import server_folder
+from serving.swaps import Swaps
 from serving.versions import Models
 
 logger = logging.getLogger("bentoml.serving")
 
 LOOK_SECONDS = 0.25
 """Time between two looks at what the registry, and the server itself, are told to serve."""
-
-Deploy = Callable[[str, Bundle[Any, Any] | None], None]
 
 
 class Takeover:
@@ -34,7 +33,7 @@ class Takeover:
 
     Args:
         models: The models of the service.
-        deploy: Has a version of a model answer from now on, or none; called on the event loop.
+        swaps: Has versions answer; used on the event loop.
         metrics: Counts what was taken over and what refused.
 
     Attributes:
@@ -42,9 +41,10 @@ class Takeover:
         folder: Where the workers tell; None if they cannot.
     """
 
-    def __init__(self, models: Models, deploy: Deploy, metrics: Metrics) -> None:
+    def __init__(self, models: Models, swaps: Swaps, metrics: Metrics) -> None:
         self._models = models
-        self._deploy = deploy
+        self._swaps = swaps
+        self._beside: dict[str, list[Standing | None]] = {}
         self._metrics = metrics
         self._followed = {
             name: bundle.model for name, bundle in models.current.items() if name in models.followed
@@ -93,23 +93,24 @@ class Takeover:
 
     async def _watch(self) -> None:
         while True:
-            if self._has_news():
-                for name in self._followed:
-                    # What is wanted may have changed while it was loaded.
-                    while (target := self._target(name)) != self.states[name].target:
-                        assert target is not None
-                        await self._follow(name, target)
-                        self._has_news()
+            self._read_news()
+            for name in self._followed:
+                target, state = self._target(name), self.states[name]
+                # What was given up while it was loaded may be wanted again.
+                is_new = target != state.target or state.state == "LOADING"
+                if target is not None and is_new:
+                    await self._follow(name, target)
+                await self._follow_beside(name)
             await asyncio.sleep(LOOK_SECONDS)
 
-    def _has_news(self) -> bool:
-        """Reads what is new; returns whether anything is."""
+    def _read_news(self) -> None:
+        """Reads what the registry and the server are told, if that has changed."""
         paths = [self._home / FILE]
         if self.folder is not None:
             paths.append(self.folder.orders_file)
         seen = [_signature(str(path)) for path in paths]
         if seen == self._seen:
-            return False
+            return
         self._seen = seen
         if self.folder is not None:
             self._orders = self.folder.orders()
@@ -117,7 +118,6 @@ class Takeover:
             self._pointer = read_pointer(self._home)
         except ModelRefusedError as error:
             logger.warning("What was served before still is: %s", error)
-        return True
 
     def _target(self, name: str) -> Target | None:
         """What is to be served of a model; None as long as nobody says."""
@@ -133,7 +133,7 @@ class Takeover:
     async def _follow(self, name: str, target: Target) -> None:
         served = self.states[name].tag
         if target.tag is None:
-            self._deploy(name, None)
+            self._swaps.serve(name, None)
             logger.info("Model %s is unloaded", served)
         elif target.tag != served:
             self._tell(name, ModelState(tag=served, target=target, state="LOADING"))
@@ -141,9 +141,11 @@ class Takeover:
                 bundle = await asyncio.to_thread(
                     load_version, self._followed[name], str(target.tag)
                 )
-                if self._has_news() and self._target(name) != target:
+                self._read_news()
+                if self._target(name) != target:
+                    # Something else is wanted by now, and is looked at next.
                     return
-                self._deploy(name, bundle)
+                self._swaps.serve(name, bundle)
             except ModelRefusedError as error:
                 self._refuse(name, target, str(error))
                 return
@@ -155,6 +157,32 @@ class Takeover:
             self._metrics.tried(name, "taken_over")
             logger.info("Model %s serves in place of %s", target.tag, served)
         self._tell(name, ModelState(tag=target.tag, target=target))
+
+    async def _follow_beside(self, name: str) -> None:
+        """Has a canary and a shadow answer their share, if the registry says so."""
+        wanted = [self._pointer.standing(name, alias) for alias in ("canary", "shadow")]
+        if wanted == self._beside.get(name, [None, None]):
+            return
+        self._beside[name] = wanted
+        found = [await self._loaded_beside(name, standing) for standing in wanted]
+        try:
+            self._swaps.serve_beside(name, Beside(*found))
+        except Exception:
+            logger.exception("Nothing can be served beside %s", name)
+
+    async def _loaded_beside(
+        self, name: str, standing: Standing | None
+    ) -> tuple[Bundle[Any, Any], float] | None:
+        if standing is None or not standing.share:
+            return None
+        try:
+            bundle = await asyncio.to_thread(load_version, self._followed[name], standing.tag)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the champion goes on
+            self._metrics.tried(name, "refused")
+            logger.error("%s answers nothing beside the champion: %s", standing.tag, error)
+            return None
+        self._metrics.tried(name, "taken_over")
+        return bundle, standing.share
 
     def _refuse(self, name: str, target: Target, reason: str) -> None:
         served = self.states[name].tag

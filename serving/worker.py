@@ -17,16 +17,18 @@ from framework.record.folder import RecordFolder
 from serving.access.door import Door, InnerDoor, LockedDoor, OpenDoor
 from serving.access.needs import PathNeeds, of_methods
 from serving.audit import audit_of
-from serving.deployment import Deployer, Deployments, model_name
+from serving.deployment import Deployer, model_name
+from serving.dispatch import Deployments
 from serving.errors import Code
 from serving.feedback.servicer import feedback_service
 from serving.grpc.calls import Calls
 from serving.grpc.server import RpcServer
 from serving.grpc.typed import api_route, method_path, methods_of, typed_services
 from serving.http.application import AppFactory
+from serving.http.asgi import Scope
 from serving.http.gateway import UNMATCHED, Gateway
 from serving.http.resources import ResourcesApp, resources_path
-from serving.lifecycle import ENCRYPTED_HEADER, Lifecycle, return_memory_after, settle_memory
+from serving.lifecycle import ENCRYPTED_HEADER, Lifecycle, settle_memory
 from serving.metrics import Metrics
 from serving.open_inference.repository import Repository
 from serving.open_inference.servicer import inference_service
@@ -35,6 +37,7 @@ from serving.paths import Paths
 from serving.recording import Recording
 from serving.served import unloaded
 from serving.settings import load_settings
+from serving.swaps import Swaps
 from serving.takeover import Takeover
 from serving.versions import Models
 
@@ -141,15 +144,16 @@ class Worker:
             need_of=self._need_of,
         )
 
-    def begin_request(self, path: str) -> str:
-        """Has what follows see the models of this moment; returns the tag of the one behind a path.
+    def begin_request(self, scope: Scope) -> str:
+        """Has what follows see the models of this moment; returns the tag of the one that is asked.
 
         It is empty if there is none.
         """
         if self._models is not None:
             self._models.keep_for_request()
+        path = scope["path"]
         endpoint = self._factory.endpoints.get(path)
-        return endpoint.model_tag if endpoint else self._tags.get(self._names.get(path, ""), "")
+        return endpoint.tag_of(scope) if endpoint else self._tags.get(self._names.get(path, ""), "")
 
     async def is_ready(self) -> bool:
         """Whether new requests are welcome: by the worker's account, and by the service's own."""
@@ -202,7 +206,15 @@ class Worker:
             self.metrics.computed(bundle.tag, bundle.computation)
         settle_memory()
         if self._models is not None:
-            self._takeover = Takeover(self._models, self.take_over, self.metrics)
+            swaps = Swaps(
+                self._models,
+                self._tags,
+                self._deployer,
+                self._deployments,
+                self.metrics,
+                recording,
+            )
+            self._takeover = Takeover(self._models, swaps, self.metrics)
         repository = self._offer_repository()
         await self._open_grpc(repository)
         self.metrics.serves(self._tags, worker_count(self._service.name))
@@ -213,29 +225,6 @@ class Worker:
         if isinstance(self._door, LockedDoor):
             self._watching.append(asyncio.create_task(self._door.watch()))
             self.metrics.count_callers(self._door.admitted)
-
-    def take_over(self, name: str, bundle: Bundle[Any, Any] | None) -> None:
-        """Has another version of a model answer from now on, or none.
-
-        What has begun ends with the version that it began with.
-        """
-        assert self._deployer is not None
-        assert self._models is not None
-        tag = "" if bundle is None else bundle.tag
-        if bundle is None:
-            self._deployments.take_out(name)
-        elif name in self._deployer.names:
-            before = self._deployments.get(name)
-            self._deployments.put(self._deployer.deploy(name, tag, bundle, before))
-        if (former := self._models.current.get(name)) is not None:
-            return_memory_after(former)
-        self._models.replace(name, bundle)
-        self.metrics.swapped(name, self._tags[name], tag)
-        self._tags[name] = tag
-        if bundle is not None:
-            self.metrics.computed(tag, bundle.computation)
-            if self._recording is not None:
-                self._recording.feedback.follow(bundle)
 
     def require_loaded(self, path: str) -> None:
         """Refuses what asks a model that is unloaded.
@@ -257,6 +246,7 @@ class Worker:
         """Refuses new gRPC calls and lets those under way end."""
         if self._takeover is not None:
             self._takeover.end()
+        self._deployments.end()
         for watching in self._watching:
             watching.cancel()
         if self._rpc:

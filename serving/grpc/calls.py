@@ -58,6 +58,7 @@ class Call:
 
     __slots__ = (
         "_begun",
+        "_context",
         "_recorder",
         "is_admitted",
         "model_tag",
@@ -71,7 +72,15 @@ class Call:
         "subject",
     )
 
-    def __init__(self, request_id: str, route: str, model_tag: str, size: int = 0) -> None:
+    def __init__(
+        self,
+        request_id: str,
+        route: str,
+        model_tag: str,
+        size: int = 0,
+        context: "Context | None" = None,
+    ) -> None:
+        self._context = context
         self.request_id = request_id
         self.route = route
         self.size = size
@@ -85,6 +94,10 @@ class Call:
         self.prediction_id = ""
         self.span: Span | None = None
         self._recorder: Recorder | None = None
+
+    def given(self, name: str) -> bytes | None:
+        """Returns what the call's metadata have under a name."""
+        return None if self._context is None else given(self._context, name)
 
     def record_by(self, recorder: Recorder | None) -> None:
         """Has the call recorded, if it is one of the sample. A handler may decide so."""
@@ -161,12 +174,14 @@ class RpcMethod:
         handler: What answers.
         model_tag: Tag of the model behind it, if there is but one.
         recorder: What records its calls, if they are recorded and there is but one model.
+        choose: Returns what answers a call instead, if that depends on the call.
     """
 
     parse: Parser
     handler: Handler
     model_tag: str = ""
     recorder: Recorder | None = None
+    choose: "Callable[[Context], RpcMethod] | None" = None
 
 
 Methods = Mapping[str, RpcMethod]
@@ -224,6 +239,8 @@ class Calls:
 
         async def answer(body: bytes, context: Context) -> bytes | None:
             method = methods[route]
+            if method.choose is not None:
+                method = method.choose(context)
             call = self._begun(context, _request_id(context), route, method.model_tag, len(body))
             return await self._answer(method, body, call, context)
 
@@ -304,11 +321,11 @@ class Calls:
     def _begun(
         self, context: Context, own_id: str, route: str, model_tag: str = "", size: int = 0
     ) -> Call:
-        call = Call(own_id, route, model_tag, size)
+        call = Call(own_id, route, model_tag, size, context)
         if self._metrics.tracing is not None:
             fields = {"route": route, "model": model_tag, "protocol": GRPC}
-            given = _given(context, "traceparent")
-            call.span = self._metrics.tracing.begin_request(fields, own_id, given)
+            parent = given(context, "traceparent")
+            call.span = self._metrics.tracing.begin_request(fields, own_id, parent)
         return call
 
     async def _answer(
@@ -397,10 +414,11 @@ def _peer_names(context: Context) -> list[str]:
 
 
 def _request_id(context: Context) -> str:
-    return request_id(_given(context, "x-request-id"))
+    return request_id(given(context, "x-request-id"))
 
 
-def _given(context: Context, wanted: str) -> bytes | None:
+def given(context: Context, wanted: str) -> bytes | None:
+    """Returns what a call's metadata have under a name."""
     for name, value in context.invocation_metadata() or ():
         if name == wanted:
             return value.encode() if isinstance(value, str) else value

@@ -16,7 +16,7 @@ from serving.codecs.protobuf import MessageCodec
 from serving.grpc.calls import Call, Methods, RpcMethod
 from serving.grpc.conversion import misfits
 from serving.metrics import GRPC
-from serving.record.recorder import Record
+from serving.record.recorder import Recorders
 
 Apis = Mapping[str, APIMethod[..., Any]]
 
@@ -52,7 +52,7 @@ class TypedMethod:
         """Where it is asked: `/wine.v1.WineService/Predict`."""
         return method_path(self.descriptor)
 
-    def over_grpc(self, record: Record | None) -> RpcMethod:
+    def over_grpc(self, record: Recorders | None) -> RpcMethod:
         """Makes what answers its calls over gRPC, which are recorded if there is a record."""
         recorder = None
         if record is not None:

@@ -18,9 +18,9 @@ from framework.adapters.bentoml_server import (
     RequestMetricsMiddleware,
     TimeoutMiddleware,
 )
+from serving.canary import AnyEndpoint
 from serving.errors import Code, ServingError
 from serving.http.asgi import App, Receive, Scope, Send
-from serving.http.endpoint import Endpoint
 from serving.http.envelope import refusal
 
 _NO_ROUTE = {404: Code.NOT_FOUND, 405: Code.METHOD_NOT_ALLOWED}
@@ -37,7 +37,7 @@ class AppFactory(BentoAppFactory):
         owns_root: Whether paths without any route are this server's to refuse.
     """
 
-    endpoints: dict[str, Endpoint]
+    endpoints: dict[str, AnyEndpoint]
     own_paths: Collection[str] = ()
     owns_root = False
 

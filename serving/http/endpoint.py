@@ -108,6 +108,10 @@ class Endpoint:
             self.identity.append((b"x-model-tag", tag.encode()))
         self._finishing: set[asyncio.Task[None]] = set()
 
+    def tag_of(self, _: Scope) -> str:
+        """Returns the tag of the model that is to answer a request; empty if there is none."""
+        return self.model_tag
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one HTTP request (ASGI)."""
         headers = dict(scope["headers"])

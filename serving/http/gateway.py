@@ -15,6 +15,7 @@ from serving.access.principal import NOBODY, Principal, asking
 from serving.errors import Code, ServingError
 from serving.http.asgi import (
     CLIENT_CLOSED_REQUEST,
+    App,
     ClientGoneError,
     Message,
     Receive,
@@ -26,7 +27,6 @@ from serving.http.asgi import (
     read_body,
     request_id,
 )
-from serving.http.endpoint import Endpoint
 from serving.http.envelope import Envelope, enveloped
 from serving.http.response import refuse_websocket
 from serving.lifecycle import Lifecycle
@@ -47,7 +47,7 @@ class Gateway:
         paths: Where this server has a say in what the application answers.
         endpoints: What is answered here, by path, as of now.
         begin_request: Has what follows see the models of this moment; returns the tag of the one
-            behind a path, if there is one.
+            behind a request's path, if there is one.
         require_loaded: Refuses to ask at a path for a model that is unloaded.
         start: Fills the endpoints, once the application has started.
         end_calls: Ends what other protocols are answering, before the application stops.
@@ -64,8 +64,8 @@ class Gateway:
         self,
         app: Starlette,
         paths: Paths,
-        endpoints: Mapping[str, Endpoint],
-        begin_request: Callable[[str], str],
+        endpoints: Mapping[str, App],
+        begin_request: Callable[[Scope], str],
         require_loaded: Callable[[str], None],
         start: Callable[[], Awaitable[None]],
         end_calls: Callable[[], Awaitable[None]],
@@ -157,7 +157,7 @@ class Gateway:
         """Passes a request on, names its answer, and counts it."""
         started = time.perf_counter()
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        tag = self._begin_request(scope["path"])
+        tag = self._begin_request(scope)
         route = self._metrics.route(_template(scope, self._app.routes), tag)
         own_id = request_id(headers.get(b"x-request-id"))
         identity = [(b"x-request-id", own_id.encode())]

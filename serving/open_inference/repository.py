@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -12,7 +12,10 @@ from serving.errors import Code, ServingError
 from serving.open_inference.triton import ModelIndex
 from serving.served import find, pin_of
 from serving.settings import PREFIX
-from serving.takeover import Takeover
+
+if TYPE_CHECKING:
+    # Which makes endpoints, of routes that have this one among them.
+    from serving.takeover import Takeover
 
 OFFERED_BY = f"{PREFIX}REPOSITORY"
 _LOOK_SECONDS = 0.05
@@ -94,7 +97,7 @@ class Repository:
     """
 
     def __init__(
-        self, takeover: Takeover, names: Mapping[str, object], *, offered: bool, seconds: float
+        self, takeover: "Takeover", names: Mapping[str, object], *, offered: bool, seconds: float
     ) -> None:
         self._takeover = takeover
         self._names = names

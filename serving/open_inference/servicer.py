@@ -12,6 +12,7 @@ from framework.access.scopes import PREDICT, READ, Need
 from framework.open_inference import inference_pb2 as pb
 from serving.batching.computation import Chunk
 from serving.beside import LARGE_BYTES, MANY_ROWS, read_beside, write_beside
+from serving.canary import is_chosen, key_of
 from serving.grpc.calls import Call, Handler, RpcMethod
 from serving.grpc.typed import RpcService, method_path
 from serving.grpc.wire import Parser, counted, too_many_fields
@@ -28,7 +29,7 @@ from serving.open_inference.repository import (
 )
 from serving.open_inference.routes import server_metadata
 from serving.open_inference.triton import ModelIndex, configuration, statistics
-from serving.record.recorder import Record, Recorder
+from serving.record.recorder import Recorder, Recorders
 from serving.served import find_model
 
 # Each element of a tensor of texts is a field of the message.
@@ -46,13 +47,15 @@ class AskedModel:
     Attributes:
         model: The model.
         recorders: What records its requests, by method, if they are recorded.
+        canary: Another version, and the share of the requests that it answers, if there is one.
     """
 
     model: InferenceModel
     recorders: Mapping[str, Recorder | None]
+    canary: "tuple[AskedModel, float] | None" = None
 
     @classmethod
-    def of(cls, model: InferenceModel, record: Record | None) -> Self:
+    def of(cls, model: InferenceModel, record: Recorders | None) -> Self:
         """Has the requests to a model recorded, if there is a record."""
         recorders = {
             method: record.recorder(
@@ -265,12 +268,21 @@ class _Servicer:
 
     def _asked(self, name: str, version: str, call: Call, action: str) -> AskedModel:
         call.require(Need.to(action, name))
-        asked = find_model(self._models, name, version)
+        asked = self._models.get(name)
+        canary = asked.canary if asked else None
+        if canary and (version == canary[0].version or (not version and _is_for(call, canary[1]))):
+            asked = canary[0]
+        else:
+            asked = find_model(self._models, name, version)
         call.model_tag = asked.model.bundle.tag
         return asked
 
     def _model(self, name: str, version: str, call: Call) -> InferenceModel:
         return self._asked(name, version, call, READ).model
+
+
+def _is_for(call: Call, share: float) -> bool:
+    return is_chosen(key_of(call.given), share)
 
 
 def _parameters(

@@ -5,7 +5,7 @@ import random
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from time import time_ns
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -35,6 +35,16 @@ RECORD_REASONS = (_TOO_SLOW, _STOPPED)
 _encode = msgspec.json.encode
 Headers = dict[bytes, bytes]
 ReadRows = Callable[[bytes, Headers], Chunk]
+
+
+class Recorders(Protocol):
+    """What makes recorders."""
+
+    def recorder(
+        self, prediction: Prediction, route: str, protocol: str, read: ReadRows
+    ) -> "Recorder | None":
+        """See `Record.recorder`."""
+        ...
 
 
 class Record:

@@ -20,14 +20,21 @@ Ask = Callable[[], tuple[str, float]]
 """Asks, and returns the tag that the answer names, and the datum that it adds."""
 
 
-def asks(server: Server, stack: ExitStack) -> dict[str, Ask]:
-    """Ways to ask, by name, each over a connection of its own that the stack closes."""
+def asks(server: Server, stack: ExitStack, key: str = "") -> dict[str, Ask]:
+    """Ways to ask, by name, each over a connection of its own that the stack closes.
+
+    Args:
+        server: Who is asked.
+        stack: Closes the connections.
+        key: What a canary chooses by; nothing if it is empty.
+    """
+    headers = {"x-canary-key": key} if key else {}
 
     def over_http(path: str, body: Any, value: Callable[[Any], float]) -> Ask:
         client = stack.enter_context(httpx.Client(base_url=server.url, timeout=30))
 
         def ask() -> tuple[str, float]:
-            answer = client.post(path, json=body)
+            answer = client.post(path, json=body, headers=headers)
             assert answer.status_code == 200, answer.text
             return answer.headers["x-model-tag"], value(answer.json()) - HEIGHT
 
@@ -38,7 +45,9 @@ def asks(server: Server, stack: ExitStack) -> dict[str, Ask]:
         call = getattr(stub(channel), method).with_call
 
         def ask() -> tuple[str, float]:
-            answer, done = call(request, timeout=30, wait_for_ready=True)
+            answer, done = call(
+                request, timeout=30, wait_for_ready=True, metadata=list(headers.items())
+            )
             tag = dict(done.trailing_metadata())["x-model-tag"]
             return tag, value(answer) - HEIGHT
 

@@ -13,7 +13,7 @@ from framework import Bundle
 from framework.adapters.bentoml import create_model_in
 from framework.card import CARD_FILE, ModelCard
 from framework.integrity import CARD_SHA256, digest
-from framework.pointer import CHAMPION, Standing
+from framework.pointer import CHAMPION, Alias, Standing
 from framework.servers import ServerFolder, WorkerState, server_folders
 from registry.events import Change
 from registry.history import History
@@ -58,6 +58,13 @@ class Home:
             self.history.move(Change("promote", CHAMPION, tag, files), self.champion)
         self.history.publish()
 
+    def share(self, alias: Alias, datum: int, share: float) -> None:
+        """Gives a shadow or canary its share of the requests."""
+        expected = self.history.aliases().standing(MODEL.name, alias)
+        change = Change("promote", alias, tag_of(datum), self._hashes[datum], share=share)
+        self.history.move(change, expected)
+        self.history.publish()
+
     @property
     def champion(self) -> Standing | None:
         """The version that should serve."""
@@ -84,10 +91,16 @@ class Home:
             "BENTOML_HOME": str(self.path),
             "MODEL_SERVER_REPOSITORY": "true",
             "MODEL_SERVER_AUDIT": str(self.path / "audit.jsonl"),
+            "MODEL_SERVER_RECORD": str(self.path / "record"),
             "SWAP_GATE": str(self.gate),
             "SWAP_SLOW": str(SLOW),
             "SWAP_UNFIT": str(UNFIT),
         }
+
+    @property
+    def champion_tag(self) -> str:
+        """Its tag."""
+        return self.champion.tag if self.champion else ""
 
     def folders(self) -> list[ServerFolder]:
         """The folders of servers that live."""
