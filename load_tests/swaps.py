@@ -22,7 +22,7 @@ from contextlib import ExitStack, closing, contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from io import StringIO
 from multiprocessing.queues import Queue
-from multiprocessing.synchronize import Event
+from multiprocessing.synchronize import Barrier, Event
 from typing import Any
 
 # Read when BentoML is imported.
@@ -137,6 +137,7 @@ def _ask(
     server: tuple[int, int],
     rows: list[Row],
     expected: dict[str, list[Row]],
+    begun: Barrier,
     ended: Event,
     results: "Queue[tuple[str, Seen]]",
 ) -> None:
@@ -145,6 +146,7 @@ def _ask(
     choice = random.Random(os.getpid())  # noqa: S311 - rows, not secrets
     with ExitStack() as stack:
         ask = _WAYS[way](server, stack)
+        begun.wait()
         while not ended.is_set():
             at = choice.randrange(len(rows))
             try:
@@ -176,14 +178,16 @@ def _asking(
     context = multiprocessing.get_context("spawn")
     ended, results = context.Event(), context.Queue()
     ports = (server.port, server.grpc_port)
+    begun = context.Barrier(1 + sum(PROCESSES.values()))
     processes = [
-        context.Process(target=_ask, args=(way, ports, rows, expected, ended, results))
+        context.Process(target=_ask, args=(way, ports, rows, expected, begun, ended, results))
         for way, count in PROCESSES.items()
         for _ in range(count)
     ]
     for process in processes:
         process.start()
     try:
+        begun.wait(_TIMEOUT_SECONDS)
         yield found
     finally:
         ended.set()
