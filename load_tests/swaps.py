@@ -27,7 +27,7 @@ from typing import Any
 
 # Read when BentoML is imported.
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
-if multiprocessing.parent_process() is None:
+if __name__ == "__main__":
     os.environ["BENTOML_HOME"] = tempfile.mkdtemp(prefix="swaps-home-")
 
 import bentoml
