@@ -22,7 +22,7 @@ from registry.backup.archive import SUMS
 from registry.history import History
 from tests.contract.cases import edge_records
 from tests.processes import Server
-from tests.unit.registry.made import NAME, PACKAGE, done
+from tests.unit.registry.made import NAME, PACKAGE, done, write_tables
 
 MODEL = find_model(NAME, PACKAGE)
 ROWS = edge_records(MODEL)[:20]
@@ -34,9 +34,10 @@ CHAMPION, NEWER = f"{NAME}:v1", f"{NAME}:v2"
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """With a home whose champion is not the newest."""
     folder = tmp_path_factory.mktemp("drill")
-    done(folder / "home", "train", "v1", "0")
+    right, wrong = write_tables(folder)
+    done(folder / "home", "train", "v1", str(wrong))
     done(folder / "home", "list")
-    done(folder / "home", "train", "v2", "1")
+    done(folder / "home", "train", "v2", str(right))
     return folder
 
 

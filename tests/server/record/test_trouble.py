@@ -85,7 +85,7 @@ def test_a_full_disk_costs_entries_and_no_answer(disk: tuple[Server, Path]) -> N
     (folder / "filler").unlink()
     wait(lambda: is_recorded(server, folder), "it is not recorded again")
 
-    assert told(server) == (1, 1)
+    wait(lambda: told(server) == (1, 1), "it was not told once that it goes on")
     assert len(recorded(folder)) > before
     assert all(not torn(file.path) for file in RecordFolder(folder).spool_files())
     assert "Traceback" not in server.output()
@@ -108,7 +108,7 @@ def test_a_folder_that_is_gone_costs_entries_until_it_is_back(start: Start, fold
         folder.mkdir()
         wait(lambda: is_recorded(server, folder), "it is not recorded again")
 
-        assert told(server) == (1, 1)
+        wait(lambda: told(server) == (1, 1), "it was not told once that it goes on")
         assert "Traceback" not in server.output()
 
 

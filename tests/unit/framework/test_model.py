@@ -158,7 +158,7 @@ def test_a_model_that_is_not_there_is_told_with_those_that_are() -> None:
     with pytest.raises(ModelNotFoundError, match=", ".join(model_names("tests.models"))):
         find_model("weather", "tests.models")
     with pytest.raises(ModelNotFoundError, match="there is none yet"):
-        find_model("weather", "tests.unit.framework")
+        find_model("weather", "tests.unit.trees")
 
 
 @pytest.mark.parametrize("content", ["", "MODEL = 7", OTHER])
