@@ -49,7 +49,7 @@ class Connection(HttpToolsProtocol):
 
     Args:
         direct: Path → who may answer what is posted to it.
-        most_head_bytes: Bytes that a request's head may have; one that came at once may have more.
+        most_head_bytes: Bytes that a request's head may have after the packet that it began in.
         kinds: What uvicorn's own connection is made of.
     """
 
@@ -61,11 +61,13 @@ class Connection(HttpToolsProtocol):
     ) -> None:
         super().__init__(**kinds)
         self._most_head_bytes = most_head_bytes
-        self._head_bytes = 0
         self._direct = direct
         self._held: tuple[RequestResponseCycle, Direct] | None = None
 
     _answering: RequestResponseCycle | None = None
+    # The head that was not whole after the last packet, and how much of it has come since.
+    _partial_head: HTTPScope | None = None
+    _head_bytes = 0
     # What `check` saw the last time: for what of which request it waited, and since when.
     _waiting: Waiting | None = None
     _awaited: object = None
@@ -82,16 +84,22 @@ class Connection(HttpToolsProtocol):
         if self._held is not None:
             self._begin(*self._held)
         elif self._waits_for_head():
-            self._head_bytes += len(data)
-            if self._head_bytes > self._most_head_bytes:
-                self._refuse_head()
-        else:
-            self._head_bytes = 0
+            self._bound_head(len(data))
 
     def _waits_for_head(self) -> bool:
         head: HTTPScope | None = self.scope
         cycle: RequestResponseCycle | None = self.cycle
         return head is not None and (cycle is None or cycle.scope is not head)
+
+    def _bound_head(self, packet_bytes: int) -> None:
+        """Counts what came of a head that is not whole yet, and refuses one that is too large."""
+        if self._partial_head is not self.scope:
+            # What came before it in this packet are other requests, and their bodies.
+            self._partial_head, self._head_bytes = self.scope, 0
+            return
+        self._head_bytes += packet_bytes
+        if self._head_bytes > self._most_head_bytes:
+            self._refuse_head()
 
     def _refuse_head(self) -> None:
         self._give_up()

@@ -173,6 +173,25 @@ def test_a_large_body_is_no_head() -> None:
     run(check)
 
 
+def test_requests_that_end_within_packets_are_no_head() -> None:
+    async def check(peer: Peer) -> None:
+        one = GET[:-2] + b"x-more: " + b"x" * 1_000 + b"\r\n\r\n"
+        requests, size = one * 200, 4_001
+        await peer.send(*[requests[at : at + size] for at in range(0, len(requests), size)])
+        assert peer.answers == 200
+
+    run(check)
+
+
+def test_a_body_before_part_of_a_head_is_no_head() -> None:
+    async def check(peer: Peer) -> None:
+        body = b"x" * 200_000
+        await peer.send(post(body) + body + GET[:-5], GET[-5:])
+        assert peer.answers == 2
+
+    run(check)
+
+
 def test_trailers_without_end_are_kept_nowhere() -> None:
     async def check(peer: Peer) -> None:
         head = b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n"
