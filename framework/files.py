@@ -10,7 +10,7 @@ from typing import IO
 TEMPORARY = ".tmp"
 
 
-def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+def write_whole(path: Path, write: Callable[[IO[bytes]], object], mode: int = 0o600) -> None:
     """Writes a file, in place of one of this name.
 
     Whoever is killed meanwhile leaves the former one, and perhaps a file of another name.
@@ -18,10 +18,11 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     Args:
         path: Where; folders that are missing are made.
         write: Writes the content.
+        mode: Who may read it, less what the process allows nobody.
     """
     make_folder(path.parent)
     temporary = path.with_name(path.name + TEMPORARY)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     with os.fdopen(descriptor, "wb") as file:
         write(file)
         file.flush()
@@ -41,7 +42,8 @@ def make_folder(folder: Path) -> None:
 def alone(folder: Path) -> Iterator[None]:
     """Has nobody else change what is in a folder; waits for whoever does."""
     make_folder(folder)
-    descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+    # The folder itself: no file for it lies about.
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield

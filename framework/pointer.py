@@ -4,14 +4,13 @@ The registry (`python -m registry`) writes it into BentoML's home after each cha
 it without the registry's database.
 """
 
-import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from framework.files import write_whole
 from framework.refusal import ModelRefusedError
 
 FILE = "registry.json"
@@ -99,11 +98,6 @@ def write_pointer(home: Path, pointer: Pointer) -> None:
     Raises:
         OSError: It cannot be written; the earlier one stays.
     """
-    content = json.dumps(pointer.model_dump(mode="json", exclude_none=True), indent=2) + "\n"
-    # A name that is always the same: what a killed command leaves is overwritten by the next.
-    beside = home / f"{FILE}.new"
-    with beside.open("w", encoding="utf-8") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(home / FILE)
+    content = f"{pointer.model_dump_json(exclude_none=True, indent=2)}\n".encode()
+    # A server may run as another user.
+    write_whole(home / FILE, lambda file: file.write(content), mode=0o666)

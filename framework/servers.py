@@ -136,6 +136,14 @@ class ServerFolder:
         """Returns what the workers that live have told, by their names."""
         return {name: state for name, state in self._told() if self._lives(name)}
 
+    def states(self, name: str) -> list[ModelState]:
+        """Returns what the workers that live serve of a model, of those that follow the registry.
+
+        Args:
+            name: Name of the model.
+        """
+        return [one.models[name] for one in self.living().values() if name in one.models]
+
     def latest(self) -> list[WorkerState]:
         """Returns what workers have told: those that live first, then the last to write."""
         found = [(self._lives(name), self._written(name), state) for name, state in self._told()]

@@ -2,7 +2,6 @@
 
 import sys
 import time
-from pathlib import Path
 
 from framework.adapters.bentoml import home_folder
 from framework.pointer import CHAMPION, Standing
@@ -40,15 +39,11 @@ def roll_out(
         return 0, 0
     deadline = time.monotonic() + seconds
     while True:
-        states = _states(home_folder(), name)
+        states = [one for server in server_folders(home_folder()) for one in server.states(name)]
         for state in states:
-            if (
-                state.state == "UNAVAILABLE"
-                and state.target
-                and state.target.event >= champion.event
-            ):
+            if _is_told(state, champion) and state.state == "UNAVAILABLE":
                 _take_back(history, champion, before, state.reason)
-        late = sum(not _serves(state, champion) for state in states)
+        late = sum(not (_is_told(state, champion) and state.state == "READY") for state in states)
         if not late or time.monotonic() >= deadline:
             break
         time.sleep(_LOOK_SECONDS)
@@ -62,15 +57,8 @@ def roll_out(
     return len(states) - late, late
 
 
-def _states(home: Path, name: str) -> list[ModelState]:
-    """What the workers of this home serve of a model, of those that follow the registry."""
-    workers = [worker for one in server_folders(home) for worker in one.living().values()]
-    return [worker.models[name] for worker in workers if name in worker.models]
-
-
-def _serves(state: ModelState, champion: Standing) -> bool:
-    target = state.target
-    return state.state == "READY" and target is not None and target.event >= champion.event
+def _is_told(state: ModelState, champion: Standing) -> bool:
+    return state.target is not None and state.target.event >= champion.event
 
 
 def _take_back(history: History, champion: Standing, before: Standing | None, reason: str) -> None:

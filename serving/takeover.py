@@ -8,6 +8,7 @@ from typing import Any
 
 from framework import Bundle, ModelRefusedError
 from framework.adapters.bentoml import home_folder
+from framework.files import file_state
 from framework.pointer import CHAMPION, FILE, Pointer, Standing, read_pointer
 from framework.servers import ModelState, Orders, Target, WorkerState, server_folders
 from serving.champions import pointer
@@ -54,7 +55,7 @@ class Takeover:
         self.states = {name: ModelState(tag=models.current[name].tag) for name in self._followed}
         self._latest = {name: str(state.tag) for name, state in self.states.items()}
         self._pointer, self._orders = Pointer(), Orders()
-        self._seen: list[object] = []
+        self._seen: list[tuple[int, ...]] = []
         self._home = home_folder()
         self._name = str(os.getpid())
         self.folder = server_folder()
@@ -108,7 +109,7 @@ class Takeover:
         paths = [self._home / FILE]
         if self.folder is not None:
             paths.append(self.folder.orders_file)
-        seen = [_signature(str(path)) for path in paths]
+        seen = [file_state(path) for path in paths]
         if seen == self._seen:
             return
         self._seen = seen
@@ -198,11 +199,3 @@ class Takeover:
                 self.folder.write(self._name, WorkerState(models=self.states))
             except OSError as error:
                 logger.warning("Nobody is told what this worker serves: %s", error)
-
-
-def _signature(path: str) -> object:
-    """What changes whenever a file is replaced; None of one that is not there."""
-    with contextlib.suppress(OSError):
-        found = os.stat(path)  # noqa: PTH116 - four times a second
-        return found.st_mtime_ns, found.st_ino, found.st_size
-    return None

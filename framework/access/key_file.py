@@ -1,9 +1,7 @@
 """The file that says who may ask: written by `python -m security`, read by every worker."""
 
-import contextlib
-import fcntl
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -18,7 +16,7 @@ from pydantic import (
 )
 
 from framework.access.scopes import require_scope
-from framework.files import make_folder, write_whole
+from framework.files import alone, write_whole
 
 VARIABLE = "MODEL_SERVER_KEYS"
 """Environment variable that names the file."""
@@ -147,8 +145,7 @@ def change_key_file(path: Path, change: Callable[[KeyFile], KeyFile]) -> None:
         KeyFileError: It is broken, or cannot be written; it is as before.
     """
     try:
-        make_folder(path.parent)
-        with _alone(path.parent):
+        with alone(path.parent):
             changed = change(read_key_file(path) if path.exists() else KeyFile())
             # Checked as a reader will: nobody shall find it broken.
             content = KeyFile.model_validate(changed.model_dump()).model_dump_json(
@@ -159,17 +156,6 @@ def change_key_file(path: Path, change: Callable[[KeyFile], KeyFile]) -> None:
         raise KeyFileError(f"{path} is left as it is: {_problem(error)}") from None
     except OSError as error:
         raise KeyFileError(f"{path} cannot be written ({error.strerror})") from None
-
-
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    # The folder itself: a file for the lock would lie about wherever keys are.
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _problem(error: ValidationError) -> str:

@@ -11,7 +11,7 @@ from serving.access.principal import Principal
 from serving.errors import Code, ServingError
 from serving.open_inference.triton import ModelIndex
 from serving.served import find, pin_of
-from serving.settings import PREFIX
+from serving.spelling import PREFIX
 
 if TYPE_CHECKING:
     # Which makes endpoints, of routes that have this one among them.
@@ -181,7 +181,7 @@ class Repository:
         target = folder.order(name, tag, event)
         try:
             async with asyncio.timeout(self._seconds):
-                while (refused := _refused(states := _states(folder, name), target)) is None:
+                while (refused := _refused(states := folder.states(name), target)) is None:
                     if all(_follows(state, target) for state in states):
                         return
                     await asyncio.sleep(_LOOK_SECONDS)
@@ -194,10 +194,6 @@ class Repository:
             raise ServingError(Code.DEADLINE_EXCEEDED, message) from None
         folder.order(name, refused.tag, event)
         raise ServingError(Code.REFUSED, refused.reason)
-
-
-def _states(folder: ServerFolder, name: str) -> list[ModelState]:
-    return [one.models[name] for one in folder.living().values() if name in one.models]
 
 
 def _refused(states: list[ModelState], target: Target) -> ModelState | None:
