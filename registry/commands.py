@@ -18,7 +18,7 @@ from registry.events import ALIASES, Action, Change, Event, replay
 from registry.gating import newest_report, objection
 from registry.history import History
 from registry.rollout import roll_out
-from registry.versions import find_version, require_fit
+from registry.versions import find_version, require_fit, require_known
 
 SHARED: tuple[Alias, ...] = ("shadow", "canary")
 """Aliases whose version gets a share of the live requests."""
@@ -135,7 +135,7 @@ def gate(registry: Registry, options: argparse.Namespace) -> Answer:
     if champion is None or champion.tag == tag:
         there = "is the champion" if champion else f"has no champion of {name} beside it"
         raise RegistryError(f"{tag} {there}; there is nothing to compare it with.")
-    files = require_fit(model, stored, registry.history.events(name))
+    files = require_known(stored, registry.history.events(name))
     try:
         report = judge_stored(model, stored, Champion.named(champion.tag), options.data)
     except TrainingError as error:

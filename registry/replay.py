@@ -23,7 +23,7 @@ from monitoring.record.tables import Rendering
 from monitoring.store import Store
 from registry.commands import Answer, Registry
 from registry.errors import RegistryError
-from registry.versions import find_version, require_fit
+from registry.versions import find_version, require_known
 
 BATCH_ROWS = 256
 """Rows that are computed at once, and of which each is said to have taken the same time."""
@@ -33,7 +33,7 @@ def replay(registry: Registry, options: argparse.Namespace) -> Answer:
     """Has a version answer recorded requests; keeps its answers beside those that were given."""
     stored = find_version(options.tag)
     model = registry.model(stored.tag.name)
-    require_fit(model, stored, registry.history.events(model.name))
+    require_known(stored, registry.history.events(model.name))
     folder = RecordFolder(record_of(options))
     replaying = _Replay(folder, Bundle.load(model, stored))
     sources = replaying.sources(options.since)

@@ -61,6 +61,24 @@ def require_whole(stored: bentoml.Model) -> dict[str, str]:
     return files
 
 
+def require_known(stored: bentoml.Model, events: list[Event]) -> dict[str, str]:
+    """Makes sure that a version's files are those of the history; returns their hashes.
+
+    Raises:
+        ModelRefusedError: One is not.
+    """
+    files = file_hashes(stored)
+    for event in events:
+        if event.change.after == str(stored.tag) and event.change.files != files:
+            changed = sorted(dict(files.items() ^ event.change.files.items()))
+            raise ModelRefusedError(
+                f"Model {stored.tag} is not what it was at event {event.number} of the registry: "
+                f"{', '.join(changed)} changed; restore its folder from a copy, or retrain with "
+                f"`python -m training {stored.tag.name}`."
+            )
+    return files
+
+
 def require_fit(
     model: Model[Any, Any], stored: bentoml.Model, events: list[Event]
 ) -> dict[str, str]:
@@ -77,15 +95,7 @@ def require_fit(
     Raises:
         ModelRefusedError: It must not serve; the message says why.
     """
-    files = file_hashes(stored)
-    for event in events:
-        if event.change.after == str(stored.tag) and event.change.files != files:
-            changed = sorted(dict(files.items() ^ event.change.files.items()))
-            raise ModelRefusedError(
-                f"Model {stored.tag} is not what it was at event {event.number} of the registry: "
-                f"{', '.join(changed)} changed; restore its folder from a copy, or retrain with "
-                f"`python -m training {model.name}`."
-            )
+    files = require_known(stored, events)
     Bundle.load(model, stored)
     return files
 

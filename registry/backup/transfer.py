@@ -37,16 +37,20 @@ def bring(registry: Registry, options: argparse.Namespace) -> Answer:
         extract(options.file, folder)
         told = require_kind(folder, "model")
         tag = str(told["tag"])
-        is_new = _take(registry, folder, tag)
-        alias = _enter(registry, tag, str(told["origin"]))
+        files, is_new = _take(registry, folder, tag)
+        alias = _enter(registry, tag, files, str(told["origin"]))
         shutil.rmtree(folder)
     finding = f"became {alias}" if alias else "was known"
     data = {"tag": tag, "stored": is_new, "alias": alias}
     return Answer(data, ("imported", ""), [(tag, finding if is_new else "was there, the same")])
 
 
-def _take(registry: Registry, folder: Path, tag: str) -> bool:
-    """Puts a version into the store unless it is there; returns whether it was new."""
+def _take(registry: Registry, folder: Path, tag: str) -> tuple[dict[str, str], bool]:
+    """Puts a version into the store unless it is there.
+
+    Returns:
+        The hashes of its files, and whether it was new.
+    """
     name, _, version = tag.partition(":")
     model = registry.model(name)
     staged = folder / "models" / name / version
@@ -62,21 +66,20 @@ def _take(registry: Registry, folder: Path, tag: str) -> bool:
                 f"The store has another {tag} already, which differs in {differing}. Nothing was "
                 "changed: a tag is for one version, so train or export it under another one."
             )
-        return False
-    require_fit(model, brought, registry.history.events(name))
+        return there, False
+    files = require_fit(model, brought, registry.history.events(name))
     os.sync()
     place.parent.mkdir(parents=True, exist_ok=True)
     staged.rename(place)
     # BentoML finds the newest of those that are there, and notes it.
     (place.parent / "latest").unlink(missing_ok=True)
     bentoml.models.get(f"{name}:latest")
-    return True
+    return files, True
 
 
-def _enter(registry: Registry, tag: str, origin: str) -> Alias | None:
+def _enter(registry: Registry, tag: str, files: dict[str, str], origin: str) -> Alias | None:
     name = tag.partition(":")[0]
     champion = registry.history.aliases().standing(name, CHAMPION)
     alias: Alias = CHAMPION if champion is None else "challenger"
-    stored = find_version(tag)
-    change = entry(stored, alias, file_hashes(stored), f"imported ({origin})")
+    change = entry(find_version(tag), alias, files, f"imported ({origin})")
     return alias if registry.history.register(change) else None
