@@ -11,9 +11,6 @@ from pathlib import Path
 # BentoML reports its usage to its makers unless told not to.
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from framework.adapters.bentoml import home_folder
 from framework.audit import AuditError, audited
@@ -21,6 +18,7 @@ from framework.database import VARIABLE
 from framework.discovery import ModelNotFoundError, find_models
 from framework.pointer import CHAMPION
 from framework.refusal import ModelRefusedError
+from framework.terminal import print_table
 from monitoring.errors import MonitoringError
 from monitoring.options import VARIABLE as RECORD_VARIABLE
 from monitoring.options import add_record, add_since
@@ -51,8 +49,6 @@ _AUDITED = {
     "import": "file",
 }
 LEAST_LABELLED = 1_000
-# Columns of a table that nobody looks at on a terminal.
-_WIDTH = 240
 
 
 def main(arguments: Sequence[str] | None = None, package: str = "models") -> int:
@@ -233,10 +229,7 @@ def _show(answer: Answer, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(answer.data, indent=2))
         return
-    table = Table(*answer.columns)
-    for row in answer.rows:
-        table.add_row(*map(Text, row))
-    Console(width=None if sys.stdout.isatty() else _WIDTH).print(table)
+    print_table(answer.columns, answer.rows)
 
 
 if __name__ == "__main__":

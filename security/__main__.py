@@ -10,19 +10,14 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TypeVar
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from framework.access.key_file import VARIABLE, KeyFileError
 from framework.access.scopes import AREAS, require_scope
 from framework.access.scopes import USAGE as SCOPES
 from framework.audit import AuditError, Deed, audited
+from framework.terminal import print_table
 from security import commands
 
 USAGE = 2
-# Columns of a table that nobody looks at on a terminal.
-_WIDTH = 240
 # Likeness (1: equal) from which a name is taken for a slip.
 _CLOSE = 0.85
 _MOST_ROWS = 10**9
@@ -84,10 +79,8 @@ def _list(options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps(rows, indent=2))
         return
-    table = Table(*commands.COLUMNS)
-    for row in rows:
-        table.add_row(*(Text(str(row[name] or "")) for name in commands.COLUMNS))
-    Console(width=None if sys.stdout.isatty() else _WIDTH).print(table)
+    columns = commands.COLUMNS
+    print_table(columns, ([str(row[name] or "") for name in columns] for row in rows))
 
 
 def _revoke(options: argparse.Namespace) -> None:
