@@ -69,7 +69,7 @@ def pairs(
         observed(model, card_of(model, version), table)
         for version, table in zip(versions, said, strict=True)
     )
-    places = _numbered(one.positions), _numbered(other.positions)
+    places = numbered(one.positions), numbered(other.positions)
     shared = [place for place in places[0] if place in places[1]]
     known = set(shared)
     return Pairs(
@@ -85,7 +85,7 @@ def pairs(
 
 def _with_inputs(asked: pa.Table, shadow: pa.Table) -> pa.Table:
     """Returns shadow answers with what was asked."""
-    rows = _numbered(_places(asked))
+    rows = numbered(_places(asked))
     # Shadow answers may be there twice: live, and replayed.
     found = {place: at for at, place in enumerate(_places(shadow)) if place in rows}
     answered = shadow.take(_indices(found.values()))
@@ -110,7 +110,8 @@ def _places(table: pa.Table) -> list[Place]:
     return list(zip(*columns, strict=True))
 
 
-def _numbered(positions: Sequence[Position | Place]) -> dict[Place, int]:
+def numbered(positions: Sequence[Position | Place]) -> dict[Place, int]:
+    """Returns prediction id and row of each position → its number among them."""
     return {(one[-2], one[-1]): at for at, one in enumerate(positions)}
 
 

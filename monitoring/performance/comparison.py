@@ -8,15 +8,15 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
-from scipy.special import stdtrit
 from scipy.stats import binomtest
 
 from framework.answers import AnswerField, answer_fields
 from framework.evaluation import numbers_of
 from framework.evaluation.base import ERRORS
+from framework.evaluation.paired import difference
 from framework.tasks import Binary, Multiclass
 from monitoring.observed import Observed
-from monitoring.pairs import Pairs
+from monitoring.pairs import Pairs, numbered
 from monitoring.performance.measures import (
     HALF_WIDTH,
     SHOWN,
@@ -27,6 +27,7 @@ from monitoring.performance.measures import (
 )
 from monitoring.performance.truth import Labelled, labelled
 
+_BEYOND = (1 - SHOWN) / 2
 _CONFIG = ConfigDict(frozen=True, extra="forbid")
 
 
@@ -161,32 +162,32 @@ def _shift(name: str, first: NDArray[np.float64], second: NDArray[np.float64]) -
     is_known = np.isfinite(first) & np.isfinite(second)
     first, second = first[is_known], second[is_known]
     apart = second - first
-    count = len(apart)
-    half = None
-    if count > 1:
-        quantile = float(stdtrit(count - 1, (1 + SHOWN) / 2))
-        half = quantile * float(apart.std(ddof=1)) / np.sqrt(count)
-    mean = float(apart.mean())
+    interval = Interval(value=float(apart.mean()))
+    if len(apart) > 1:
+        found = difference(first, second)
+        interval = _between(found.mean, found.at_least(_BEYOND), found.at_most(_BEYOND))
     return Shift(
         name=name,
         first=float(first.mean()),
         second=float(second.mean()),
-        difference=_around(mean, half),
+        difference=interval,
         absolute=float(np.abs(apart).mean()),
     )
 
 
-def _around(value: float, half: float | None) -> Interval:
-    if half is None or not np.isfinite(half):
+def _around(value: float, half: float) -> Interval:
+    return _between(value, value - half, value + half)
+
+
+def _between(value: float, low: float, high: float) -> Interval:
+    if not np.isfinite(low + high):
         return Interval(value=value)
-    return Interval(value=value, low=value - half, high=value + half)
+    return Interval(value=value, low=low, high=high)
 
 
 def _both_labelled(first: Labelled, second: Labelled) -> tuple[Labelled, Labelled]:
     """Returns the rows whose label both can be measured by: they may know other classes."""
-    places = [
-        {place[1:]: at for at, place in enumerate(one.rows.positions)} for one in (first, second)
-    ]
+    places = [numbered(one.rows.positions) for one in (first, second)]
     shared = [place for place in places[0] if place in places[1]]
 
     def part(one: Labelled, at: list[int]) -> Labelled:

@@ -6,8 +6,8 @@ import numpy as np
 
 from framework.evaluation import Evaluation
 from framework.evaluation.base import Flags
+from framework.evaluation.paired import difference
 from framework.gate import Check, Part
-from training.gate.paired import difference
 
 LEVEL = 0.025
 """Share of models as good as the champion that pass as better by chance: one side of 95 %."""

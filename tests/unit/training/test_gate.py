@@ -10,6 +10,7 @@ import pytest
 
 from framework import Budget, ModelCard
 from framework.evaluation.binary import BinaryEvaluation
+from framework.evaluation.paired import difference
 from framework.gate import GateReport
 from framework.model import Model
 from tests.unit.training.conftest import Files, Stored, Toys
@@ -18,7 +19,6 @@ from training.data import load
 from training.gate.candidate import Candidate, Champion
 from training.gate.comparison import compare
 from training.gate.judge import judge, judge_stored
-from training.gate.paired import difference
 from training.learnt import hashes_of, learnt_of
 
 ROWS = 400
