@@ -5,29 +5,36 @@ within a round: throughput, the 99th percentile, and CPU time for a request, whi
 machine changes least.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 
 from rich.console import Console
 from rich.table import Table
 
-from load_tests import data, wrk
+from load_tests import data
 from load_tests.environment import require_tools
 from load_tests.reference import Reference
 from load_tests.results import Spread
 from load_tests.roles import PRIMARY
-from load_tests.running import Running, Workload, folder, started
-from load_tests.scenarios import ONE
+from load_tests.rounds import (
+    ANY,
+    DIGITS,
+    OFF,
+    Bounds,
+    Seen,
+    is_reached,
+    measure,
+    parser_of,
+    ratio,
+    wanted,
+)
+from load_tests.running import Workload, folder, started
 from load_tests.systems.base import Launch, System
 from load_tests.systems.bento import SERVER
-from load_tests.terminal import progress
 
-CONNECTIONS = 32
-OFF, ON, MONITOR = "off", "record", "bentoml.monitor"
-TARGETS = {"requests/s": (0.97, None), "p99 ms": (None, 1.1)}
+ON, MONITOR = "record", "bentoml.monitor"
+TARGETS: dict[str, Bounds] = {"requests/s": (0.97, None), "p99 ms": (None, 1.1)}
 """Measure → the least and the most that recording / not recording may be."""
 
 # Without a version: BentoML checks the file against two schemas, which want different ones.
@@ -37,9 +44,6 @@ services:
     options:
       log_path: {}
 """
-_DIGITS = {"requests/s": 0, "p99 ms": 2, "CPU µs": 1}
-# Measure → system → one value for each round.
-Seen = dict[str, dict[str, list[float]]]
 
 
 def _recording(launch: Launch) -> dict[str, str]:
@@ -69,66 +73,24 @@ def systems() -> list[System]:
     ]
 
 
-def measure(running: dict[str, Running], rounds: int, seconds: int) -> tuple[Seen, list[str]]:
-    """Puts the systems under load in turn; returns what was seen, and what failed."""
-    seen: Seen = {measure: {name: [] for name in running} for measure in _DIGITS}
-    failures = []
-    with progress(rounds * len(running)) as report:
-        for number in range(rounds):
-            for name in list(running)[:: 1 if number % 2 else -1]:
-                report(f"round {number + 1}: {name}")
-                one = running[name]
-                ask = partial(
-                    wrk.run,
-                    one.url(ONE),
-                    one.bodies(ONE),
-                    CONNECTIONS,
-                    headers=one.system.headers,
-                )
-                ask(1)
-                before = one.process.cpu_seconds()
-                found = ask(seconds)
-                used = one.process.cpu_seconds() - before
-                seen["requests/s"][name].append(found.rate)
-                seen["p99 ms"][name].append(found.latency["p99"])
-                seen["CPU µs"][name].append(1e6 * used / found.requests)
-                failures += [f"{name}: {found.errors}"] * bool(found.failed)
-    return seen, failures
-
-
 def table(seen: Seen) -> Table:
     """Returns what was seen; each ratio is taken within a round."""
     found = Table("measure", *seen["requests/s"], "record / off", "wanted", f"{MONITOR} / off")
     for what, values in seen.items():
-        shown = [Spread.of(each).show(_DIGITS[what]) for each in values.values()]
-        found.add_row(
-            what, *shown, ratio(values, ON).show(3), _wanted(what), ratio(values, MONITOR).show(3)
-        )
+        shown = [Spread.of(each).show(DIGITS[what]) for each in values.values()]
+        beside = [ratio(values, name).show(3) for name in (ON, MONITOR)]
+        found.add_row(what, *shown, beside[0], wanted(TARGETS.get(what, ANY)), beside[1])
     return found
-
-
-def ratio(values: dict[str, list[float]], name: str) -> Spread:
-    """Returns the ratio of a system to the one that does not record, round by round."""
-    return Spread.of([one / off for one, off in zip(values[name], values[OFF], strict=True)])
-
-
-def _wanted(what: str) -> str:
-    least, most = TARGETS.get(what, (None, None))
-    return f"≥ {least}" if least else f"≤ {most}" if most else ""
 
 
 def reached(seen: Seen) -> bool:
     """Whether the medians of the ratios are what is wanted."""
-    found = {what: ratio(seen[what], ON).median for what in TARGETS}
-    return all(
-        (least is None or found[what] >= least) and (most is None or found[what] <= most)
-        for what, (least, most) in TARGETS.items()
-    )
+    return all(is_reached(ratio(seen[what], ON), bounds) for what, bounds in TARGETS.items())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; the exit code is 1 if recording costs more than it may."""
-    options = _parser().parse_args(arguments)
+    options = parser_of("record", __doc__).parse_args(arguments)
     require_tools()
     rows = data.read_all(options.data)
     with (
@@ -138,14 +100,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         seen, failures = measure(running, options.rounds, options.seconds)
     Console().print(table(seen), *failures, sep="\n")
     return 0 if reached(seen) and not failures else 1
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m load_tests.record", description=__doc__)
-    data.add_option(parser, "rows to send")
-    parser.add_argument("--rounds", type=int, default=11, metavar="N")
-    parser.add_argument("--seconds", type=int, default=3, metavar="N", help="of each measurement")
-    return parser
 
 
 if __name__ == "__main__":

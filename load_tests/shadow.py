@@ -5,7 +5,6 @@ that both take the same time. What counts is with / without within a round: thro
 percentile.
 """
 
-import argparse
 import sys
 import urllib.request
 from collections.abc import Sequence
@@ -19,19 +18,32 @@ from rich.table import Table
 from framework.pointer import CHAMPION, Pointer, Standing, write_pointer
 from load_tests import data
 from load_tests.environment import require_tools
-from load_tests.record import OFF, Seen, measure
 from load_tests.reference import Reference
 from load_tests.results import Spread
 from load_tests.roles import PRIMARY
+from load_tests.rounds import (
+    ANY,
+    DIGITS,
+    OFF,
+    Bounds,
+    Seen,
+    is_reached,
+    measure,
+    parser_of,
+    ratio,
+    wanted,
+)
 from load_tests.running import HOST, Workload, folder, started
 from load_tests.systems.base import Launch, System
 from load_tests.systems.bento import SERVER
 
 ON = "shadow"
-TARGETS = {"requests/s": (0.95, None), "p99 ms": (None, 1.1), "CPU µs": (None, None)}
+TARGETS: dict[str, Bounds] = {
+    "requests/s": (0.95, None),
+    "p99 ms": (None, 1.1),
+    "CPU µs": ANY,
+}
 """Measure → the least and the most that with / without a shadow may be."""
-
-_DIGITS = {"requests/s": 0, "p99 ms": 2, "CPU µs": 1}
 
 
 def systems(tag: str, share: float) -> list[System]:
@@ -66,19 +78,20 @@ def systems(tag: str, share: float) -> list[System]:
 def table(seen: Seen) -> tuple[Table, bool]:
     """Returns what was seen, and whether it is what is wanted; ratios are taken within rounds."""
     found, good = Table("measure", OFF, ON, "with / without", "wanted"), True
-    for what, (least, most) in TARGETS.items():
-        without, with_shadow = seen[what][OFF], seen[what][ON]
-        ratio = Spread.of([one / off for one, off in zip(with_shadow, without, strict=True)])
-        wanted = f"≥ {least}" if least else f"≤ {most}" if most else ""
-        shown = [Spread.of(each).show(_DIGITS[what]) for each in (without, with_shadow)]
-        found.add_row(what, *shown, ratio.show(3), wanted)
-        good &= (least is None or ratio.median >= least) and (most is None or ratio.median <= most)
+    for what, bounds in TARGETS.items():
+        values = seen[what]
+        shown = [Spread.of(values[name]).show(DIGITS[what]) for name in (OFF, ON)]
+        share = ratio(values, ON)
+        found.add_row(what, *shown, share.show(3), wanted(bounds))
+        good &= is_reached(share, bounds)
     return found, good
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; the exit code is 1 if a shadow costs more than it may."""
-    options = _parser().parse_args(arguments)
+    parser = parser_of("shadow", __doc__)
+    parser.add_argument("--share", type=float, default=0.1, metavar="SHARE")
+    options = parser.parse_args(arguments)
     require_tools()
     rows = data.read_all(options.data)
     reference = Reference(rows)
@@ -100,15 +113,6 @@ def _outcomes(port: int) -> dict[str, float]:
         line.split() for line in lines if line.startswith("model_server_shadow_requests_total")
     )
     return {labels.split('outcome="')[1].split('"')[0]: float(count) for labels, count in found}
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m load_tests.shadow", description=__doc__)
-    data.add_option(parser, "rows to send")
-    parser.add_argument("--share", type=float, default=0.1, metavar="SHARE")
-    parser.add_argument("--rounds", type=int, default=11, metavar="N")
-    parser.add_argument("--seconds", type=int, default=3, metavar="N", help="of each measurement")
-    return parser
 
 
 if __name__ == "__main__":
