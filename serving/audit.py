@@ -31,6 +31,7 @@ ORDERS = {
 }
 """What changes what is served, by the end of its route: told whatever becomes of it."""
 
+EVERY_STATUS = range(1_000)
 DENIED = (401, 403)
 """HTTP statuses of whoever is not let in."""
 
@@ -75,7 +76,7 @@ class RouteAudit:
         self._kind = AuditEvent(
             who="", action=order or route, subject=model, outcome="refused", protocol=protocol
         )
-        self.statuses: Container[int] = range(1_000) if order else DENIED
+        self.statuses: Container[int] = EVERY_STATUS if order else DENIED
         """Of answers that it is told of."""
 
     def answered(

@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import replace
 
-from serving.grpc.calls import Context, RpcMethod, given
+from serving.grpc.call import Context, RpcMethod, given
 from serving.http.asgi import Receive, Scope, Send
 from serving.http.endpoint import Endpoint
 

@@ -20,11 +20,12 @@ from serving.batching.prediction import Prediction, is_batchable_list
 from serving.batching.threads import Threads
 from serving.batching.ticket import Limits
 from serving.canary import AnyEndpoint, CanaryEndpoint, canary_method
+from serving.counts import BatchMetrics
 from serving.endpoints import Endpoints
-from serving.grpc.calls import RpcMethod
+from serving.grpc.call import RpcMethod
 from serving.grpc.typed import typed_methods
 from serving.http.endpoint import Endpoint
-from serving.metrics import BatchMetrics, Metrics
+from serving.metrics import Metrics
 from serving.open_inference.model import InferenceModel
 from serving.open_inference.servicer import AskedModel
 from serving.record.recorder import Record, Recorders

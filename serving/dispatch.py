@@ -3,7 +3,7 @@
 from framework.adapters.uvicorn_connection import Direct
 from serving.canary import AnyEndpoint
 from serving.deployment import Deployment
-from serving.grpc.calls import Call, RpcMethod
+from serving.grpc.call import Call, RpcMethod
 from serving.open_inference.servicer import AskedModel
 from serving.served import unloaded
 

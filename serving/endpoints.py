@@ -14,10 +14,11 @@ from serving.codecs.json import JsonCodec
 from serving.codecs.tensors import TensorCodec
 from serving.connect.codec import ConnectCodec
 from serving.connect.endpoint import ConnectEndpoint
+from serving.counts import RouteMetrics
 from serving.grpc.typed import TypedMethod
 from serving.http.endpoint import Endpoint, HttpCodec
 from serving.logs import RouteLog
-from serving.metrics import Metrics, RouteMetrics
+from serving.metrics import Metrics
 from serving.open_inference.model import InferenceModel
 from serving.open_inference.routes import infer_paths
 from serving.record.recorder import Recorders

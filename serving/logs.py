@@ -23,8 +23,9 @@ from framework.adapters.bentoml_logs import (
     current_trace,
     server_handlers,
 )
-from serving.audit import Audit, RouteAudit
-from serving.settings import PREFIX, Settings
+from serving.audit import EVERY_STATUS, Audit, RouteAudit
+from serving.settings import Settings
+from serving.spelling import PREFIX
 
 FILE_BYTES, FILES = 64 * 2**20, 5
 """Size at which the log file begins anew, and how many older ones are kept."""
@@ -55,7 +56,7 @@ class RouteLog:
         audit: Told of orders and refusals, where there is an audit log.
 
     Attributes:
-        audited: Statuses of the answers that the audit log is told of.
+        told: Statuses of the answers that have a line in a log, and `answered` is called for.
     """
 
     def __init__(
@@ -68,9 +69,10 @@ class RouteLog:
         audit: Audit | None = None,
     ) -> None:
         self.fields = {"model": model, "route": route, "protocol": protocol}
-        self.accesses = accesses
+        self._accesses = accesses
         self._audit = RouteAudit(audit, route, model, protocol) if audit else None
-        self.audited: Container[int] = self._audit.statuses if self._audit else ()
+        self._audited: Container[int] = self._audit.statuses if self._audit else ()
+        self.told: Container[int] = EVERY_STATUS if accesses else self._audited
 
     def failed(self, request_id: str, code: str, raised: Exception) -> None:
         """Writes the line of a request that a bug has failed, with the traceback.
@@ -104,9 +106,9 @@ class RouteLog:
             code: Code of the error, if it is one of this server's.
             seconds: How long it took.
         """
-        if self._audit is not None and status in self.audited:
+        if self._audit is not None and status in self._audited:
             self._audit.answered(request_id, what.partition(" ")[2], client, caller, status, code)
-        if not self.accesses:
+        if not self._accesses:
             return
         told = about(
             request_id=request_id,

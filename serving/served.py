@@ -17,8 +17,9 @@ from framework.adapters.bentoml import APIMethod, home_folder, is_serving
 from framework.pointer import read_pointer
 from serving.access.principal import asking
 from serving.errors import Code, ServingError
-from serving.settings import load_settings, refuse_misspelt
+from serving.settings import load_settings
 from serving.siblings import served_by_siblings
+from serving.spelling import refuse_misspelt
 from serving.versions import Models
 
 logger = logging.getLogger("bentoml.serving")

@@ -1,9 +1,5 @@
 """Settings of the server, read once from the environment."""
 
-import os
-import re
-from collections.abc import Collection, Mapping
-from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -20,15 +16,11 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from framework.adapters.bentoml import ANY_ADDRESS
+from serving.spelling import PREFIX, unknown_settings
 from serving.tls.files import TlsFiles
 
-PREFIX = "MODEL_SERVER_"
-_LOOPBACK, _ANY_ADDRESS = "127.0.0.1", "0.0.0.0"  # noqa: S104 - a server
-_MODEL_SUFFIX = re.compile(r"_MODELS?$")
-# Likeness (1: equal) to one of our names from which a name is told to mean it, with our prefix …
-_CLOSE_SETTING = 0.7
-# … and from which a variable is refused that anybody's program may have.
-_CLOSE_MODEL, _CLOSE_PREFIX = 0.8, 0.9
+_LOOPBACK = "127.0.0.1"
 
 # More than anybody needs; what is beyond is a slip, and would only show in a worker.
 Rows = Annotated[int, Field(gt=0, le=100_000_000)]
@@ -65,8 +57,8 @@ class Settings(BaseSettings):
     """Largest request body accepted, in bytes; a larger one is answered 413."""
 
     max_head_bytes: int = Field(default=65_536, ge=4_096, le=2**20)
-    """Largest head of a request (its path and headers) accepted, in bytes; a larger one that does
-    not come in one piece is answered 431."""
+    """Most bytes that may follow of a request's head (its path and headers) after the packet that
+    it began in; more are answered 431."""
 
     max_rows: Rows = 10_000
     """Most rows in one request; more are answered 413."""
@@ -212,7 +204,7 @@ class Settings(BaseSettings):
     @property
     def default_host(self) -> str:
         """Address to listen on where none was chosen."""
-        return _LOOPBACK if self.is_loopback_only else _ANY_ADDRESS
+        return _LOOPBACK if self.is_loopback_only else ANY_ADDRESS
 
     @property
     def rpc_host(self) -> str:
@@ -313,12 +305,7 @@ def load_settings() -> Settings:
             name; the message names each, and the nearest that there is.
     """
     known = sorted(f"{PREFIX}{name.upper()}" for name in Settings.model_fields)
-    problems = [
-        _unknown(name, known)
-        for name in sorted(os.environ)
-        if name.upper() not in known
-        and (name.startswith(PREFIX) or get_close_matches(name, known, cutoff=_CLOSE_PREFIX))
-    ]
+    problems = unknown_settings(known)
     try:
         settings = Settings()
     except ValidationError as error:
@@ -326,46 +313,6 @@ def load_settings() -> Settings:
     if problems:
         raise BentoMLConfigException("Invalid settings: " + "; ".join(problems))
     return settings
-
-
-def refuse_misspelt(variables: Mapping[str, str]) -> None:
-    """Refuses a variable that was meant to choose a model, but is called otherwise.
-
-    Others end in `_MODEL` too and are none of our business (`OPENAI_MODEL`). One is ours if its
-    name is close to one that there is, or its value names a model of this service.
-
-    Args:
-        variables: Name of each model → the variable that chooses its version.
-
-    Raises:
-        BentoMLConfigException: There are such variables; the message names each, and the one that
-            was probably meant.
-    """
-    stems = {_MODEL_SUFFIX.sub("", variable): variable for variable in variables.values()}
-    problems = []
-    for name, value in sorted(os.environ.items()):
-        stem, found = _MODEL_SUFFIX.subn("", name.upper())
-        if not found or name in variables.values() or name.startswith(PREFIX):
-            continue
-        model = value.partition(":")[0]
-        if meant := _nearest(stem, stems, _CLOSE_MODEL) or variables.get(model):
-            problems.append(f"{name} is unknown; did you mean {meant}?")
-    if problems:
-        raise BentoMLConfigException(" ".join(problems))
-
-
-def _unknown(name: str, known: Collection[str]) -> str:
-    names = {variable.removeprefix(PREFIX): variable for variable in known} | {
-        variable: variable for variable in known
-    }
-    if meant := _nearest(name.removeprefix(PREFIX), names, _CLOSE_SETTING):
-        return f"{name} is unknown; did you mean {meant}?"
-    return f"{name} is unknown; known are {', '.join(known)}"
-
-
-def _nearest(name: str, known: Mapping[str, str], cutoff: float) -> str:
-    """What stands behind the name that is most like this one; nothing if none is."""
-    return "".join(known[close] for close in get_close_matches(name, known, n=1, cutoff=cutoff))
 
 
 def _problem(loc: tuple[int | str, ...], message: str) -> str:

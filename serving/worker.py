@@ -14,7 +14,7 @@ from framework.adapters.bentoml import prefixed_path, service_configuration, wor
 from framework.adapters.bentoml_server import write_access_log_in_lines
 from framework.adapters.uvicorn_server import serve_by
 from framework.record.folder import RecordFolder
-from serving.access.door import Door, InnerDoor, LockedDoor, OpenDoor
+from serving.access.door import Door, LockedDoor, OpenDoor
 from serving.access.needs import PathNeeds, of_methods
 from serving.audit import audit_of
 from serving.deployment import Deployer, model_name
@@ -195,7 +195,7 @@ class Worker:
             self.settings,
             self.metrics,
             recording.record if recording else None,
-            InnerDoor() if self._factory.is_wrapped else self._door,
+            OpenDoor() if self._factory.is_wrapped else self._door,
             self._need_of,
             is_counted=not self._factory.is_wrapped,
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from framework.access.scopes import Need
 from serving.access.key_ring import KeyRing
-from serving.access.principal import ANYBODY, NOBODY, Principal, UnknownCallerError, asking
+from serving.access.principal import NOBODY, Principal, UnknownCallerError, asking
 from serving.errors import Code, ServingError
 from serving.limits.start import Limits
 from serving.optional import tokens_of
@@ -85,27 +85,7 @@ class Door(Protocol):
 
 
 class OpenDoor(Door):
-    """The door of a server that anybody may ask."""
-
-    def admit(
-        self,
-        need: Need | None,
-        shown: Mapping[bytes, bytes],
-        address: str = "",
-        names: Names = tuple,
-    ) -> Principal:
-        """Returns anybody."""
-        return ANYBODY
-
-    def look(
-        self, need: Need | None, shown: Mapping[bytes, bytes], names: Names = tuple
-    ) -> Principal:
-        """Returns anybody."""
-        return ANYBODY
-
-
-class InnerDoor(Door):
-    """The door behind the gateway's own."""
+    """A door that asks nobody: anybody may come in, or the gateway has asked."""
 
     def admit(
         self,
@@ -212,7 +192,7 @@ class LockedDoor(Door):
             raise forbidden(need, principal)
         return principal
 
-    def _identify(self, shown: Mapping[bytes, bytes], names: Names = tuple) -> Principal:
+    def _identify(self, shown: Mapping[bytes, bytes], names: Names) -> Principal:
         given = shown.get(b"authorization", b"")
         if given[: len(_SCHEME)].title() != _SCHEME:
             key = shown.get(b"x-api-key")

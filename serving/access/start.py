@@ -8,7 +8,8 @@ from bentoml.exceptions import BentoMLConfigException
 
 from framework.access.key_file import KeyFileError, read_key_file
 from serving.ports import Listener, address
-from serving.settings import PREFIX, Settings
+from serving.settings import Settings
+from serving.spelling import PREFIX
 
 logger = logging.getLogger("bentoml.serving")
 

@@ -7,8 +7,8 @@ from serving.batching.cost import CostModel
 from serving.batching.queue import Queue
 from serving.batching.suspects import Suspects
 from serving.batching.ticket import Limits, Ticket
+from serving.counts import BatchMetrics
 from serving.errors import Code, ServingError
-from serving.metrics import BatchMetrics
 
 # Requests are admitted up to this share of their budget: the wait is an estimate, and a request
 # admitted at the edge would be refused after all, but late.

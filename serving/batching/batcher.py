@@ -22,8 +22,8 @@ from serving.batching.suspects import Suspects
 from serving.batching.threads import Threads
 from serving.batching.ticket import Leaving, Limits, Slice, Ticket
 from serving.batching.timeouts import Timeouts
+from serving.counts import BatchMetrics
 from serving.errors import Code, ServingError
-from serving.metrics import BatchMetrics
 
 # A batch up to this long runs inline, on the event loop: handing it to the thread pool and back
 # costs more than the others lose by waiting for it (see docs/decisions.md). Large requests are

@@ -7,7 +7,7 @@ from serving.errors import Code, ServingError
 from serving.feedback import feedback_pb2 as pb
 from serving.feedback.requests import labels_of_message
 from serving.feedback.taking import NO_RECORD, Feedback
-from serving.grpc.calls import Call, RpcMethod
+from serving.grpc.call import Call, RpcMethod
 from serving.grpc.typed import RpcService, method_path
 from serving.metrics import GRPC
 

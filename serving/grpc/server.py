@@ -8,7 +8,8 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from serving.errors import Code, ServingError
-from serving.grpc.calls import UNMATCHED, Call, Calls
+from serving.grpc.call import Call
+from serving.grpc.calls import UNMATCHED, Calls
 from serving.grpc.reflection import reflection_handlers
 from serving.grpc.typed import RpcService, method_path
 from serving.ports import address, disconnect, unlisten

@@ -13,7 +13,7 @@ from serving.batching.computation import Chunk
 from serving.batching.prediction import Prediction, is_batchable_list
 from serving.beside import write_beside
 from serving.codecs.protobuf import MessageCodec
-from serving.grpc.calls import Call, Methods, RpcMethod
+from serving.grpc.call import Call, Methods, RpcMethod
 from serving.grpc.conversion import misfits
 from serving.metrics import GRPC
 from serving.record.recorder import Recorders

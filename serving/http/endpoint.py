@@ -11,6 +11,7 @@ from serving.batching.computation import Chunk
 from serving.batching.prediction import Prediction
 from serving.batching.ticket import Ticket
 from serving.beside import read_in_turn, write_beside
+from serving.counts import RouteMetrics
 from serving.errors import ServingError
 from serving.http.asgi import (
     CLIENT_CLOSED_REQUEST,
@@ -28,7 +29,7 @@ from serving.http.envelope import note_code
 from serving.http.exchange import Exchange
 from serving.http.intake import Intake
 from serving.http.response import answer, answer_error, answered_at_once
-from serving.metrics import HTTP, RouteMetrics
+from serving.metrics import HTTP
 from serving.record.recorder import Recorder
 from serving.settings import Settings
 from serving.turn import TURN_BYTES, may_be_large, require_place

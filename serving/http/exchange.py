@@ -8,6 +8,7 @@ from framework.access.scopes import Need
 from framework.adapters.uvicorn import peer_names
 from serving.access.door import Door, NotAdmittedError
 from serving.access.principal import NOBODY, Principal
+from serving.counts import RouteMetrics
 from serving.errors import ServingError
 from serving.http.asgi import (
     CLIENT_CLOSED_REQUEST,
@@ -20,7 +21,6 @@ from serving.http.asgi import (
     request_id,
 )
 from serving.limits.allowance import Allowance
-from serving.metrics import RouteMetrics
 from serving.record.recorder import Recorder
 from serving.spans import end_request
 
@@ -149,7 +149,7 @@ class Exchange:
         if self._begun is not None:
             self._begun.end()
         log = self._metrics.log
-        if log.accesses or status in log.audited:
+        if status in log.told:
             log_answer(log, self.own_id, self._scope, self.principal.id, status, code, seconds)
         if self.span is not None:
             end_request(self.span, status, code)

@@ -118,7 +118,7 @@ class Gateway:
         except NotAdmittedError as error:
             own_id = request_id(dict(scope["headers"]).get(b"x-request-id"))
             log = self._metrics.route(_template(scope, self._app.routes)).log
-            if log.accesses or error.status in log.audited:
+            if error.status in log.told:
                 # By what it is before it becomes a WebSocket.
                 asked = {**scope, "method": "GET"}
                 caller, code = error.principal.id, error.code.code
@@ -190,7 +190,7 @@ class Gateway:
             if begun is not None:
                 begun.end()
             log = route.log
-            if log.accesses or status in log.audited:
+            if status in log.told:
                 log_answer(log, own_id, scope, principal.id, status, envelope.code, seconds)
 
     async def _checked(

@@ -136,16 +136,14 @@ class Limiter:
                 # Whoever asked before may have taken enough for this one, too.
                 if self.charge_at_once(name, rate, rows):
                     return
-                await self._ask(self._shared, lease, name, rate, max(rows, 1))
+                await self._ask(lease, name, rate, max(rows, 1))
 
-    async def _ask(
-        self, shared: "RedisBuckets | None", lease: _Lease, name: str, rate: Rate, rows: int
-    ) -> None:
-        """Has a lease hold as many rows."""
-        assert shared is not None
+    async def _ask(self, lease: _Lease, name: str, rate: Rate, rows: int) -> None:
+        """Has a lease hold as many rows, of those that replicas share."""
+        assert self._shared is not None
         missing = rows - lease.rows
         try:
-            grant = await shared.take(name, rate, missing, missing + self._most_ahead(rate))
+            grant = await self._shared.take(name, rate, missing, missing + self._most_ahead(rate))
         except GoneError as error:
             self._gone_until = self._clock() + _GONE_SECONDS
             logger.warning("Limits are kept by each replica for itself: %s", error)

@@ -13,7 +13,7 @@ from framework.open_inference import inference_pb2 as pb
 from serving.batching.computation import Chunk
 from serving.beside import LARGE_BYTES, MANY_ROWS, read_beside, write_beside
 from serving.canary import is_chosen, key_of
-from serving.grpc.calls import Call, Handler, RpcMethod
+from serving.grpc.call import Call, Handler, RpcMethod
 from serving.grpc.typed import RpcService, method_path
 from serving.grpc.wire import Parser, counted, too_many_fields
 from serving.metrics import GRPC

@@ -3,7 +3,8 @@
 from bentoml.exceptions import BentoMLConfigException
 
 from framework.record.folder import RecordFolder
-from serving.settings import PREFIX, Settings
+from serving.settings import Settings
+from serving.spelling import PREFIX
 
 
 def require_record_folder(settings: Settings) -> None:

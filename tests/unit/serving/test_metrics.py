@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving.batching.queue import Queue
+from serving.counts import BatchMetrics, Histogram, RouteMetrics
 from serving.logs import RouteLog
-from serving.metrics import BatchMetrics, Histogram, RouteMetrics
 
 LOG = RouteLog("/wine/predict", "wine:1", "http", accesses=False)
 FINE = (1, 2, 4, 5, 8)

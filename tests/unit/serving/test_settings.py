@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from serving.settings import Settings, load_settings, refuse_misspelt
+from serving.settings import Settings, load_settings
+from serving.spelling import refuse_misspelt
 
 
 @pytest.fixture(autouse=True)

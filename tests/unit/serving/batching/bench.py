@@ -10,8 +10,8 @@ from serving.batching.batcher import Batcher
 from serving.batching.computation import computation
 from serving.batching.threads import Threads
 from serving.batching.ticket import Limits
+from serving.counts import BatchMetrics
 from serving.errors import Code, ServingError
-from serving.metrics import BatchMetrics
 
 DEADLINE_SECONDS = 10
 WIDE = Limits(max_batch_rows=100, max_queue_rows=1_000, max_latency=10, timeout=10)

@@ -15,7 +15,7 @@ from serving.batching.computation import computation
 from serving.batching.cost import CostModel
 from serving.batching.threads import Threads
 from serving.batching.ticket import Limits
-from serving.metrics import BatchMetrics
+from serving.counts import BatchMetrics
 from tests.unit.serving.batching.bench import (
     DEADLINE_SECONDS,
     WIDE,

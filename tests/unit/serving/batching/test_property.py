@@ -19,8 +19,8 @@ from serving.batching import batcher as batcher_module
 from serving.batching.batcher import Batcher
 from serving.batching.computation import Chunk, computation
 from serving.batching.ticket import Limits
+from serving.counts import BatchMetrics
 from serving.errors import Code
-from serving.metrics import BatchMetrics
 from tests.unit.serving.batching.bench import Outcome, is_error, run, threads, ticks, until
 
 Row = tuple[int, int]

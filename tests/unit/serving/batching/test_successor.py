@@ -9,7 +9,7 @@ import pytest
 from serving.batching.batcher import Batcher
 from serving.batching.computation import computation
 from serving.batching.ticket import Limits
-from serving.metrics import BatchMetrics
+from serving.counts import BatchMetrics
 from tests.unit.serving.batching.bench import run, threads, until
 
 LIMITS = Limits(max_batch_rows=2, max_queue_rows=100, max_latency=10, timeout=10)

@@ -12,7 +12,7 @@ import pytest
 from serving.batching.batcher import Batcher
 from serving.batching.computation import computation
 from serving.batching.threads import Threads
-from serving.metrics import BatchMetrics
+from serving.counts import BatchMetrics
 from tests.unit.serving.batching.bench import WIDE, bench, run
 
 

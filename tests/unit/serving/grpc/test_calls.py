@@ -12,7 +12,8 @@ from google.rpc.status_pb2 import Status
 from serving.access.door import OpenDoor
 from serving.beside import LARGE_BYTES
 from serving.errors import MAX_DETAILS, Code, ServingError
-from serving.grpc.calls import Call, Calls, RpcMethod
+from serving.grpc.call import Call, RpcMethod
+from serving.grpc.calls import Calls
 from serving.grpc.status import status_bytes
 from serving.logs import RouteLog
 

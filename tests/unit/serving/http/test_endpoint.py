@@ -22,10 +22,10 @@ from serving.batching.ticket import Limits
 from serving.beside import MANY_ROWS, SLOW_BYTES
 from serving.codecs.json import JsonCodec
 from serving.codecs.tensors import TensorCodec
+from serving.counts import BatchMetrics, RouteMetrics
 from serving.http.asgi import JSON, Message
 from serving.http.endpoint import Endpoint, HttpCodec
 from serving.logs import RouteLog
-from serving.metrics import BatchMetrics, RouteMetrics
 from serving.open_inference.model import InferenceModel
 from serving.settings import Settings
 from serving.turn import TURN_BYTES

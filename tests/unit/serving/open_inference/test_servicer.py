@@ -12,7 +12,7 @@ import pytest
 from framework.open_inference import inference_pb2 as pb
 from serving.access.principal import ANYBODY
 from serving.beside import MANY_ROWS
-from serving.grpc.calls import Call
+from serving.grpc.call import Call
 from serving.open_inference.model import InferenceModel, Output
 from serving.open_inference.servicer import AskedModel, inference_service
 from serving.open_inference.signature import OutputColumn
