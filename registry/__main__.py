@@ -139,7 +139,6 @@ def _parser() -> argparse.ArgumentParser:
         help="rows whose truth is known (default: those that the version was made of)",
     )
     rollback = add("rollback", commands.rollback, "model")
-    rollback.set_defaults(alias=CHAMPION)
     for changing in (promote, rollback):
         changing.add_argument("--reason", default="", help="why, for the history")
         _add_wait(changing)

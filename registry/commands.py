@@ -60,6 +60,23 @@ class Registry:
         return self.models[name]
 
 
+@dataclass(frozen=True)
+class Wish:
+    """What somebody wants a version to become.
+
+    Attributes:
+        reason: Why, for the history; may be empty.
+        wait: Seconds that servers may take.
+        alias: The alias.
+        share: Share of the live requests that it is to get, as shadow or canary.
+    """
+
+    reason: str
+    wait: float
+    alias: Alias = CHAMPION
+    share: float | None = None
+
+
 def list_models(registry: Registry, _: argparse.Namespace) -> Answer:
     """Shows the aliases of every model."""
     aliases = registry.history.aliases()
@@ -154,19 +171,35 @@ def promote(registry: Registry, options: argparse.Namespace) -> Answer:
     if options.force and not options.reason:
         raise RegistryError("--force wants a reason, which the history keeps: --reason WHY.")
     _require_share(options.alias, options.share)
+    wish = Wish(options.reason, options.wait, options.alias, options.share)
+    return promote_version(registry, options.tag, wish, force=options.force)
+
+
+def promote_version(registry: Registry, tag: str, wish: Wish, *, force: bool = False) -> Answer:
+    """Gives a version an alias.
+
+    Args:
+        registry: The registry.
+        tag: The version.
+        wish: What it is to become.
+        force: Whether the gate's word is not wanted.
+
+    Raises:
+        RegistryError: It is not to be had, or the gate does not let it become champion.
+        ModelRefusedError: It must not serve.
+    """
     # Before the checks, which take their time: what is decided upon is what is there now.
     aliases = registry.history.aliases()
-    stored = find_version(options.tag)
-    tag, name = str(stored.tag), stored.tag.name
-    champion = aliases.standing(name, CHAMPION)
-    if options.alias != CHAMPION or champion is None or champion.tag == tag:
-        return _move(registry, aliases, stored, "promote", options)
-    events = registry.history.events(name)
-    report = newest_report(events, tag)
-    against = objection(events, tag, champion.tag, report)
-    if against and not options.force:
+    stored = find_version(tag)
+    champion = aliases.standing(stored.tag.name, CHAMPION)
+    if wish.alias != CHAMPION or champion is None or champion.tag == str(stored.tag):
+        return _move(registry, aliases, stored, "promote", wish)
+    events = registry.history.events(stored.tag.name)
+    report = newest_report(events, str(stored.tag))
+    against = objection(events, str(stored.tag), champion.tag, report)
+    if against and not force:
         raise RegistryError(against)
-    return _move(registry, aliases, stored, "force" if against else "promote", options, report)
+    return _move(registry, aliases, stored, "force" if against else "promote", wish, report)
 
 
 def rollback(registry: Registry, options: argparse.Namespace) -> Answer:
@@ -176,7 +209,8 @@ def rollback(registry: Registry, options: argparse.Namespace) -> Answer:
     previous = aliases.standing(options.model, "previous")
     if previous is None:
         raise RegistryError(f"No version of {options.model} was champion before the present one.")
-    return _move(registry, aliases, find_version(previous.tag), "rollback", options)
+    wish = Wish(options.reason, options.wait)
+    return _move(registry, aliases, find_version(previous.tag), "rollback", wish)
 
 
 def verify(registry: Registry, options: argparse.Namespace) -> Answer:
@@ -208,25 +242,24 @@ def _move(
     aliases: Pointer,
     stored: bentoml.Model,
     action: Action,
-    options: argparse.Namespace,
+    wish: Wish,
     report: GateReport | None = None,
 ) -> Answer:
-    tag, name = str(stored.tag), stored.tag.name
+    tag, name, alias = str(stored.tag), stored.tag.name, wish.alias
     model = registry.model(name)
-    alias, share = options.alias, getattr(options, "share", None)
     expected = aliases.standing(name, alias)
     files = require_fit(model, stored, registry.history.events(name))
     told = None if report is None else report.model_dump(mode="json")
-    change = Change(action, alias, tag, files, options.reason, told, share)
+    change = Change(action, alias, tag, files, wish.reason, told, wish.share)
     registry.history.move(change, expected)
     serving = late = 0
     if alias == CHAMPION:
-        serving, late = roll_out(registry.history, change, expected, options.wait)
+        serving, late = roll_out(registry.history, change, expected, wish.wait)
     before = expected.tag if expected else None
     data = {"model": name, "alias": alias, "from": before, "to": tag}
     columns = ("model", "alias", "from", "to", "workers that serve it")
     row = (name, alias, before or "", tag, str(serving))
-    return Answer({**data, "workers": serving}, columns, [row], refused=bool(late and options.wait))
+    return Answer({**data, "workers": serving}, columns, [row], refused=bool(late and wish.wait))
 
 
 def _require_share(alias: Alias, share: float | None) -> None:

@@ -13,8 +13,7 @@ from monitoring.observed import Observed, complete, not_kept, positions_of, reco
 from monitoring.options import label_store_of, record_of
 from monitoring.performance.truth import labelled
 from monitoring.store import Store
-from registry import commands
-from registry.commands import Answer, Registry
+from registry.commands import Answer, Registry, Wish, promote_version
 from registry.errors import NothingToDoError, RegistryError
 from registry.versions import enter_new, find_version
 
@@ -66,8 +65,7 @@ def _told(
 ) -> Answer:
     assert report is not None, "there is a champion"
     if promoted := options.auto and report.passed:
-        how = {"tag": tag, "alias": CHAMPION, "force": False, "reason": f"retrained on {rows} rows"}
-        commands.promote(registry, argparse.Namespace(**{**vars(options), **how}))
+        promote_version(registry, tag, Wish(f"retrained on {rows} rows", options.wait))
     alias = CHAMPION if promoted else "challenger"
     data = {
         "tag": tag,
