@@ -1,4 +1,4 @@
-"""The model repository: what a server is told to serve, whatever the registry says."""
+"""The model repository: what a server is told to serve."""
 
 import asyncio
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from framework.servers import ModelState, ServerFolder, Target
 from serving.access.principal import Principal
 from serving.errors import Code, ServingError
+from serving.open_inference.promotion import promote
 from serving.open_inference.triton import ModelIndex
 from serving.served import find, pin_of
 from serving.spelling import PREFIX
@@ -33,7 +34,7 @@ class LoadParameters(_Parameters):
         default=None,
         pattern=r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$",
         max_length=63,
-        description="Exact version; if none is given, the registry's champion.",
+        description="Exact version, which is promoted; if none is given, the champion is loaded.",
     )
 
     @field_validator("version")
@@ -128,8 +129,15 @@ class Repository:
                 found.append(index.model_copy(update=gone))
         return found
 
-    async def load(self, name: str, request: LoadRequest) -> None:
+    async def load(self, name: str, request: LoadRequest, who: str) -> None:
         """Has all workers serve a version of a model, and waits until they do.
+
+        Another version than the champion becomes it, if the registry lets it.
+
+        Args:
+            name: Name of the model.
+            request: Which version.
+            who: Id of who asks, for the history; empty if nobody knows.
 
         Raises:
             ServingError: They do not; what was served before still is.
@@ -139,8 +147,12 @@ class Repository:
         if name not in self._takeover.states:
             self._require_pinned(name, version)
             return
-        tag = f"{name}:{version}" if version else self._takeover.champion(name)
-        await self._order(folder, name, tag)
+        champion = self._takeover.champion(name)
+        if version in (None, champion.partition(":")[2]):
+            await self._order(folder, name, champion)
+        else:
+            by = f" by {who}" if who else ""
+            await promote(f"{name}:{version}", f"loaded over Open Inference{by}", self._seconds)
 
     async def unload(self, name: str, _: UnloadRequest) -> None:
         """Has no worker serve a model, and waits until none does.

@@ -48,7 +48,7 @@ async def take_index(request: Request) -> list[ModelIndex]:
 async def take_load(request: Request, model: str) -> Response:
     """Loads a model."""
     asked = read(LoadRequest, await request.body())
-    await required(_repository(request)).load(model, asked)
+    await required(_repository(request)).load(model, asked, asking.get().id)
     return Response()
 
 
@@ -70,10 +70,11 @@ def repository_index(body: IndexRequest | None = None) -> list[ModelIndex]:
 
 
 def model_load(model: str, body: LoadRequest | None = None) -> None:
-    """Serves another version of a model, or one that was unloaded, in all workers of the server.
+    """Serves the champion of a model again, or promotes the version that is given.
 
-    Answered once they do, or with the reason why not, and what was served before still is. Holds
-    until the next order, or the registry's next promotion. Needs `MODEL_SERVER_REPOSITORY`.
+    Answered once all workers serve it, or with the reason why not, and what was served before
+    still is. A promotion wants all that `python -m registry promote` does, the gate first of all,
+    and is for all servers of the home. Needs `MODEL_SERVER_REPOSITORY`.
     """
     raise NotImplementedError("only describes what `take_load` reads")
 

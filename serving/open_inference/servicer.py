@@ -248,7 +248,8 @@ class _Servicer:
     ) -> pb.RepositoryModelLoadResponse:
         call.subject = request.model_name
         asked = read(LoadRequest, {"parameters": _parameters(request)})
-        await required(self._repository).load(request.model_name, asked)
+        repository = required(self._repository)
+        await repository.load(request.model_name, asked, call.principal.id)
         return pb.RepositoryModelLoadResponse()
 
     async def repository_model_unload(

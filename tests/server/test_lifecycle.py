@@ -8,11 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import grpc
 import httpx
 import pytest
 
 from deploy.processes import ROOT
 from framework.discovery import find_model, find_models
+from framework.open_inference import inference_pb2 as pb
+from framework.open_inference.inference_pb2_grpc import GRPCInferenceServiceStub
 from framework.pointer import FILE
 from tests.console import commands, run
 from tests.processes import Server
@@ -75,8 +78,8 @@ def environment(home: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def champions_server(environment: dict[str, str]) -> Iterator[Server]:
-    """A server of the champion."""
-    with Server.start(environment=environment) as server:
+    """A server of the champion, which takes orders."""
+    with Server.start(environment={**environment, "MODEL_SERVER_REPOSITORY": "true"}) as server:
         yield server
 
 
@@ -87,6 +90,20 @@ def promote(home: Path, version: str) -> int:
     told = run(command, ROOT, {**os.environ, "BENTOML_HOME": str(home)})
     workers: int = json.loads(told)["workers"]
     return workers
+
+
+def load(server: Server, version: str) -> httpx.Response:
+    """Loads a version by Open Inference."""
+    path = f"/v2/repository/models/{NAME}/load"
+    body = {"parameters": {"version": version}}
+    return httpx.post(f"{server.url}{path}", json=body, timeout=30)
+
+
+def events(home: Path) -> list[dict[str, Any]]:
+    """The history."""
+    command = f"{sys.executable} -m registry history {NAME} --json"
+    told: list[dict[str, Any]] = json.loads(run(command, ROOT, {**os.environ, **_of(home)}))
+    return told
 
 
 def _write_tables(folder: Path) -> None:
@@ -128,6 +145,44 @@ def test_both_versions_answered_what_a_server_recorded(home: Path) -> None:
     assert (found["rows"], found["unpaired"]) == (31, 0)
     # They have learnt from different rows, and so differ in their answers.
     assert found["shifts"][0]["absolute"] > 0
+
+
+def test_what_no_promotion_would_get_is_not_loaded(champions_server: Server, home: Path) -> None:
+    file = home / "models" / NAME / "v2" / "model.txt"
+    content = file.read_bytes()
+    before = events(home)
+    file.write_bytes(content[:-30])
+    try:
+        tampered = load(champions_server, "v2")
+    finally:
+        file.write_bytes(content)
+    refused = {"is not what": tampered, "cannot give model": load(champions_server, "v9")}
+
+    for said, answer in refused.items():
+        assert (answer.status_code, answer.json()["code"]) == (409, "refused")
+        assert said in answer.json()["error"]
+    assert events(home) == before
+    assert about(champions_server)["tag"] == f"{NAME}:v1"
+
+
+def test_a_load_is_a_promotion(champions_server: Server, home: Path) -> None:
+    loaded = load(champions_server, "v2")
+
+    assert loaded.status_code == 200, loaded.text
+    told = about(champions_server)
+    assert (told["tag"], told["champion"]) == (f"{NAME}:v2", f"{NAME}:v2")
+    last = events(home)[-1]
+    assert (last["action"], last["reason"]) == ("promote", "loaded over Open Inference")
+    assert last["gate"]["champion"] == f"{NAME}:v1"
+    with grpc.insecure_channel(champions_server.grpc) as channel:
+        back = pb.RepositoryModelLoadRequest(model_name=NAME)
+        back.parameters["version"].string_param = "v1"
+        with pytest.raises(grpc.RpcError) as failed:
+            GRPCInferenceServiceStub(channel).RepositoryModelLoad(back, timeout=30)
+    assert failed.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert f"{NAME}:v1 has not been compared with {NAME}:v2" in str(failed.value.details())
+    assert about(champions_server)["tag"] == f"{NAME}:v2"
+    promote(home, "v1")
 
 
 def test_a_promotion_is_served_when_the_command_ends(champions_server: Server, home: Path) -> None:

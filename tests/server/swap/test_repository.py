@@ -14,9 +14,9 @@ import pytest
 from deploy.processes import ROOT
 from framework.open_inference import inference_pb2 as pb
 from framework.open_inference.inference_pb2_grpc import GRPCInferenceServiceStub
-from tests.server.swap.asking import JSON, all_named, asking, asks
+from tests.server.swap.asking import JSON, asking, asks
 from tests.server.swap.conftest import Served
-from tests.server.swap.home import SLOW, UNFIT, tag_of
+from tests.server.swap.home import SLOW, tag_of
 from tests.server.watching import Scrape, wait
 
 
@@ -59,22 +59,29 @@ def test_tritons_clients_manage_the_model(served: Served) -> None:
     assert "all said" in done.stdout
 
 
-def test_an_order_holds_until_the_next_promotion(served: Served, client: httpx.Client) -> None:
-    with asking(served.server) as found:
-        assert load(client, version_of(200)).status_code == 200
-        assert served.tags() == {tag_of(200)}
-        assert client.get("/models/levels").json()["champion"] == tag_of(100)
-        assert load(client).status_code == 200
-        assert served.tags() == {tag_of(100)}
-        assert load(client, version_of(200)).status_code == 200
-        served.home.point(SLOW)
-        served.home.gate.touch()
-        wait(lambda: served.is_served(SLOW), "the promotion was not taken over")
-        wait(lambda: all_named(found, tag_of(SLOW)), "it does not answer")
+def test_the_champion_is_loaded_by_its_name_too(served: Served, client: httpx.Client) -> None:
+    assert load(client, verb="unload").status_code == 200
+    assert load(client, version_of(100)).status_code == 200
+    assert served.tags() == {tag_of(100)}
+    assert served.home.history.events("levels")[-1].change.after == tag_of(100)
 
-    for asked in found.values():
-        assert asked.errors == []
-        assert asked.tags == [tag_of(datum) for datum in (100, 200, 100, 200, SLOW)]
+
+def test_a_champion_that_cannot_be_loaded_again_is_told(
+    served: Served, client: httpx.Client
+) -> None:
+    assert load(client, verb="unload").status_code == 200
+    file = served.home.file(100)
+    content = file.read_bytes()
+    file.write_bytes(b"900")
+    try:
+        refused = load(client)
+    finally:
+        file.write_bytes(content)
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "refused")
+    assert "is not what was stored" in refused.json()["error"]
+    assert client.post("/levels/predict", json=JSON).status_code == 404
+    assert load(client).status_code == 200
 
 
 def test_an_unloaded_model_is_not_found_over_any_protocol(
@@ -124,17 +131,6 @@ def test_unloading_under_load_fails_no_request_that_has_begun(
     for asked in found.values():
         assert {tag for tag, _ in asked.answers} == {tag_of(100)}
         assert [str(error) for error in asked.errors if "unloaded" not in str(error)] == []
-
-
-def test_a_version_that_is_refused_is_told(served: Served, client: httpx.Client) -> None:
-    refused = load(client, version_of(UNFIT))
-    assert (refused.status_code, refused.json()["code"]) == (409, "refused")
-    assert f"Datum {UNFIT} is unfit here." in refused.json()["error"]
-    absent = load(client, "at-700")
-    assert absent.status_code == 409
-    assert "has no model levels:at-700" in absent.json()["error"]
-    assert served.tags() == {tag_of(100)}
-    wait(lambda: served.is_served(100), "the workers were not told")
 
 
 def test_the_index_tells_what_is_loaded(served: Served, client: httpx.Client) -> None:
@@ -190,7 +186,7 @@ def test_orders_are_in_the_audit_log(
             headers={"X-Request-ID": ids[name]},
         )
 
-    order("loaded", version_of(200))
+    order("loaded", version_of(100))
     order("refused", "latest")
     request = pb.RepositoryModelUnloadRequest(model_name="teas")
     called = stub.RepositoryModelUnload.future(request, metadata=[("x-request-id", ids["called"])])
