@@ -79,9 +79,11 @@ def replay(events: Iterable[Event]) -> Pointer:
         if change.alias is None:
             continue
         if change.action == "withdraw":
-            # As if what is taken back had never been.
-            models[change.model] = dict(earlier[change.model])
-            models[change.model][change.alias] = _standing(change.after, event)
+            # As if what is taken back had never been; whatever has happened since stays.
+            now = models[change.model]
+            since = {one: held for one, held in now.items() if held.event != now[CHAMPION].event}
+            back = {**earlier[change.model], **since, change.alias: _standing(change.after, event)}
+            models[change.model] = back
             continue
         aliases = models.setdefault(change.model, {})
         champion = aliases.get(CHAMPION)

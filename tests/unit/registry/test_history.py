@@ -78,6 +78,24 @@ def test_one_who_saw_it_there_and_back_loses_as_well(history: History) -> None:
         history.move(Change("promote", "champion", "one:3", HASHES), seen)
 
 
+def test_what_is_taken_back_takes_nothing_else_along(history: History) -> None:
+    registered(history, "one:1", "one:2")
+    before = history.aliases()
+    history.move(Change("promote", "champion", "one:2", HASHES), before.standing("one", "champion"))
+    # Trained, and tried, while servers load what one of them will refuse.
+    assert history.register(Change("register", "challenger", "one:3", HASHES))
+    history.move(Change("promote", "canary", "one:3", HASHES, share=0.5), None)
+
+    refused = history.aliases().standing("one", "champion")
+    history.move(Change("withdraw", "champion", "one:1", HASHES), refused)
+
+    assert tags(history.aliases()) == {
+        "champion": "one:1",
+        "challenger": "one:3",
+        "canary": "one:3",
+    }
+
+
 @pytest.mark.parametrize("alias", ["champion", "challenger", "shadow"])
 def test_the_champion_becomes_nothing_else(history: History, alias: Any) -> None:
     registered(history, "one:1")
