@@ -1,7 +1,7 @@
 """Rows for the final test that are no part of the table to train on."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -36,9 +36,23 @@ class HeldOut:
 
 def with_recorded(read: Rows, recorded: Rows) -> tuple[Rows, HeldOut]:
     """Returns the rows to learn from, and the newer half of the recorded ones."""
+    if read.classes:
+        read, recorded = _of_one_order(read, recorded)
     half = len(recorded) // 2
     newer = recorded.take(np.arange(half, len(recorded)))
     digest = hashlib.sha256(hashes_of(newer.records).tobytes() + newer.target.tobytes())
     source = f"the newest {len(newer):,} labelled rows of the record"
     held = HeldOut(newer, source, digest.hexdigest())
     return read.joined(recorded.take(np.arange(half))), held
+
+
+def _of_one_order(read: Rows, recorded: Rows) -> tuple[Rows, Rows]:
+    """Has the same classes stand for the same positions: a table may know others than the record.
+
+    Recorded classes of which there is no row are left out.
+    """
+    occurring, positions = np.unique(recorded.target, return_inverse=True)
+    names = tuple(recorded.classes[at] for at in occurring)
+    classes = tuple(dict.fromkeys([*read.classes, *names]))
+    told = replace(recorded, target=positions, classes=names)
+    return read.with_classes(classes), told.with_classes(classes)

@@ -51,6 +51,11 @@ class Rows:
             None if self.times is None else self.times[positions],
         )
 
+    def with_classes(self, classes: Sequence[str]) -> "Rows":
+        """Returns the rows with the positions that their classes have among others."""
+        places = np.array([classes.index(one) for one in self.classes], dtype=np.intp)
+        return replace(self, target=places[self.target], classes=tuple(classes))
+
     def joined(self, others: "Rows") -> "Rows":
         """Returns these rows and then others of the same model and classes, without times."""
         both = [self.records, others.records]

@@ -8,8 +8,10 @@ import pytest
 
 from framework import Bundle, ModelCard
 from tests.unit.training.conftest import NAMES, Files, Stored, Toys, sha256
-from training import TrainingError, train
+from training import TrainingError, rows, train
+from training.data import load as of_file
 from training.files import REPORT_FILE
+from training.held_out import with_recorded
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -124,3 +126,27 @@ def test_a_copy_of_the_report_is_written(toys: Toys, files: Files, tmp_path: Pat
     assert b"Simulated data." not in page
     assert page == Path(model.path_of(REPORT_FILE)).read_bytes()
     assert list(report.parent.iterdir()) == [report]
+
+
+def test_recorded_classes_are_taken_by_their_names(
+    toys: Toys, files: Files, tmp_path: Path
+) -> None:
+    model = toys["notes"]
+    # Whoever answered knew fewer classes, in another order.
+    known = ("music", "garden")
+    frame = pd.read_csv(files["notes"])
+    told = frame[frame[model.target[0]].isin(known)]
+    told.to_csv(tmp_path / "told.csv", index=False)
+    recorded = rows.read(model, of_file(str(tmp_path / "told.csv")), classes=known)
+
+    read, held = with_recorded(rows.read(model, of_file(str(files["notes"]))), recorded)
+
+    names = [recorded.classes[at] for at in recorded.target]
+    assert [held.rows.classes[at] for at in held.rows.target] == names[len(names) // 2 :]
+    learnt = [read.classes[at] for at in read.target]
+    assert learnt == [*frame[model.target[0]], *names[: len(names) // 2]]
+    assert ModelCard.read(train(model, data=str(files["notes"]), recorded=recorded)).classes == [
+        "garden",
+        "kitchen",
+        "music",
+    ]
