@@ -57,8 +57,6 @@ class Swaps:
         self._tags[name] = tag
         if bundle is not None:
             self._metrics.computed(tag, bundle.computation)
-            if self._recording is not None:
-                self._recording.feedback.follow(bundle)
 
     def serve_beside(self, name: str, beside: Beside) -> None:
         """Has versions of a model answer some requests beside it from now on."""
@@ -70,7 +68,10 @@ class Swaps:
                 return_memory_after(former[0])
 
     def _deploy(self, name: str, bundle: Bundle[Any, Any]) -> None:
+        before, beside = self._deployments.get(name), self._beside.get(name, Beside())
         if name in self._deployer.names:
-            before, beside = self._deployments.get(name), self._beside.get(name, Beside())
             made = self._deployer.deploy_beside(name, bundle, beside, before)
             self._deployments.put(made)
+        if self._recording is not None:
+            others = [] if beside.canary is None else [beside.canary[0]]
+            self._recording.feedback.follow(bundle, *others)

@@ -56,11 +56,17 @@ class Feedback:
         self._seconds = seconds
         self._waiting = 0
 
-    def follow(self, bundle: Bundle[Any, Any]) -> None:
-        """Judges labels of a model by a version that is served from now on."""
+    def follow(self, bundle: Bundle[Any, Any], *beside: Bundle[Any, Any]) -> None:
+        """Judges labels of a model by the version that is served from now on.
+
+        Args:
+            bundle: The version.
+            *beside: Others that answer some requests, and may know other classes.
+        """
         name = bundle.model.name
         self._tags[name] = bundle.tag
-        self._kinds[name] = label_kind(bundle.model, bundle.card.classes)
+        known = dict.fromkeys(one for each in (bundle, *beside) for one in each.card.classes)
+        self._kinds[name] = label_kind(bundle.model, list(known))
 
     async def take(
         self, labels: Sequence[Label], request_id: str, route: str, protocol: str
