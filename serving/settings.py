@@ -170,6 +170,9 @@ class Settings(BaseSettings):
     repository: bool = False
     """Whether whoever asks may load and unload models (`/v2/repository`, and over gRPC)."""
 
+    load_seconds: Seconds = Field(default=60, ge=0.1)
+    """Time that loading another version may take while one serves; it is refused then."""
+
     rate: float | None = Field(default=None, gt=0, le=1e9, allow_inf_nan=False)
     """Rows a second that each key may ask for that has no limit of its own."""
 

@@ -13,8 +13,8 @@ from framework.pointer import CHAMPION, FILE, Pointer, Standing, read_pointer
 from framework.servers import ModelState, Orders, Target, WorkerState, server_folders
 from serving.champions import pointer
 from serving.deployment import Beside
+from serving.loading import load_beside
 from serving.metrics import Metrics
-from serving.served import load_version
 from serving.siblings import server_folder
 from serving.swaps import Swaps
 from serving.versions import Models
@@ -36,14 +36,16 @@ class Takeover:
         models: The models of the service.
         swaps: Has versions answer; used on the event loop.
         metrics: Counts what was taken over and what refused.
+        load_seconds: How long loading a version may take.
 
     Attributes:
         states: What is served of each model that is not pinned, by name.
         folder: Where the workers tell; None if they cannot.
     """
 
-    def __init__(self, models: Models, swaps: Swaps, metrics: Metrics) -> None:
+    def __init__(self, models: Models, swaps: Swaps, metrics: Metrics, load_seconds: float) -> None:
         self._models = models
+        self._load_seconds = load_seconds
         self._swaps = swaps
         self._beside: dict[str, list[Standing | None]] = {}
         self._metrics = metrics
@@ -139,9 +141,7 @@ class Takeover:
         elif target.tag != served:
             self._tell(name, ModelState(tag=served, target=target, state="LOADING"))
             try:
-                bundle = await asyncio.to_thread(
-                    load_version, self._followed[name], str(target.tag)
-                )
+                bundle = await load_beside(self._followed[name], target.tag, self._load_seconds)
                 self._read_news()
                 if self._target(name) != target:
                     # Something else is wanted by now, and is looked at next.
@@ -177,7 +177,7 @@ class Takeover:
         if standing is None or not standing.share:
             return None
         try:
-            bundle = await asyncio.to_thread(load_version, self._followed[name], standing.tag)
+            bundle = await load_beside(self._followed[name], standing.tag, self._load_seconds)
         except Exception as error:  # noqa: BLE001 - whatever it is, the champion goes on
             self._metrics.tried(name, "refused")
             logger.error("%s answers nothing beside the champion: %s", standing.tag, error)

@@ -214,7 +214,7 @@ class Worker:
                 self.metrics,
                 recording,
             )
-            self._takeover = Takeover(self._models, swaps, self.metrics)
+            self._takeover = Takeover(self._models, swaps, self.metrics, self.settings.load_seconds)
         repository = self._offer_repository()
         await self._open_grpc(repository)
         self.metrics.serves(self._tags, worker_count(self._service.name))
