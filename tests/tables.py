@@ -14,18 +14,18 @@ from tests.contract.cases import random_records
 ROWS = 400
 
 
-def write_table(model: Model[Any, Any], folder: Path) -> Path:
+def write_table(model: Model[Any, Any], folder: Path, count: int = ROWS) -> Path:
     """Writes a table that a model can be trained on, as its users might have it.
 
     The target follows the first field that varies, so that there is something to learn.
     """
     if model.table is not model.record:
         raise NotImplementedError(f"{model.name} reads a table of its own and brings none along")
-    records = random_records(model, ROWS)
+    records = random_records(model, count)
     frame = pd.DataFrame([_cells(model, record) for record in records])
     leading = next(name for name in frame if frame[name].nunique() > 1)
     order = frame[leading].map(str).rank(method="first").astype(int)
-    rng = random.Random(ROWS)
+    rng = random.Random(count)
     for place, target in enumerate(model.target):
         frame[target] = _target(model, order, rng, place)
     path = folder / f"{model.name}.csv"
@@ -47,12 +47,13 @@ def _cells(model: Model[Any, Any], record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _target(model: Model[Any, Any], order: pd.Series, rng: random.Random, place: int) -> list[Any]:
-    noisy = [at + rng.gauss(0, ROWS / 10) for at in order]
+    count = len(order)
+    noisy = [at + rng.gauss(0, count / 10) for at in order]
     if isinstance(model.task, Binary):
-        return [model.task.labels[value > ROWS / 2] for value in noisy]
+        return [model.task.labels[value > count / 2] for value in noisy]
     if isinstance(model.task, Multiclass):
         classes = model.task.classes or _class_names(model)
-        share = ROWS / len(classes)
+        share = count / len(classes)
         return [classes[min(len(classes) - 1, max(0, int(value / share)))] for value in noisy]
     return [(place + 1) * value for value in noisy]
 

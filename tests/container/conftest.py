@@ -20,6 +20,7 @@ from tests.tools import lacking
 
 ROOT = Path(__file__).parents[2]
 IMAGE_NAME = "model-server-test"
+UID = 10_001
 CANARY = "canary-c1d7a9f0e3"  # a secret in the environment of the build; it must not get further
 _MEASURED = pytest.StashKey[list[str]]()
 
@@ -90,6 +91,13 @@ def train_again(model: Model[Any, Any], folder: Path, seed: int) -> bentoml.Mode
     return training.train(model, data=data, seed=seed)
 
 
+def volume(tmp_path_factory: pytest.TempPathFactory, name: str) -> Path:
+    """Makes a folder that belongs to the user in the containers, as a volume does in a pod."""
+    folder = tmp_path_factory.mktemp(name)
+    os.chown(folder, UID, UID)
+    return folder
+
+
 def reported(output: str, what: str) -> str:
     """Returns what a report says of something, for example of `image`."""
     return next(
@@ -112,6 +120,21 @@ def image_report(
 def image(image_report: str) -> str:
     """Name of the image of all models."""
     return reported(image_report, "image ")
+
+
+def built_upon(image: str, command: str, engine: Engine, measured: Measured) -> Iterator[str]:
+    """Builds an image upon another by a command of `python -m deploy`; removes it afterwards."""
+    report = deploy(command, image)
+    name = reported(report, "image ")
+    measured(name, reported(report, "size "))
+    yield name
+    engine.run("rmi", "--force", name)
+
+
+@pytest.fixture(scope="session")
+def monitor_image(engine: Engine, image: str, measured: Measured) -> Iterator[str]:
+    """The image of what watches, made of the server's."""
+    yield from built_upon(image, "monitor-image", engine, measured)
 
 
 @pytest.fixture(scope="session")

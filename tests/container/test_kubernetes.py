@@ -14,7 +14,7 @@ from deploy.monitoring.rules import plain_rules
 from framework.database import VARIABLE as DATABASE
 from serving.record.recorder import END_SECONDS
 from serving.settings import Settings
-from tests.container.pods import render, render_with
+from tests.container.pods import of_kind, render, render_with
 
 OVERLAYS = ("development", "staging", "production")
 CUSTOM = {"PrometheusRule", "ServiceMonitor"}  # their schemas come with the Prometheus operator
@@ -23,17 +23,6 @@ CUSTOM = {"PrometheusRule", "ServiceMonitor"}  # their schemas come with the Pro
 @pytest.fixture(scope="module", params=OVERLAYS)
 def manifests(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
     return render(request.param)
-
-
-def of_kind(
-    manifests: list[dict[str, Any]], kind: str, name: str = "model-server"
-) -> dict[str, Any]:
-    """The one manifest of a kind whose name begins so."""
-    return next(
-        manifest
-        for manifest in manifests
-        if manifest["kind"] == kind and manifest["metadata"]["name"].startswith(name)
-    )
 
 
 def test_manifests_keep_to_the_schemas(manifests: list[dict[str, Any]]) -> None:

@@ -1,8 +1,6 @@
 """The image of what watches: it reads what a server recorded, and tells Prometheus."""
 
 import json
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,31 +10,18 @@ from prometheus_client.parser import text_string_to_metric_families
 from deploy.engine import Engine
 from deploy.processes import free_port, wait_until
 from deploy.running import LOCKED_DOWN, Container
-from tests.container.conftest import Measured, deploy, reported
+from tests.container.conftest import volume
 from tests.server.asked import BODY, MODEL, ROUTE
 
 EXPORTER_PORT = 9464
-UID = 10_001
 RECORD = "/record"
 DEADLINE_SECONDS = 60
 
 
 @pytest.fixture(scope="module")
-def monitor_image(engine: Engine, image: str, measured: Measured) -> Iterator[str]:
-    """The image, made of the server's."""
-    report = deploy("monitor-image", image)
-    measured("image of what watches", reported(report, "size "))
-    name = reported(report, "image ")
-    yield name
-    engine.run("rmi", "--force", name)
-
-
-@pytest.fixture(scope="module")
 def record(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of the user in the containers, as a volume is in a pod."""
-    folder = tmp_path_factory.mktemp("record")
-    os.chown(folder, UID, UID)
-    return folder
+    """The volume that servers record into."""
+    return volume(tmp_path_factory, "record")
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +41,8 @@ def test_what_a_server_recorded_is_converted_asked_for_and_checked(
     engine: Engine, monitor_image: str, record: Path, prediction: str
 ) -> None:
     def monitoring(*arguments: str) -> str:
-        volume = f"--volume={record}:{RECORD}"
-        command = ["run", "--rm", *LOCKED_DOWN, volume, monitor_image, *arguments]
+        mounted = f"--volume={record}:{RECORD}"
+        command = ["run", "--rm", *LOCKED_DOWN, mounted, monitor_image, *arguments]
         return engine.run(*command, "--record", RECORD)
 
     monitoring("convert")
