@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Self
+from typing import IO, Annotated, Self
 
 from pydantic import (
     AfterValidator,
@@ -135,7 +135,8 @@ def read_key_file(path: Path) -> KeyFile:
 def change_key_file(path: Path, change: Callable[[KeyFile], KeyFile]) -> None:
     """Changes the file, which is made if it is missing; a reader finds it as before, or after.
 
-    Whoever changes it at the same time waits.
+    It stays whose it was: a server that runs as another user than whoever changes it goes on
+    reading it. Whoever changes it at the same time waits.
 
     Args:
         path: The file.
@@ -151,11 +152,23 @@ def change_key_file(path: Path, change: Callable[[KeyFile], KeyFile]) -> None:
             content = KeyFile.model_validate(changed.model_dump()).model_dump_json(
                 indent=2, exclude_none=True
             )
-            write_whole(path, lambda file: file.write(f"{content}\n".encode()))
+
+            def write(file: IO[bytes]) -> None:
+                file.write(f"{content}\n".encode())
+                if path.exists():
+                    _share(file.fileno(), path.stat())
+
+            write_whole(path, write)
     except ValidationError as error:
         raise KeyFileError(f"{path} is left as it is: {_problem(error)}") from None
     except OSError as error:
         raise KeyFileError(f"{path} cannot be written ({error.strerror})") from None
+
+
+def _share(descriptor: int, former: os.stat_result) -> None:
+    """Gives a file to the owner and the group of a former one; the group reads it if it did."""
+    os.fchown(descriptor, former.st_uid, former.st_gid)
+    os.fchmod(descriptor, 0o600 | (former.st_mode & 0o040))
 
 
 def _problem(error: ValidationError) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import os
 import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -150,6 +151,22 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 def _create_many(path: Path) -> None:
     for number in range(20):
         create_key(path, f"key {number}", ["*"], None)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(0o600, 0o600), (0o400, 0o600), (0o640, 0o640), (0o644, 0o640)]
+)
+def test_the_file_stays_readable_for_the_server(path: Path, before: int, after: int) -> None:
+    create_key(path, "one", ["*"], None)
+    # Only root may give a file away.
+    owner = (10_001, 10_002) if os.geteuid() == 0 else (os.getuid(), os.getgid())
+    os.chown(path, *owner)
+    path.chmod(before)
+
+    create_key(path, "another", ["*"], None)
+
+    kept = path.stat()
+    assert (kept.st_uid, kept.st_gid, stat.S_IMODE(kept.st_mode)) == (*owner, after)
 
 
 def test_keys_made_at_the_same_time_are_all_kept(path: Path) -> None:
