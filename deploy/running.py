@@ -48,7 +48,8 @@ class Container:
             environment: Settings of the server, which is open unless they name keys.
             ports: The container's port → the machine's; by default the server's, at free ones.
             cpus: Cores it may use; by default all.
-            folders: The machine's folder → the container's, where it may write.
+            folders: The machine's folder → the container's, where it may write, or with `:ro`
+                after it only read.
         """
         # Its ports are reached from this machine alone.
         settings = dict(environment or {})

@@ -1,58 +1,14 @@
 """One server for the raw sockets, and the proxies that people put before it."""
 
-import contextlib
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from deploy.processes import Child, free_port, wait_until_ready
 from tests.processes import Server
-from tests.tools import require_tool
+from tests.server.transport.proxies import proxy
 
 TIMEOUT_SECONDS = 1.5
 TOY = "tests.server.toy_service:Toy"
-
-HAPROXY = """
-defaults
-    mode http
-    timeout connect 5s
-    timeout client 20s
-    timeout server 20s
-    http-reuse always
-frontend all
-    bind 127.0.0.1:{port}
-    default_backend server
-backend server
-    server one {server}
-"""
-
-NGINX = """
-daemon off;
-pid {folder}/pid;
-error_log stderr;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    upstream server {{ server {server}; keepalive 8; }}
-    server {{
-        listen 127.0.0.1:{port};
-        location / {{
-            proxy_pass http://server;
-            proxy_http_version 1.1;
-            proxy_request_buffering off;
-            proxy_set_header Host $host;
-            proxy_set_header Upgrade $http_upgrade;
-            proxy_set_header Connection $http_connection;
-        }}
-    }}
-}}
-"""
 
 
 @pytest.fixture(scope="package")
@@ -61,22 +17,6 @@ def hasty() -> Iterator[Server]:
     environment = {"MODEL_SERVER_TIMEOUT_SECONDS": str(TIMEOUT_SECONDS)}
     with Server.start(TOY, environment=environment) as running:
         yield running
-
-
-@contextlib.contextmanager
-def proxy(name: str, server: str, folder: Path) -> Iterator[tuple[str, Child]]:
-    """Runs a proxy before a server; yields its own URL, and the process."""
-    port = free_port()
-    configuration = folder / f"{name}.conf"
-    text = {"haproxy": HAPROXY, "nginx": NGINX}[name]
-    configuration.write_text(
-        text.format(port=port, server=server.removeprefix("http://"), folder=folder)
-    )
-    command = {"haproxy": ["-db", "-f"], "nginx": ["-e", "stderr", "-p", str(folder), "-c"]}[name]
-    with Child([require_tool(name), *command, str(configuration)]) as running:
-        url = f"http://127.0.0.1:{port}"
-        wait_until_ready(url, name)
-        yield url, running
 
 
 @pytest.fixture(scope="package", params=["direct", "haproxy", "nginx"])

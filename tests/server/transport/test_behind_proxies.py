@@ -8,7 +8,8 @@ import pytest
 
 from tests.processes import Server
 from tests.server.transport.clients import Clients
-from tests.server.transport.conftest import TOY, proxy
+from tests.server.transport.conftest import TOY
+from tests.server.transport.proxies import proxy
 from tests.server.transport.wire import ROWS, Wire, head
 from tests.server.watching import DEADLINE_SECONDS, wait
 
