@@ -44,6 +44,7 @@ class Connection(HttpToolsProtocol):
       while, so that no request needs a timer of its own. It keeps the keep-alive time, too.
     - What comes behind a body in chunks is no header: uvicorn adds such trailers to the headers,
       where they would say who asks, or change what a proxy has seen.
+    - Chunks in HTTP/1.0, or of what is coded further, are refused: others read them differently.
     - A request whose body has come with its head is offered to who may answer it directly, ahead of
       the application: a task, its coroutines and ASGI's messages cost more than a prediction.
 
@@ -108,7 +109,18 @@ class Connection(HttpToolsProtocol):
             self.transport.close()
 
     def on_chunk_header(self) -> None:
-        """Keeps the headers as they are: what comes from now on that is like one is a trailer."""
+        """Keeps the headers as they are: what comes from now on that is like one is a trailer.
+
+        Raises:
+            ValueError: Another reader might find the body's end elsewhere; `data_received` refuses
+                the request.
+        """
+        if isinstance(self.headers, _Discarded):
+            return
+        named = [value for name, value in self.headers if name == b"transfer-encoding"]
+        codings = [value.strip(b" \t").lower() for value in named]
+        if self.scope["http_version"] == "1.0" or codings != [b"chunked"]:
+            raise ValueError("chunks are for HTTP/1.1, and of no other coding")
         self.headers = _Discarded()
 
     def _should_upgrade(self) -> bool:

@@ -18,7 +18,7 @@ frontend all
     bind 127.0.0.1:{port}
     default_backend server
 backend server
-    server one {server}
+    server one {server} maxconn {connections}
 """
 
 NGINX = """
@@ -33,7 +33,7 @@ http {{
     fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
-    upstream server {{ server {server}; keepalive 8; }}
+    upstream server {{ server {server}; keepalive {connections}; }}
     server {{
         listen 127.0.0.1:{port};
         location / {{
@@ -50,13 +50,23 @@ http {{
 
 
 @contextlib.contextmanager
-def proxy(name: str, server: str, folder: Path) -> Iterator[tuple[str, Child]]:
-    """Runs a proxy before a server; yields its own URL, and the process."""
+def proxy(
+    name: str, server: str, folder: Path, connections: int = 64
+) -> Iterator[tuple[str, Child]]:
+    """Runs a proxy before a server; yields its own URL, and the process.
+
+    Args:
+        name: `haproxy` or `nginx`.
+        server: The server's URL.
+        folder: Where it keeps its files.
+        connections: To the server: HAProxy has no more, nginx keeps no more.
+    """
     port = free_port()
     configuration = folder / f"{name}.conf"
     text = {"haproxy": HAPROXY, "nginx": NGINX}[name]
+    address = server.removeprefix("http://")
     configuration.write_text(
-        text.format(port=port, server=server.removeprefix("http://"), folder=folder)
+        text.format(port=port, server=address, folder=folder, connections=connections)
     )
     command = {"haproxy": ["-db", "-f"], "nginx": ["-e", "stderr", "-p", str(folder), "-c"]}[name]
     with Child([require_tool(name), *command, str(configuration)]) as running:
