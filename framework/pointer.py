@@ -18,6 +18,8 @@ CHAMPION: "Alias" = "champion"
 Alias = Literal["champion", "challenger", "previous", "shadow", "canary"]
 """What a version of a model may be: the one that serves, the one that might be next, the one that
 served before, the one that answers beside it unseen, the one that answers some of the requests."""
+SHARED: tuple[Alias, ...] = ("canary", "shadow")
+"""Aliases whose version gets a share of the live requests."""
 
 
 class Standing(BaseModel):

@@ -15,11 +15,16 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from framework.pointer import Alias
+
 FOLDER = "servers"
 _STATE, _LOCK, _ORDERS = ".json", ".lock", "orders"
 # What a server leaves behind that was killed; one whose only worker is being replaced does not wait
 # so long.
 _FORGOTTEN_SECONDS = 86_400.0
+
+
+Progress = Literal["READY", "LOADING", "UNAVAILABLE"]
 
 
 class _Written(BaseModel):
@@ -41,6 +46,18 @@ class Target(_Written):
     order: int = 0
 
 
+class BesideState(_Written):
+    """What has become of a canary or shadow.
+
+    Attributes:
+        event: Number of the event in the registry's history that it follows from.
+        reason: Why it answers nothing; empty if it does, or has no share.
+    """
+
+    event: int
+    reason: str = ""
+
+
 class ModelState(_Written):
     """What a worker serves of a model that is not pinned.
 
@@ -50,12 +67,14 @@ class ModelState(_Written):
         state: Whether that has come about: `READY`, `LOADING`, or `UNAVAILABLE`: it cannot, and
             what has been served before still is.
         reason: Why it cannot.
+        beside: Alias → the version that answers some requests beside it.
     """
 
     tag: str | None
     target: Target | None = None
-    state: Literal["READY", "LOADING", "UNAVAILABLE"] = "READY"
+    state: Progress = "READY"
     reason: str = ""
+    beside: dict[Alias, BesideState] = {}
 
 
 class WorkerState(_Written):

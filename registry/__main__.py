@@ -158,7 +158,7 @@ def _add_wait(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         type=float,
         default=WAIT_SECONDS,
-        help="how long running servers may take to serve a new champion (default: 30)",
+        help="how long running servers may take to follow (default: 30)",
     )
 
 

@@ -12,16 +12,13 @@ from framework import Model, ModelCard, ModelRefusedError
 from framework.adapters.bentoml import stored_versions
 from framework.discovery import ModelNotFoundError
 from framework.gate import GateReport
-from framework.pointer import CHAMPION, Alias, Pointer
+from framework.pointer import CHAMPION, SHARED, Alias, Pointer
 from registry.errors import RegistryError
 from registry.events import ALIASES, Action, Change, Event, replay
 from registry.gating import newest_report, objection
 from registry.history import History
 from registry.rollout import roll_out
 from registry.versions import find_version, require_fit, require_known
-
-SHARED: tuple[Alias, ...] = ("shadow", "canary")
-"""Aliases whose version gets a share of the live requests."""
 
 
 @dataclass(frozen=True)
@@ -252,14 +249,14 @@ def _move(
     told = None if report is None else report.model_dump(mode="json")
     change = Change(action, alias, tag, files, wish.reason, told, wish.share)
     registry.history.move(change, expected)
-    serving = late = 0
-    if alias == CHAMPION:
-        serving, late = roll_out(registry.history, change, expected, wish.wait)
+    following = late = 0
+    if alias in (CHAMPION, *SHARED):
+        following, late = roll_out(registry.history, change, expected, wish.wait)
     before = expected.tag if expected else None
     data = {"model": name, "alias": alias, "from": before, "to": tag}
-    columns = ("model", "alias", "from", "to", "workers that serve it")
-    row = (name, alias, before or "", tag, str(serving))
-    return Answer({**data, "workers": serving}, columns, [row], refused=bool(late and wish.wait))
+    columns = ("model", "alias", "from", "to", "workers that follow")
+    row = (name, alias, before or "", tag, str(following))
+    return Answer({**data, "workers": following}, columns, [row], refused=bool(late and wish.wait))
 
 
 def _require_share(alias: Alias, share: float | None) -> None:

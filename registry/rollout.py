@@ -2,10 +2,11 @@
 
 import sys
 import time
+from typing import NoReturn
 
 from framework.adapters.bentoml import home_folder
-from framework.pointer import CHAMPION, Standing
-from framework.servers import ModelState, server_folders
+from framework.pointer import CHAMPION, Alias, Standing
+from framework.servers import BesideState, ModelState, server_folders
 from registry.errors import RegistryError
 from registry.events import Change
 from registry.history import History
@@ -19,49 +20,70 @@ _LOOK_SECONDS = 0.05
 def roll_out(
     history: History, change: Change, before: Standing | None, seconds: float
 ) -> tuple[int, int]:
-    """Has running servers serve a new champion, and waits until they do.
+    """Has running servers follow a new champion, canary or shadow, and waits until they do.
 
     Args:
-        history: Where the new champion is.
-        change: What has made it champion.
-        before: The champion before.
+        history: Where the change is.
+        change: What has happened.
+        before: What had the alias before.
         seconds: How long to wait.
 
     Returns:
-        How many workers serve it, and how many do not yet.
+        How many workers follow, and how many do not yet.
 
     Raises:
-        RegistryError: One refused it; the champion before is champion again.
+        RegistryError: One refused; the champion before is champion again.
     """
-    name = change.model
-    champion = history.publish().standing(name, CHAMPION)
-    if champion is None or champion.tag != change.after:
+    name, alias = change.model, change.alias
+    assert alias is not None
+    standing = history.publish().standing(name, alias)
+    if standing is None or standing.tag != change.after:
         return 0, 0
     deadline = time.monotonic() + seconds
     while True:
         states = [one for server in server_folders(home_folder()) for one in server.states(name)]
-        for state in states:
-            if _is_told(state, champion) and state.state == "UNAVAILABLE":
-                _take_back(history, champion, before, state.reason)
-        late = sum(not (_is_told(state, champion) and state.state == "READY") for state in states)
+        found = [_found(state, alias, standing) for state in states]
+        if reason := next(filter(None, found), None):
+            _refused(history, alias, standing, before, reason)
+        late = found.count(None)
         if not late or time.monotonic() >= deadline:
             break
         time.sleep(_LOOK_SECONDS)
     if late and seconds:
         print(
-            f"{change.after} is champion, but {late} of {len(states)} workers have not taken it "
-            f"over within {seconds:g} s; their log says why, and `GET /models/{name}` what they "
-            "serve.",
+            f"{change.after} is {alias}, but {late} of {len(states)} workers have not followed "
+            f"within {seconds:g} s; their log says why.",
             file=sys.stderr,
         )
     return len(states) - late, late
 
 
-def _is_told(state: ModelState, champion: Standing) -> bool:
-    return state.target is not None and state.target.event >= champion.event
+def _found(state: ModelState, alias: Alias, standing: Standing) -> str | None:
+    """Returns why a worker does not follow: empty if it does, None if it has not yet."""
+    told = state.target if alias == CHAMPION else state.beside.get(alias)
+    if told is None or told.event < standing.event:
+        return None
+    if isinstance(told, BesideState):
+        return told.reason
+    if state.state == "LOADING":
+        return None
+    return state.reason if state.state == "UNAVAILABLE" else ""
 
 
-def _take_back(history: History, champion: Standing, before: Standing | None, reason: str) -> None:
+def _refused(
+    history: History, alias: Alias, standing: Standing, before: Standing | None, reason: str
+) -> NoReturn:
+    if alias == CHAMPION:
+        _take_back(history, standing, before, reason)
+    raise RegistryError(
+        f"{standing.tag} is {alias}, but a server refuses it: {reason} The champion goes on; "
+        f"`promote {standing.tag} --as {alias} --share 0` ends it."
+    )
+
+
+def _take_back(
+    history: History, champion: Standing, before: Standing | None, reason: str
+) -> NoReturn:
     if before is None:
         raise RegistryError(f"A server refuses {champion.tag}, the first champion: {reason}")
     known = history.events(champion.tag.partition(":")[0])

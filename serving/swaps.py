@@ -42,13 +42,18 @@ class Swaps:
         self._recording = recording
         self._beside: dict[str, Beside] = {}
 
+    @property
+    def records(self) -> bool:
+        """Whether there is a record, which a shadow's answers are kept in."""
+        return self._recording is not None
+
     def serve(self, name: str, bundle: Bundle[Any, Any] | None) -> None:
         """Has another version of a model answer from now on, or none."""
         former = self._models.current.get(name)
         if bundle is None:
             self._deployments.take_out(name)
         else:
-            self._deploy(name, bundle)
+            self._deploy(name, bundle, self._beside.get(name, Beside()))
         self._models.replace(name, bundle)
         if former is not None:
             return_memory_after(former)
@@ -60,18 +65,18 @@ class Swaps:
 
     def serve_beside(self, name: str, beside: Beside) -> None:
         """Has versions of a model answer some requests beside it from now on."""
-        before, self._beside[name] = self._beside.get(name, Beside()), beside
         if (bundle := self._models.current.get(name)) is not None:
-            self._deploy(name, bundle)
+            self._deploy(name, bundle, beside)
+        # Not before it is known to work: the next champion is made with it.
+        before, self._beside[name] = self._beside.get(name, Beside()), beside
         for former in (before.canary, before.shadow):
             if former is not None:
                 return_memory_after(former[0])
 
-    def _deploy(self, name: str, bundle: Bundle[Any, Any]) -> None:
-        before, beside = self._deployments.get(name), self._beside.get(name, Beside())
+    def _deploy(self, name: str, bundle: Bundle[Any, Any], beside: Beside) -> None:
         if name in self._deployer.names:
-            made = self._deployer.deploy_beside(name, bundle, beside, before)
-            self._deployments.put(made)
+            before = self._deployments.get(name)
+            self._deployments.put(self._deployer.deploy_beside(name, bundle, beside, before))
         if self._recording is not None:
             others = [] if beside.canary is None else [beside.canary[0]]
             self._recording.feedback.follow(bundle, *others)

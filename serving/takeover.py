@@ -9,8 +9,16 @@ from typing import Any
 from framework import Bundle, ModelRefusedError
 from framework.adapters.bentoml import home_folder
 from framework.files import file_state
-from framework.pointer import CHAMPION, FILE, Pointer, Standing, read_pointer
-from framework.servers import ModelState, Orders, Target, WorkerState, server_folders
+from framework.pointer import CHAMPION, FILE, SHARED, Alias, Pointer, Standing, read_pointer
+from framework.servers import (
+    BesideState,
+    ModelState,
+    Orders,
+    Progress,
+    Target,
+    WorkerState,
+    server_folders,
+)
 from serving.champions import pointer
 from serving.deployment import Beside
 from serving.loading import load_beside
@@ -47,7 +55,7 @@ class Takeover:
         self._models = models
         self._load_seconds = load_seconds
         self._swaps = swaps
-        self._beside: dict[str, list[Standing | None]] = {}
+        self._beside: dict[str, dict[Alias, Standing]] = {}
         self._metrics = metrics
         self._followed = {
             name: bundle.model for name, bundle in models.current.items() if name in models.followed
@@ -139,7 +147,7 @@ class Takeover:
             self._swaps.serve(name, None)
             logger.info("Model %s is unloaded", served)
         elif target.tag != served:
-            self._tell(name, ModelState(tag=served, target=target, state="LOADING"))
+            self._tell_of(name, served, target, "LOADING")
             try:
                 bundle = await load_beside(self._followed[name], target.tag, self._load_seconds)
                 self._read_news()
@@ -157,39 +165,65 @@ class Takeover:
             self._latest[name] = target.tag
             self._metrics.tried(name, "taken_over")
             logger.info("Model %s serves in place of %s", target.tag, served)
-        self._tell(name, ModelState(tag=target.tag, target=target))
+        self._tell_of(name, target.tag, target)
 
     async def _follow_beside(self, name: str) -> None:
         """Has a canary and a shadow answer their share, if the registry says so."""
-        wanted = [self._pointer.standing(name, alias) for alias in ("canary", "shadow")]
-        if wanted == self._beside.get(name, [None, None]):
+        standings = {alias: self._pointer.standing(name, alias) for alias in SHARED}
+        wanted = {alias: found for alias, found in standings.items() if found is not None}
+        if wanted == self._beside.get(name, {}):
             return
         self._beside[name] = wanted
-        found = [await self._loaded_beside(name, standing) for standing in wanted]
+        loaded: dict[Alias, tuple[Bundle[Any, Any], float]] = {}
+        reasons: dict[Alias, str] = {}
+        for alias, standing in wanted.items():
+            if not standing.share:
+                continue
+            try:
+                bundle = await self._load_beside(name, alias, standing.tag)
+                loaded[alias] = bundle, standing.share
+            # Whatever it is, the champion goes on.
+            except Exception as error:  # noqa: BLE001
+                reasons[alias] = str(error) or type(error).__name__
+                self._metrics.tried(name, "refused")
+                logger.error("%s answers nothing beside the champion: %s", standing.tag, error)
         try:
-            self._swaps.serve_beside(name, Beside(*found))
-        except Exception:
+            self._swaps.serve_beside(name, Beside(loaded.get("canary"), loaded.get("shadow")))
+        except Exception as error:
             logger.exception("Nothing can be served beside %s", name)
+            reasons |= dict.fromkeys(loaded, f"{type(error).__name__}: {error}")
+        told = {
+            alias: BesideState(event=standing.event, reason=reasons.get(alias, ""))
+            for alias, standing in wanted.items()
+        }
+        self._tell(name, self.states[name].model_copy(update={"beside": told}))
 
-    async def _loaded_beside(
-        self, name: str, standing: Standing | None
-    ) -> tuple[Bundle[Any, Any], float] | None:
-        if standing is None or not standing.share:
-            return None
-        try:
-            bundle = await load_beside(self._followed[name], standing.tag, self._load_seconds)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the champion goes on
-            self._metrics.tried(name, "refused")
-            logger.error("%s answers nothing beside the champion: %s", standing.tag, error)
-            return None
+    async def _load_beside(self, name: str, alias: Alias, tag: str) -> Bundle[Any, Any]:
+        if alias == "shadow" and not self._swaps.records:
+            raise ModelRefusedError(
+                "Its answers need a record to be kept in (MODEL_SERVER_RECORD)."
+            )
+        bundle = await load_beside(self._followed[name], tag, self._load_seconds)
         self._metrics.tried(name, "taken_over")
-        return bundle, standing.share
+        return bundle
 
     def _refuse(self, name: str, target: Target, reason: str) -> None:
         served = self.states[name].tag
         self._metrics.tried(name, "refused")
         logger.error("%s still serves: %s", served, reason)
-        self._tell(name, ModelState(tag=served, target=target, state="UNAVAILABLE", reason=reason))
+        self._tell_of(name, served, target, "UNAVAILABLE", reason)
+
+    def _tell_of(
+        self,
+        name: str,
+        tag: str | None,
+        target: Target,
+        state: Progress = "READY",
+        reason: str = "",
+    ) -> None:
+        beside = self.states[name].beside
+        told = ModelState(tag=tag, target=target, state=state, reason=reason, beside=beside)
+        self._tell(name, told)
 
     def _tell(self, name: str = "", state: ModelState | None = None) -> None:
         if state is not None:

@@ -10,6 +10,7 @@ import pytest
 
 from framework.open_inference import inference_pb2 as pb
 from framework.open_inference.inference_pb2_grpc import GRPCInferenceServiceStub
+from framework.pointer import Alias
 from framework.record.frames import PREDICTION, SHADOW, Entry
 from framework.record.shadow import shadow_of
 from serving.canary import is_chosen
@@ -48,7 +49,7 @@ def canary(served: Served) -> Iterator[None]:
     ("options", "said"),
     [
         (["--as", "canary"], "A canary needs --share"),
-        (["--share", "0.5"], "--share, from 0 to 1, is for shadow and canary"),
+        (["--share", "0.5"], "--share, from 0 to 1, is for canary and shadow"),
         (["--as", "shadow", "--share", "1.5"], "--share, from 0 to 1"),
     ],
 )
@@ -58,15 +59,31 @@ def test_a_share_is_said_where_there_is_one(served: Served, options: list[str], 
     assert (refused.returncode, said in refused.stderr) == (2, True)
 
 
-def test_the_registry_keeps_the_share(served: Served) -> None:
-    promoted = served.home.registry("promote", tag_of(200), "--as", "canary", "--share", "0")
-
-    assert promoted.returncode == 0, promoted.stderr
-    canary = served.home.history.aliases().standing("levels", "canary")
-    assert canary is not None
-    assert (canary.tag, canary.share) == (tag_of(200), 0)
+@pytest.mark.parametrize("alias", ["canary", "shadow"])
+def test_the_registry_waits_for_servers_and_keeps_the_share(served: Served, alias: Alias) -> None:
+    for share in (1.0, 0.0):
+        options = ("--as", alias, "--share", str(share), "--json")
+        promoted = served.home.registry("promote", tag_of(200), *options)
+        assert promoted.returncode == 0, promoted.stderr
+        assert json.loads(promoted.stdout)["workers"] == 2
+        answering = {tag_of(200)} if share and alias == "canary" else {tag_of(100)}
+        assert served.tags() == answering
+        standing = served.home.history.aliases().standing("levels", alias)
+        assert standing is not None
+        assert (standing.tag, standing.share) == (tag_of(200), share)
     told = json.loads(served.home.registry("history", "levels", "--json").stdout)
     assert told[-1]["share"] == 0
+
+
+def test_the_registry_tells_why_a_server_serves_no_canary(served: Served) -> None:
+    options = ("--as", "canary", "--share", "0.5")
+    refused = served.home.registry("promote", tag_of(UNFIT), *options)
+
+    assert refused.returncode == 2
+    assert f"{tag_of(UNFIT)} is canary, but a server refuses it: Datum {UNFIT}" in refused.stderr
+    assert served.tags() == {tag_of(100)}
+    ended = served.home.registry("promote", tag_of(UNFIT), "--as", "canary", "--share", "0")
+    assert ended.returncode == 0, ended.stderr
 
 
 @pytest.mark.usefixtures("canary")

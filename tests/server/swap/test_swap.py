@@ -204,6 +204,6 @@ def test_the_registry_does_not_wait_for_ever(served: Served, seconds: str) -> No
     promoted = served.home.registry("promote", tag_of(SLOW), *FORCED, "--wait", seconds)
 
     assert promoted.returncode == (0 if seconds == "0" else 1)
-    assert ("2 of 2 workers have not taken it over" in promoted.stderr) == (seconds != "0")
+    assert ("2 of 2 workers have not followed" in promoted.stderr) == (seconds != "0")
     served.home.gate.touch()
     wait(lambda: served.is_served(SLOW), "it was not taken over later")
