@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 import bentoml
-from pydantic import BaseModel, ConfigDict, Field, computed_field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, computed_field
 
 GATE_FILE = "gate.json"
 """Name of the report among the files of a version."""
@@ -70,9 +70,16 @@ class GateReport(_Frozen):
 
     @classmethod
     def of(cls, stored: bentoml.Model) -> Self | None:
-        """Returns the report that a version was stored with; None if there was no champion then."""
+        """Returns the report that a version was stored with.
+
+        None if there was no champion then, or if it is of another version of this program, which is
+        as good as none.
+        """
         path = Path(stored.path_of(GATE_FILE))
-        return cls.model_validate_json(path.read_bytes()) if path.is_file() else None
+        try:
+            return cls.model_validate_json(path.read_bytes()) if path.is_file() else None
+        except ValidationError:
+            return None
 
     @property
     def verdict(self) -> str:

@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None, package: str = "models") -> int
 
     Returns:
         The exit code: 0, 1 if `verify` found something or the gate refuses, 2 if what was asked
-        cannot be done, or 3 if `retrain` has too few labels to do anything.
+        cannot be done, or 3 if `retrain` has too few labels, or none that are new.
     """
     options = _parser().parse_args(arguments)
     try:

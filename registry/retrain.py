@@ -1,11 +1,13 @@
 """`python -m registry retrain`: trains again when enough has become known of what was answered."""
 
 import argparse
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from framework import Model, ModelCard
+from framework import Model, ModelCard, ModelRefusedError
+from framework.adapters.bentoml import stored_versions
 from framework.gate import GateReport
 from framework.pointer import CHAMPION
 from framework.records import Records
@@ -53,11 +55,37 @@ def retrain(registry: Registry, options: argparse.Namespace) -> Answer:
         )
     data = options.data or (card.data.source if card.data.kind == "file" else None)
     try:
+        _require_news(model, champion.tag, data, recorded)
         made = train(model, data=data, recorded=recorded, seed=card.seed)
     except TrainingError as error:
         raise RegistryError(f"{error}\nNothing was stored for {model.name}.") from error
     enter_new(registry.history, registry.models)
     return _told(registry, options, str(made.tag), len(recorded), GateReport.of(made))
+
+
+def _require_news(model: Model[Any, Any], champion: str, data: str | None, rows: "Rows") -> None:
+    """Makes sure that no version was made of the same by the same code, and compared.
+
+    Raises:
+        NothingToDoError: One was.
+        TrainingError: The data cannot be read.
+    """
+    from training.data import table_of
+    from training.held_out import RECORDED, digest_of
+    from training.result import git_commit
+
+    wanted = (table_of(model, data).sha256, digest_of(rows), git_commit(), champion)
+    for stored in stored_versions(model.name):
+        # One that is damaged is no reason not to make another.
+        with contextlib.suppress(ModelRefusedError):
+            card, report = ModelCard.read(stored), GateReport.of(stored)
+            made = (card.data.sha256, card.parameters.get(RECORDED), card.git_commit)
+            if report and (*made, report.champion) == wanted:
+                raise NothingToDoError(
+                    f"Nothing is new since {stored.tag} was made of the same data and labels; the "
+                    f"gate has {report.verdict} it against {champion}: {report.summary}. Nothing "
+                    "was trained."
+                )
 
 
 def _told(

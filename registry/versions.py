@@ -41,12 +41,22 @@ def find_version(tag: str) -> bentoml.Model:
 
 
 def file_hashes(stored: bentoml.Model) -> dict[str, str]:
-    """Returns the SHA-256 of every file of a stored version, by its path in the folder."""
+    """Returns the SHA-256 of every file of a stored version, by its path in the folder.
+
+    Raises:
+        ModelRefusedError: One cannot be read.
+    """
     folder = Path(stored.path)
     found = {}
-    for path in sorted(one for one in folder.rglob("*") if one.is_file()):
-        with path.open("rb") as file:
-            found[str(path.relative_to(folder))] = hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        for path in sorted(one for one in folder.rglob("*") if one.is_file()):
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256")
+            found[str(path.relative_to(folder))] = digest.hexdigest()
+    except OSError as error:
+        raise ModelRefusedError(
+            f"Model {stored.tag} cannot be read: {error.filename or path}: {error.strerror}."
+        ) from error
     return found
 
 

@@ -12,6 +12,9 @@ from training import rows
 from training.learnt import hashes_of
 from training.rows import Rows
 
+RECORDED = "recorded_sha256"
+"""Parameter of a card: which recorded rows the version was made with."""
+
 
 @dataclass(frozen=True)
 class HeldOut:
@@ -34,15 +37,20 @@ class HeldOut:
         return cls(rows.read(model, table, classes=read.classes), table.source, table.sha256)
 
 
+def digest_of(recorded: Rows) -> str:
+    """Returns the SHA-256 of some rows: what was asked, and what became true of it."""
+    content = hashes_of(recorded.records).tobytes() + recorded.target.tobytes()
+    return hashlib.sha256(content).hexdigest()
+
+
 def with_recorded(read: Rows, recorded: Rows) -> tuple[Rows, HeldOut]:
     """Returns the rows to learn from, and the newer half of the recorded ones."""
     if read.classes:
         read, recorded = _of_one_order(read, recorded)
     half = len(recorded) // 2
     newer = recorded.take(np.arange(half, len(recorded)))
-    digest = hashlib.sha256(hashes_of(newer.records).tobytes() + newer.target.tobytes())
     source = f"the newest {len(newer):,} labelled rows of the record"
-    held = HeldOut(newer, source, digest.hexdigest())
+    held = HeldOut(newer, source, digest_of(newer))
     return read.joined(recorded.take(np.arange(half))), held
 
 

@@ -17,7 +17,7 @@ from training import rows, store
 from training.data import Table
 from training.errors import TrainingError
 from training.gate.candidate import Champion
-from training.held_out import HeldOut, with_recorded
+from training.held_out import RECORDED, HeldOut, digest_of, with_recorded
 from training.learnt import hashes_of
 from training.progress import bar
 from training.report import staged_report
@@ -101,6 +101,7 @@ def train(
                 "holdout": held and held.source,
                 "holdout_sha256": held and held.sha256,
                 "time": time,
+                **({} if recorded is None else {RECORDED: digest_of(recorded)}),
             },
             notes=[*_notes(read, held, parts), *chosen],
         )

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from framework.gate import GATE_FILE
 from framework.pointer import FILE, read_pointer
 from tests.stored import without_hashes
 from tests.unit.registry.made import (
@@ -146,6 +147,22 @@ def test_a_version_that_was_damaged_before_it_was_known_stays_out(home: Path) ->
     _truncate(home, "model.skops")
 
     assert "challenger" not in done(home, "list")[NAME]
+
+
+def test_a_file_that_cannot_be_read_is_told(home: Path) -> None:
+    done(home, "list")
+    # Reading it fails for root, too.
+    (home / "models" / NAME / "v2" / "extra").symlink_to("/proc/self/mem")
+
+    assert f"Model {V2} cannot be read" in done(home, "promote", V2, code=2)
+
+
+def test_a_report_of_another_program_is_as_good_as_none(home: Path) -> None:
+    (home / "models" / NAME / "v2" / GATE_FILE).write_text('{"form": 2}')
+    without_hashes(home / "models" / NAME / "v2")
+
+    assert done(home, "list")[NAME]["challenger"]["tag"] == V2
+    assert "has not been compared" in done(home, "promote", V2, code=2)
 
 
 def test_a_version_that_computes_something_else_is_not_promoted(home: Path) -> None:

@@ -94,6 +94,10 @@ def test_what_is_refused_stays_challenger(
     assert told["gate"]["passed"] is False
     assert tags(home)["champion"] == f"{NAME}:v3"
     assert tags(home)["challenger"] == told["tag"]
+    # A schedule comes again, and again, and nobody has labelled anything meanwhile.
+    complaint = _nothing(home, record, *arguments[2:], "--auto")
+    assert f"Nothing is new since {told['tag']}" in complaint
+    assert f"has refused it against {NAME}:v3: not better" in complaint
 
 
 def test_too_few_labels_are_told_and_nothing_happens(
