@@ -25,7 +25,7 @@ from serving.grpc.calls import Calls
 from serving.grpc.server import RpcServer
 from serving.grpc.typed import api_route, method_path, methods_of, typed_services
 from serving.http.application import AppFactory
-from serving.http.asgi import Scope
+from serving.http.asgi import App, Scope
 from serving.http.gateway import UNMATCHED, Gateway
 from serving.http.resources import ResourcesApp, resources_path
 from serving.lifecycle import ENCRYPTED_HEADER, Lifecycle, settle_memory
@@ -101,8 +101,9 @@ class Worker:
         self._names = {path: model_name(route) for path, route in (routes | methods).items()}
         """Path → name of the model that is asked there, whichever version of it is."""
 
-    def gateway(self) -> Gateway:
+    def gateway(self) -> App:
         """Makes the ASGI application: the gateway in front of BentoML's own."""
+        self._factory.is_locked = isinstance(self._door, LockedDoor)
         app = self._factory()
         paths = Paths.of(
             self._service, self._tags.keys(), self._resources, is_main=self._factory.is_main
@@ -127,7 +128,7 @@ class Worker:
         self._deployments = Deployments(
             self._factory.endpoints, None if is_wrapped else lifecycle.direct
         )
-        return Gateway(
+        gateway = Gateway(
             app,
             paths=paths,
             endpoints={} if is_wrapped else self._factory.endpoints,
@@ -143,6 +144,7 @@ class Worker:
             door=self._door,
             need_of=self._need_of,
         )
+        return self._factory.outside(gateway)
 
     def begin_request(self, scope: Scope) -> str:
         """Has what follows see the models of this moment; returns the tag of the one that is asked.

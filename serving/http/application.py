@@ -7,6 +7,7 @@ from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -23,6 +24,7 @@ from serving.errors import Code, ServingError
 from serving.http.asgi import App, Receive, Scope, Send
 from serving.http.envelope import refusal
 
+_CORS: set[Any] = {CORSMiddleware}
 _NO_ROUTE = {404: Code.NOT_FOUND, 405: Code.METHOD_NOT_ALLOWED}
 
 
@@ -35,11 +37,13 @@ class AppFactory(BentoAppFactory):
         endpoints: What this server answers of the application's paths; empty until it has started.
         own_paths: Those of them that are none of BentoML's.
         owns_root: Whether paths without any route are this server's to refuse.
+        is_locked: Whether the gateway asks who asks.
     """
 
     endpoints: dict[str, AnyEndpoint]
     own_paths: Collection[str] = ()
     owns_root = False
+    is_locked = False
 
     def __call__(self) -> Starlette:
         """Makes the application."""
@@ -64,10 +68,23 @@ class AppFactory(BentoAppFactory):
             middleware.cls not in self._left_out for middleware in self._usual_middlewares[:-1]
         )
 
+    def outside(self, gateway: App) -> App:
+        """Wraps the gateway in what has to be around it: CORS, where it refuses who asks.
+
+        A browser shows no key when it asks whether a page may ask, and hides a refusal from the
+        page that does not say so.
+        """
+        for middleware in self._usual_middlewares if self.is_locked else ():
+            if middleware.cls in _CORS:
+                gateway = middleware.cls(gateway, *middleware.args, **middleware.kwargs)
+        return gateway
+
     @property
     def middlewares(self) -> list[Middleware]:
         """What BentoML wraps its application in; innermost the endpoints, if they are wrapped."""
         usual = self._usual_middlewares
+        if self.is_locked:
+            usual = [one for one in usual if one.cls not in _CORS]
         if not self.is_wrapped:
             return usual
         return [
