@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from framework.access.scopes import Need
+from serving.errors import Code
 
 _SCHEMES: dict[str, dict[str, str]] = {
     "bearer": {
@@ -20,8 +21,11 @@ _SCHEMES: dict[str, dict[str, str]] = {
 }
 
 
+_REFUSALS = (Code.UNAUTHENTICATED, Code.FORBIDDEN, Code.RATE_LIMITED)
+
+
 def describe_access(document: dict[str, Any], need_of: Callable[[str], Need | None]) -> None:
-    """Adds how to show who asks, and which operations want it.
+    """Adds how to show who asks, which operations want it, and how they refuse.
 
     Args:
         document: The document.
@@ -30,6 +34,16 @@ def describe_access(document: dict[str, Any], need_of: Callable[[str], Need | No
     document.setdefault("components", {})["securitySchemes"] = _SCHEMES
     document["security"] = [{name: []} for name in _SCHEMES]
     for path, operations in document["paths"].items():
-        if need_of(path) is None:
-            for operation in operations.values():
+        is_public = need_of(path) is None
+        for operation in operations.values():
+            if is_public:
                 operation["security"] = []
+            else:
+                operation["responses"] |= _refusals(operation["responses"])
+
+
+def _refusals(responses: dict[str, Any]) -> dict[str, Any]:
+    """Returns the answers to whoever is not let in, in the form of an operation's other errors."""
+    content = responses.get("default", {}).get("content")
+    told = {"content": content} if content else {}
+    return {str(one.status): {"description": one.sentence, **told} for one in _REFUSALS}

@@ -274,3 +274,17 @@ def test_the_document_tells_how_to_show_a_key_and_where_none_is_needed(locked: L
         if all(one.get("security") == [] for one in operations.values())
     }
     assert public == {"/livez", "/readyz", "/v2/health/live", "/v2/health/ready"}
+
+
+def test_the_document_tells_how_whoever_is_not_let_in_is_refused(locked: Locked) -> None:
+    document = httpx.get(
+        f"{locked.server.url}/docs.json", headers={"X-API-Key": locked.by_scope["page:read"]}
+    ).json()
+
+    for path, operations in document["paths"].items():
+        for name, operation in operations.items():
+            told = {"401", "403", "429"} <= operation["responses"].keys()
+            assert told is (operation.get("security") != []), (path, name)
+    refused = document["paths"]["/gauges/predict"]["post"]["responses"]["401"]
+    schema = refused["content"]["application/json"]["schema"]
+    assert schema == {"$ref": "#/components/schemas/ErrorBody"}
