@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Callable, Container
 
 from framework.adapters.uvicorn_connection import Direct
+from framework.connections import ConnectionLimits
 from serving.failed_start import FailedStart
 from serving.siblings import Siblings
 
@@ -51,12 +52,12 @@ class Lifecycle:
         on_stop: Called on the event loop when the web server's shutdown begins.
         hangs: Tells whether a model has been computing one batch for too long.
         probes: Paths that are answered whatever else is asked.
-        on_refuse: Called on the event loop when a connection is refused unheard.
+        on_refuse: Called on the event loop when a connection is refused unheard, with the status.
+        limits: Bounds on connections.
 
     Attributes:
         direct: Path → who may answer what is posted to it, ahead of the application.
         headers: Headers of every answer.
-        most_head_bytes: Bytes that the head of a request may have.
         tls: Tells by what the next connection is encrypted; None: by what BentoML has configured.
     """
 
@@ -69,7 +70,8 @@ class Lifecycle:
         on_stop: Callable[[], object],
         hangs: Callable[[], bool],
         probes: Container[str],
-        on_refuse: Callable[[], object],
+        on_refuse: Callable[[int], object],
+        limits: ConnectionLimits,
     ) -> None:
         self.drain_seconds = drain_seconds
         self.timeout_seconds = timeout_seconds
@@ -81,8 +83,8 @@ class Lifecycle:
         self._hangs = hangs
         self.probes = probes
         self._on_refuse = on_refuse
+        self.limits = limits
         self.direct: dict[str, Direct] = {}
-        self.most_head_bytes = 65_536
         self.headers: list[tuple[str, str]] = list(BROWSER_HEADERS)
         self.tls: Callable[[], ssl.SSLContext] | None = None
         self.draining = False
@@ -107,9 +109,9 @@ class Lifecycle:
         """Begins to end; to be called on the event loop, when nothing new is taken."""
         self._on_stop()
 
-    def refused(self) -> None:
+    def refused(self, status: int) -> None:
         """Counts a connection that was refused because too many came."""
-        self._on_refuse()
+        self._on_refuse(status)
 
     def ailment(self) -> str:
         """Why the worker, or all of them, should be started anew; empty if they are well."""

@@ -91,7 +91,8 @@ class PlainService(bentoml.Service[Any]):
                 probes=[
                     prefixed_path(self, path) for path in (*LIVE_PATHS, READY_PATH, METRICS_PATH)
                 ],
-                on_refuse=lambda: None,
+                on_refuse=lambda status: None,
+                limits=settings.connections,
             )
         )
         return app

@@ -17,6 +17,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from framework.adapters.bentoml import ANY_ADDRESS
+from framework.connections import ConnectionLimits
 from serving.spelling import PREFIX, unknown_settings
 from serving.tls.files import TlsFiles
 
@@ -59,6 +60,12 @@ class Settings(BaseSettings):
     max_head_bytes: int = Field(default=65_536, ge=4_096, le=2**20)
     """Most bytes that may follow of a request's head (its path and headers) after the packet that
     it began in; more are answered 431."""
+
+    max_connections: int = Field(default=10_000, ge=16, le=60_000)
+    """Most connections that may be open to HTTP in one worker; a further one is answered 503."""
+
+    keep_alive_seconds: Seconds = Field(default=5, ge=0.1)
+    """Time after which a connection that brings no further request is closed."""
 
     max_rows: Rows = 10_000
     """Most rows in one request; more are answered 413."""
@@ -182,6 +189,9 @@ class Settings(BaseSettings):
     client_requests: int = Field(default=0, ge=0, le=1_000_000)
     """Requests of one key that a worker answers at the same time; 0 is no limit."""
 
+    client_connections: int = Field(default=0, ge=0, le=60_000)
+    """Connections from one address to HTTP in one worker; more are answered 429; 0 is no limit."""
+
     failed_attempts: int = Field(default=60, ge=0, le=1_000_000)
     """Failed attempts a minute from one address to be let in, and at once; 0 is no limit."""
 
@@ -193,6 +203,16 @@ class Settings(BaseSettings):
 
     database: str = Field(default="", repr=False)
     """URL of the database that `python -m monitoring` keeps labels in; the server uses none."""
+
+    @property
+    def connections(self) -> ConnectionLimits:
+        """Bounds on the connections to HTTP."""
+        return ConnectionLimits(
+            self.max_connections,
+            self.client_connections,
+            self.keep_alive_seconds,
+            self.max_head_bytes,
+        )
 
     @property
     def is_locked(self) -> bool:

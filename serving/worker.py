@@ -19,7 +19,6 @@ from serving.access.needs import PathNeeds, of_methods
 from serving.audit import audit_of
 from serving.deployment import Deployer, model_name
 from serving.dispatch import Deployments
-from serving.errors import Code
 from serving.feedback.servicer import feedback_service
 from serving.grpc.calls import Calls
 from serving.grpc.server import RpcServer
@@ -117,12 +116,12 @@ class Worker:
             on_stop=lambda: asyncio.ensure_future(self.end_calls()),
             hangs=self.hangs,
             probes=paths.probes,
-            on_refuse=lambda: unheard.answered(Code.OVERLOADED.status, 0),
+            on_refuse=lambda status: unheard.answered(status, 0),
+            limits=self.settings.connections,
         )
         if self._certificates is not None:
             lifecycle.tls = self._certificates.context
             lifecycle.headers.append(ENCRYPTED_HEADER)
-        lifecycle.most_head_bytes = self.settings.max_head_bytes
         serve_by(lifecycle)
         is_wrapped = self._factory.is_wrapped
         self._deployments = Deployments(

@@ -16,6 +16,7 @@ from uvicorn.protocols.http.flow_control import CLOSE_HEADER
 from framework.adapters.bentoml import WORKER_MODULE
 from framework.adapters.uvicorn_acceptor import Acceptor, Sharing
 from framework.adapters.uvicorn_connection import Connection, Direct
+from framework.connections import OpenConnections
 
 GRACE_SECONDS = 0.5
 """How long, at most, a connection that is idle when the server stops may still bring a request:
@@ -34,9 +35,6 @@ class Stopping(Sharing, Protocol):
 
     direct: dict[str, Direct]
     """Path → who may answer what is posted to it, ahead of the application."""
-
-    most_head_bytes: int
-    """Bytes that the head of a request may have."""
 
     headers: list[tuple[str, str]]
     """Headers of every answer."""
@@ -87,11 +85,14 @@ class Server(uvicorn.Server):
         config.headers = [*config.headers, *stopping.headers]
         if config.timeout_graceful_shutdown is None:
             config.timeout_graceful_shutdown = int(stopping.timeout_seconds) + 1
+        # Which is in whole seconds for uvicorn's own; `Connection` has no timer for it.
+        config.timeout_keep_alive = stopping.limits.idle_seconds  # type: ignore[assignment]
         super().__init__(config)
         self._stopping = stopping
         self._leaving = self._retired = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._acceptors: list[Acceptor] = []
+        self._are_open = OpenConnections()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Starts the application, then listens."""
@@ -106,7 +107,8 @@ class Server(uvicorn.Server):
         if tls is None and configured is not None:
             tls = partial(_same, configured)
         for one in sockets:
-            self._acceptors.append(Acceptor(one, tls, self._connection, self._stopping))
+            acceptor = Acceptor(one, tls, self._connection, self._stopping, self._are_open)
+            self._acceptors.append(acceptor)
         self._check(self._loop)
         self._stopping.started()
 
@@ -159,7 +161,7 @@ class Server(uvicorn.Server):
     def _connection(self) -> asyncio.Protocol:
         return Connection(
             direct=self._stopping.direct,
-            most_head_bytes=self._stopping.most_head_bytes,
+            most_head_bytes=self._stopping.limits.head_bytes,
             config=self.config,
             server_state=self.server_state,
             app_state=self.lifespan.state,

@@ -9,6 +9,7 @@ import pytest
 
 from framework.adapters import uvicorn_acceptor
 from framework.adapters.uvicorn_acceptor import OPENED_AT_ONCE, Acceptor
+from framework.connections import ConnectionLimits, OpenConnections
 
 CLIENTS = 100
 TURNS = 5
@@ -21,11 +22,12 @@ class Sharing:
     timeout_seconds = 5.0
     workers = 1
     probes: Container[str] = ("/probe",)
+    limits = ConnectionLimits()
 
     def __init__(self) -> None:
         self.count = 0
 
-    def refused(self) -> None:
+    def refused(self, status: int) -> None:
         self.count += 1
 
 
@@ -104,7 +106,8 @@ def accept(
     heard = Heard(count)
 
     async def accepting() -> None:
-        acceptor = Acceptor(listening, None, lambda: Connection(heard), sharing or Sharing())
+        known = sharing or Sharing()
+        acceptor = Acceptor(listening, None, lambda: Connection(heard), known, OpenConnections())
         async with asyncio.timeout(DEADLINE_SECONDS):
             await heard.began.wait()
             if ends:

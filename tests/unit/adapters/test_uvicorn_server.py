@@ -13,6 +13,7 @@ import uvicorn
 
 from framework.adapters.uvicorn_connection import Connection, Direct
 from framework.adapters.uvicorn_server import Server, serve_by
+from framework.connections import ConnectionLimits
 
 GET = b"GET / HTTP/1.1\r\nhost: here\r\n\r\n"
 CLIENTS = 100
@@ -22,7 +23,7 @@ class Recorder:
     """What a worker does when it is told to stop: here, it remembers that it was."""
 
     drain_seconds = 0.3
-    most_head_bytes = 65_536
+    limits = ConnectionLimits()
     tls: Callable[[], ssl.SSLContext] | None = None
     timeout_seconds = 5.0
     workers = 1
@@ -49,7 +50,7 @@ class Recorder:
     def stop(self) -> None:
         self.told.append("stop")
 
-    def refused(self) -> None:
+    def refused(self, status: int) -> None:
         self.told.append("refused")
 
 
