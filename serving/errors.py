@@ -9,6 +9,7 @@ from grpc import StatusCode
 from pydantic import BaseModel, Field, ValidationError
 
 from serving.logs import RouteLog
+from serving.settings import load_settings
 
 Loc = tuple[int | str, ...]
 """Where in a request: names of fields, positions in lists."""
@@ -16,8 +17,6 @@ Loc = tuple[int | str, ...]
 Problem = dict[str, Any]
 """`loc`, `msg` and `type` of one thing that is wrong with a request."""
 
-# A large request can be wrong in every field of every row; the first errors tell enough.
-MAX_DETAILS = 50
 # What a client made up is told as far as it takes to recognize it: names, and sentences with them.
 MAX_NAME, MAX_SENTENCE = 64, 2_048
 
@@ -180,7 +179,7 @@ class ServingError(Exception):
         # size, not of form.
         too_many_rows = first["type"] == "too_long" and len(first["loc"]) == 1
         code = Code.PAYLOAD_TOO_LARGE if too_many_rows else Code.INVALID_INPUT
-        return cls(code, message, details[:MAX_DETAILS])
+        return cls(code, message, details[: load_settings().max_problems])
 
     @classmethod
     def too_many_rows(cls, limit: int) -> "ServingError":

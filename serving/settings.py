@@ -73,6 +73,10 @@ class Settings(BaseSettings):
     max_queue_rows: Rows = 100_000
     """Most rows waiting for one API's model in one worker; a request beyond is answered 503."""
 
+    # A large request can be wrong in every field of every row; the first problems tell enough.
+    max_problems: int = Field(default=50, ge=1, le=1_000)
+    """Most problems of one request that its refusal tells of."""
+
     # What is open is looked at four times in this time: less would keep a worker busy.
     timeout_seconds: Seconds = Field(default=30, ge=0.01)
     """Time after which a request is given up and answered 504."""

@@ -25,7 +25,8 @@ from serving.codecs.json_parts import (
 from serving.codecs.outline import Outline, empty
 from serving.codecs.problems import problem, too_many_keys, twice
 from serving.codecs.request_rules import RequestRules
-from serving.errors import MAX_DETAILS, Loc, Problem, ServingError, problems_of
+from serving.errors import Loc, Problem, ServingError, problems_of
+from serving.settings import load_settings
 
 Place = Callable[[Loc], Loc]
 Slices = Iterable[tuple[int, Any]]
@@ -235,9 +236,10 @@ class Judge:
         accepted: list[Any] = []
         problems: list[Problem] = []
         complete = True
+        most = load_settings().max_problems
         try:
             for start, rows in slices:
-                if len(problems) >= MAX_DETAILS:
+                if len(problems) >= most:
                     complete = False
                     break
                 try:

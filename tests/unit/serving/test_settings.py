@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from serving.errors import ServingError
 from serving.settings import Settings, load_settings
 from serving.spelling import refuse_misspelt
 
@@ -192,3 +193,12 @@ def test_other_variables_are_none_of_our_business(
     monkeypatch.setenv(name, value)
 
     refuse_misspelt(VARIABLES)
+
+
+def test_as_many_problems_are_told_as_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODEL_SERVER_MAX_PROBLEMS", "3")
+
+    error = ServingError.from_details([{"loc": ("rows", 0), "msg": "wrong", "type": "t"}] * 9)
+
+    assert len(error.detail) == 3
+    assert str(error).endswith("(and 8 more errors)")

@@ -14,7 +14,8 @@ from framework.fields import fields_of
 from serving.codecs.json_parts import DuplicateError, require_unique
 from serving.codecs.judge import Judge
 from serving.codecs.struct_types import FastDecoder
-from serving.errors import MAX_DETAILS, Code, ServingError
+from serving.errors import Code, ServingError
+from serving.settings import load_settings
 from tests.unit.serving.codecs.bodies import bodies, plain_rows
 from tests.unit.serving.codecs.contracts import ROWS, Contract, contracts
 from tests.unit.serving.codecs.test_same_verdict import dump
@@ -59,7 +60,7 @@ def compare(
         # Rows are counted before they are read.
         return
     assert refusal.code is wanted.code
-    if wanted.code is Code.INVALID_INPUT and len(wanted.detail) < MAX_DETAILS:
+    if wanted.code is Code.INVALID_INPUT and len(wanted.detail) < load_settings().max_problems:
         if not by_rows:
             # Of a request that looks at its rows first, the first wrong row is told.
             assert refusal.detail[0] == wanted.detail[0]
@@ -248,7 +249,7 @@ def test_the_first_problems_are_told_wherever_they_are() -> None:
 
     assert refused(body_of(*rows, b"{}")).detail[0].loc == ["rows", MOST - 1, "level"]
     error = refused(body_of(*[b"{}"] * MOST))
-    assert len(error.detail) == MAX_DETAILS
+    assert len(error.detail) == load_settings().max_problems
     assert str(error) == "rows.0.level: Field required (and at least 51 more errors)"
 
 
@@ -270,7 +271,7 @@ def test_a_requests_own_rules_are_judged_after_its_rows() -> None:
         ["rows", 2, "level"],
         ["rows", 2, "text"],
     ]
-    assert len(refused(body_of(*[b"{}"] * MOST), Counted).detail) == MAX_DETAILS
+    assert len(refused(body_of(*[b"{}"] * MOST), Counted).detail) == load_settings().max_problems
 
 
 def test_what_a_request_looks_at_first_has_no_more_values_than_the_most_rows() -> None:

@@ -11,11 +11,12 @@ from google.rpc.status_pb2 import Status
 
 from serving.access.door import OpenDoor
 from serving.beside import LARGE_BYTES
-from serving.errors import MAX_DETAILS, Code, ServingError
+from serving.errors import Code, ServingError
 from serving.grpc.call import Call, RpcMethod
 from serving.grpc.calls import Calls
 from serving.grpc.status import status_bytes
 from serving.logs import RouteLog
+from serving.settings import load_settings
 
 CALLS = 50
 
@@ -97,7 +98,7 @@ def test_a_status_stays_small_enough_for_the_trailers() -> None:
 
     assert status.message.endswith("(and 98 more errors)")
     assert 1_000 < status.ByteSize() < 6_000
-    assert len(ServingError.from_details(details).detail) == MAX_DETAILS
+    assert len(ServingError.from_details(details).detail) == load_settings().max_problems
 
 
 @pytest.mark.parametrize(("size", "on_loop"), [(LARGE_BYTES - 1, True), (LARGE_BYTES, False)])
