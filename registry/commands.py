@@ -165,7 +165,7 @@ def gate(registry: Registry, options: argparse.Namespace) -> Answer:
 
 def promote(registry: Registry, options: argparse.Namespace) -> Answer:
     """Makes a version champion, or gives it another alias, once it has shown that it may serve."""
-    if options.force and not options.reason:
+    if options.force and not options.reason.strip():
         raise RegistryError("--force wants a reason, which the history keeps: --reason WHY.")
     _require_share(options.alias, options.share)
     wish = Wish(options.reason, options.wait, options.alias, options.share)

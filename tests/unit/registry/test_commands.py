@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,10 @@ import pytest
 
 from framework.gate import GATE_FILE
 from framework.pointer import FILE, read_pointer
+from registry.__main__ import main
+from registry.commands import Registry, promote
+from registry.errors import RegistryError
+from registry.history import History
 from tests.stored import without_hashes
 from tests.unit.registry.made import (
     BEFORE_FILE,
@@ -200,6 +205,19 @@ def test_what_cannot_be_done_is_said_in_a_sentence(home: Path) -> None:
     assert process.returncode == 2
     for complaint, (_, said) in zip(complaints.splitlines(), refusals, strict=True):
         assert said in complaint
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "-1"])
+def test_nobody_waits_for_ever(seconds: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["promote", V2, "--wait", seconds])
+
+    assert f"'{seconds}' is no number of seconds: allowed are 0 or more" in capsys.readouterr().err
+
+
+def test_a_reason_has_to_be_one(tmp_path: Path) -> None:
+    with pytest.raises(RegistryError, match="--reason WHY"):
+        promote(Registry(History(tmp_path), {}), Namespace(force=True, reason=" "))
 
 
 def test_a_pointer_that_was_damaged_is_written_anew(home: Path) -> None:
