@@ -36,7 +36,13 @@ def roll_out(
     """
     name, alias = change.model, change.alias
     assert alias is not None
-    standing = history.publish().standing(name, alias)
+    try:
+        standing = history.publish().standing(name, alias)
+    except RegistryError as error:
+        raise RegistryError(
+            f"{change.after} has become {alias} in the history, but no server knows: "
+            f"{str(error).rstrip('.')}. Any later command of the registry tells them."
+        ) from error
     if standing is None or standing.tag != change.after:
         return 0, 0
     deadline = time.monotonic() + seconds

@@ -104,6 +104,7 @@ class Repository:
         self._names = names
         self._offered = offered
         self._seconds = seconds
+        self._promoting = asyncio.Lock()
 
     def others(self, principal: Principal) -> list[ModelIndex]:
         """Versions that are loaded or were refused, and models that are unloaded.
@@ -151,8 +152,17 @@ class Repository:
         if version in (None, champion.partition(":")[2]):
             await self._order(folder, name, champion)
         else:
+            await self._promote(f"{name}:{version}", who)
+
+    async def _promote(self, tag: str, who: str) -> None:
+        # Each is a process of its own.
+        if self._promoting.locked():
+            raise ServingError(
+                Code.REFUSED, "Another version is being promoted here; wait for what becomes of it."
+            )
+        async with self._promoting:
             by = f" by {who}" if who else ""
-            await promote(f"{name}:{version}", f"loaded over Open Inference{by}", self._seconds)
+            await promote(tag, f"loaded over Open Inference{by}", self._seconds)
 
     async def unload(self, name: str, _: UnloadRequest) -> None:
         """Has no worker serve a model, and waits until none does.

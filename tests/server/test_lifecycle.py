@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -166,9 +167,12 @@ def test_what_no_promotion_would_get_is_not_loaded(champions_server: Server, hom
 
 
 def test_a_load_is_a_promotion(champions_server: Server, home: Path) -> None:
-    loaded = load(champions_server, "v2")
+    with ThreadPoolExecutor() as threads:
+        both = [threads.submit(load, champions_server, "v2") for _ in range(2)]
+        answers = {one.result().status_code: one.result() for one in both}
 
-    assert loaded.status_code == 200, loaded.text
+    assert sorted(answers) == [200, 409]
+    assert "Another version is being promoted here" in answers[409].json()["error"]
     told = about(champions_server)
     assert (told["tag"], told["champion"]) == (f"{NAME}:v2", f"{NAME}:v2")
     last = events(home)[-1]

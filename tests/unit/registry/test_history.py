@@ -19,7 +19,9 @@ from monitoring.label_store.tables import metadata as label_tables
 from registry.errors import RegistryError
 from registry.events import Change, replay
 from registry.history import SCHEMA, History
+from registry.rollout import roll_out
 from registry.tables import EVENTS
+from tests.postgres import running
 
 HASHES = {"model.txt": "0" * 64}
 
@@ -146,6 +148,20 @@ def test_a_pointer_that_cannot_be_written_is_told_of(tmp_path: Path) -> None:
 
     with pytest.raises(RegistryError, match="the history holds what has happened"):
         history.publish()
+
+
+def test_what_has_happened_is_told_though_its_database_is_gone(tmp_path: Path) -> None:
+    with running() as server:
+        history = History(tmp_path, server.new_database())
+        registered(history, "one:1", "one:2")
+        before = history.publish().standing("one", "champion")
+        change = Change("promote", "champion", "one:2", HASHES)
+        history.move(change, before)
+
+    with pytest.raises(RegistryError, match="one:2 has become champion in the history, but no"):
+        roll_out(history, change, before, 0)
+
+    assert tags(read_pointer(tmp_path))["champion"] == "one:1"
 
 
 class Sequences(RuleBasedStateMachine):
