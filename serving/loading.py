@@ -7,7 +7,7 @@ from typing import Any
 
 from framework import Bundle, Model, ModelRefusedError
 from serving.served import load_version
-from serving.spelling import PREFIX
+from serving.settings.spelling import PREFIX
 
 
 async def load_beside(model: Model[Any, Any], tag: str, seconds: float) -> Bundle[Any, Any]:

@@ -25,7 +25,7 @@ from framework.adapters.bentoml_logs import (
 )
 from serving.audit import EVERY_STATUS, Audit, RouteAudit
 from serving.settings import Settings
-from serving.spelling import PREFIX
+from serving.settings.spelling import PREFIX
 
 FILE_BYTES, FILES = 64 * 2**20, 5
 """Size at which the log file begins anew, and how many older ones are kept."""

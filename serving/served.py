@@ -18,8 +18,8 @@ from framework.pointer import read_pointer
 from serving.access.principal import asking
 from serving.errors import Code, ServingError
 from serving.settings import load_settings
+from serving.settings.spelling import refuse_misspelt
 from serving.siblings import served_by_siblings
-from serving.spelling import refuse_misspelt
 from serving.versions import Models
 
 logger = logging.getLogger("bentoml.serving")

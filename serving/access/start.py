@@ -9,7 +9,7 @@ from bentoml.exceptions import BentoMLConfigException
 from framework.access.key_file import KeyFileError, read_key_file
 from serving.ports import Listener, address
 from serving.settings import Settings
-from serving.spelling import PREFIX
+from serving.settings.spelling import PREFIX
 
 logger = logging.getLogger("bentoml.serving")
 

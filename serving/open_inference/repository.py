@@ -12,7 +12,7 @@ from serving.errors import Code, ServingError
 from serving.open_inference.promotion import promote
 from serving.open_inference.triton import ModelIndex
 from serving.served import find, pin_of
-from serving.spelling import PREFIX
+from serving.settings.spelling import PREFIX
 
 if TYPE_CHECKING:
     # Which makes endpoints, of routes that have this one among them.

@@ -4,7 +4,7 @@ from bentoml.exceptions import BentoMLConfigException
 
 from framework.record.folder import RecordFolder
 from serving.settings import Settings
-from serving.spelling import PREFIX
+from serving.settings.spelling import PREFIX
 
 
 def require_record_folder(settings: Settings) -> None:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from serving.errors import ServingError
 from serving.settings import Settings, load_settings
-from serving.spelling import refuse_misspelt
+from serving.settings.spelling import refuse_misspelt
 
 
 @pytest.fixture(autouse=True)
