@@ -40,8 +40,8 @@ def roll_out(
         standing = history.publish().standing(name, alias)
     except RegistryError as error:
         raise RegistryError(
-            f"{change.after} has become {alias} in the history, but no server knows: "
-            f"{str(error).rstrip('.')}. Any later command of the registry tells them."
+            f"{change.after} has become {alias} in the history, but no server knows before the "
+            f"next command of the registry: {error}"
         ) from error
     if standing is None or standing.tag != change.after:
         return 0, 0
