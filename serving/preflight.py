@@ -1,5 +1,6 @@
 """What is checked once, before there is any worker: what cannot start ends with one sentence."""
 
+import os
 from typing import Any
 
 import bentoml
@@ -60,6 +61,9 @@ class PlainService(bentoml.Service[Any]):
         http, *kept = bind(listeners)
         require_record_folder(settings)
         require_audit_log(settings)
+        if settings.tls is not None:
+            # Workers have them before they import gRPC.
+            os.environ.update(settings.tls.environment)
         folder = make_metrics_folder()
         use_metrics_folder(folder)
         supervise(

@@ -52,10 +52,11 @@ class Listening(Group):
     """Whether a client without certificate is refused. gRPC asks for none where it is optional."""
 
     tls_minimum: Literal["1.2", "1.3"] = "1.2"
-    """Least version of TLS; gRPC's library takes 1.2 in any case."""
+    """Least version of TLS."""
 
     tls_ciphers: str = ""
-    """Ciphers of TLS 1.2, in OpenSSL's words; if empty, those of the library."""
+    """Ciphers of TLS 1.2, in OpenSSL's words; if empty, those of the library. gRPC has those of ECDHE
+    with AES-GCM or ChaCha20."""
 
     @property
     def connections(self) -> ConnectionLimits:

@@ -7,6 +7,17 @@ from typing import Literal
 
 from framework.files import file_state
 
+GRPC_CIPHERS = "GRPC_SSL_CIPHER_SUITES"
+"""Variable by which gRPC's library takes ciphers of TLS 1.2, when it is imported."""
+
+# Those of OpenSSL that gRPC's BoringSSL has under the same name, and that are of use.
+_KNOWN_TO_GRPC = {
+    f"ECDHE-{key}-{cipher}"
+    for key in ("ECDSA", "RSA")
+    for cipher in ("AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305")
+}
+# It takes a secret that both sides share beforehand, of which gRPC has none.
+_NEVER_AGREED_ON = "ECDHE-PSK-CHACHA20-POLY1305"
 _MINIMUM = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 
@@ -35,6 +46,23 @@ class TlsFiles:
     def paths(self) -> tuple[Path, ...]:
         """All files."""
         return tuple(path for path in (self.certificate, self.key, self.authorities) if path)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables that have gRPC's library keep to version and ciphers.
+
+        It has no setting for the least version, but 1.2 is not spoken where no cipher of it can be
+        agreed on.
+        """
+        if self.minimum == "1.3":
+            return {GRPC_CIPHERS: _NEVER_AGREED_ON}
+        if not self.ciphers:
+            return {}
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.set_ciphers(self.ciphers)
+        named = [one["name"] for one in context.get_ciphers()]
+        known = [name for name in named if name in _KNOWN_TO_GRPC]
+        return {GRPC_CIPHERS: ":".join(known) or _NEVER_AGREED_ON}
 
     def state(self) -> tuple[object, ...]:
         """Returns what changes whenever one of them does, by a symbolic link too."""

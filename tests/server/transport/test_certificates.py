@@ -23,6 +23,7 @@ AUTHORITY = Authority()
 DEADLINE_SECONDS = 30
 # The kernel chooses a worker for each connection: so many meet both.
 CONNECTIONS = 30
+CIPHER, OTHER_CIPHER = "ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-ECDSA-AES128-GCM-SHA256"
 
 pytestmark = pytest.mark.usefixtures("toys_served")
 
@@ -101,10 +102,32 @@ def encrypted(tmp_path_factory: pytest.TempPathFactory, first: Pair) -> Iterator
         "MODEL_SERVER_TLS_KEY": str(key),
         "MODEL_SERVER_TLS_CLIENT_CA": str(authority),
         "MODEL_SERVER_TLS_CLIENT_AUTH": "optional",
+        "MODEL_SERVER_TLS_CIPHERS": CIPHER,
     }
     start = Server.start(PLANE, workers=2, environment=settings, certificate=authority)
     with start as server:
         yield Encrypted(server, folder / "mounted", authority)
+
+
+def agreed(
+    address: str, protocol: str, version: ssl.TLSVersion, ciphers: str
+) -> tuple[str, str] | None:
+    """Returns the version and the cipher of a new connection; None if none is agreed on."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(cadata=AUTHORITY.pem.decode())
+    context.minimum_version = context.maximum_version = version
+    context.set_ciphers(ciphers)
+    context.set_alpn_protocols([protocol])
+    host, _, port = address.rpartition(":")
+    try:
+        with (
+            socket.create_connection((host, int(port)), timeout=20) as plain,
+            context.wrap_socket(plain, server_hostname="localhost") as encrypted,
+        ):
+            cipher, spoken, _ = encrypted.cipher() or ("", "", 0)
+    except (ssl.SSLError, ConnectionError):
+        return None
+    return spoken, cipher
 
 
 @contextlib.contextmanager
@@ -174,3 +197,33 @@ def test_a_client_of_another_authority_is_refused(encrypted: Encrypted, tmp_path
     foreign.load_cert_chain(*mount(tmp_path / "stranger", Authority().issue("anna")))
     with pytest.raises(httpx.TransportError):
         httpx.get(f"{encrypted.server.url}/livez", verify=foreign)
+
+
+def test_both_ports_keep_to_the_ciphers(encrypted: Encrypted) -> None:
+    older = ssl.TLSVersion.TLSv1_2
+    for address, protocol in (
+        (encrypted.server.url.removeprefix("https://"), "http/1.1"),
+        (encrypted.server.grpc, "h2"),
+    ):
+        assert agreed(address, protocol, older, f"{OTHER_CIPHER}:{CIPHER}") == ("TLSv1.2", CIPHER)
+        assert agreed(address, protocol, older, OTHER_CIPHER) is None
+        assert agreed(address, protocol, ssl.TLSVersion.TLSv1_3, OTHER_CIPHER) is not None
+
+
+def test_both_ports_keep_to_the_least_version(tmp_path: Path) -> None:
+    certificate, key = mount(tmp_path / "tls", AUTHORITY.issue())
+    settings = {
+        "MODEL_SERVER_TLS_CERTIFICATE": str(certificate),
+        "MODEL_SERVER_TLS_KEY": str(key),
+        "MODEL_SERVER_TLS_MINIMUM": "1.3",
+    }
+    authority = AUTHORITY.write(tmp_path / "ca.crt")
+
+    with Server.start(PLANE, environment=settings, certificate=authority) as server:
+        for address, protocol in (
+            (server.url.removeprefix("https://"), "http/1.1"),
+            (server.grpc, "h2"),
+        ):
+            assert agreed(address, protocol, ssl.TLSVersion.TLSv1_2, "DEFAULT") is None
+            version, _ = agreed(address, protocol, ssl.TLSVersion.TLSv1_3, "DEFAULT") or ("", "")
+            assert version == "TLSv1.3"

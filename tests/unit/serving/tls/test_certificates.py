@@ -203,6 +203,20 @@ def test_versions_and_ciphers_are_kept_to(tmp_path: Path) -> None:
     assert older == [cipher]
 
 
+@pytest.mark.parametrize(
+    ("ciphers", "told"),
+    [
+        ("ECDHE+AES256", "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384"),
+        ("ECDHE-RSA-AES128-GCM-SHA256:AES128-SHA", "ECDHE-RSA-AES128-GCM-SHA256"),
+        ("AES128-SHA", "ECDHE-PSK-CHACHA20-POLY1305"),
+    ],
+)
+def test_grpc_is_told_the_ciphers_that_it_knows(tmp_path: Path, ciphers: str, told: str) -> None:
+    files = TlsFiles(tmp_path / "unread.crt", tmp_path / "unread.key", ciphers=ciphers)
+
+    assert files.environment == {"GRPC_SSL_CIPHER_SUITES": told}
+
+
 def test_what_cannot_be_used_is_named(tmp_path: Path) -> None:
     files = TlsFiles(tmp_path / "none.crt", tmp_path / "none.key")
 
