@@ -55,8 +55,8 @@ class Listening(Group):
     """Least version of TLS."""
 
     tls_ciphers: str = ""
-    """Ciphers of TLS 1.2, in OpenSSL's words; if empty, those of the library. gRPC has those of ECDHE
-    with AES-GCM or ChaCha20."""
+    """Ciphers of TLS 1.2, in OpenSSL's words; if empty, those of the library. gRPC has those of
+    ECDHE with AES-GCM or ChaCha20."""
 
     @property
     def connections(self) -> ConnectionLimits:
