@@ -33,10 +33,12 @@ from serving.served import find, served_model, served_models
 from serving.settings import load_settings
 
 _ASSETS = Path(fastapi_offline.__file__).parent / "static"
-# The pages' own assets are enough for them; a browser asked to load anything else refuses.
+# The pages' own assets are enough for them; a browser asked to load anything else refuses, and to
+# show them within a page of others, who could have their buttons pressed.
 _CONTENT_SECURITY_POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data:; worker-src blob:"
+    "img-src 'self' data:; worker-src blob:; frame-ancestors 'none'; base-uri 'none'; "
+    "form-action 'self'"
 )
 
 

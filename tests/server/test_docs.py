@@ -101,3 +101,13 @@ def test_the_pages_show_the_apis_without_another_host(
     assert requested
     assert [url for url in requested if not url.startswith(own)] == []
     assert complaints == []
+
+
+@pytest.mark.parametrize("path", ["/", "/redoc"])
+def test_no_other_page_shows_them_as_its_own(page: Page, server: Server, path: str) -> None:
+    page.goto("about:blank")
+
+    with page.expect_event("framenavigated", lambda frame: frame != page.main_frame):
+        page.set_content(f'<iframe src="{server.url}{path}"></iframe>')
+
+    assert page.frames[1].url == "chrome-error://chromewebdata/"
