@@ -81,10 +81,12 @@ def _require_news(model: Model[Any, Any], champion: str, data: str | None, rows:
             card, report = ModelCard.read(stored), GateReport.of(stored)
             made = (card.data.sha256, card.parameters.get(RECORDED), card.git_commit)
             if report and (*made, report.champion) == wanted:
+                # By a person: it may be one that was champion, and was rolled back.
+                advice = f" `promote {stored.tag}` makes it champion." if report.passed else ""
                 raise NothingToDoError(
                     f"Nothing is new since {stored.tag} was made of the same data and labels; the "
                     f"gate has {report.verdict} it against {champion}: {report.summary}. Nothing "
-                    "was trained."
+                    f"was trained.{advice}"
                 )
 
 

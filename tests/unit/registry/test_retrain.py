@@ -64,6 +64,10 @@ def test_a_challenger_learns_from_the_older_half_and_is_judged_on_the_newer(
     assert gate["data"] == "the newest 250 labelled rows of the record"
     assert done(home, "history", NAME)[-1]["gate"] == gate
 
+    # It waits for a person, however often the schedule comes.
+    complaint = _nothing(home, record, "--least", "400", "--auto")
+    assert f"Nothing was trained. `promote {told['tag']}` makes it champion." in complaint
+    assert tags(home)["champion"] == V1
     # What it has learnt from does not count a second time.
     done(home, "promote", told["tag"])
     complaint = _nothing(home, record, "--least", "400")
