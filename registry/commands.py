@@ -110,7 +110,8 @@ def show(registry: Registry, options: argparse.Namespace) -> Answer:
         )
         measured = ", ".join(f"{name} {value:.6g}" for name, value in metrics.items())
         verdict = f"{report.verdict}: {report.summary}" if report else ""
-        rows.append((tag, created, ", ".join(held), measured, verdict))
+        named = ", ".join(_shared(one, held[one].share) for one in held)
+        rows.append((tag, created, named, measured, verdict))
     return Answer(data, ("version", "stored", "aliases", "held-out metrics", "gate"), rows)
 
 
@@ -124,7 +125,7 @@ def history(registry: Registry, options: argparse.Namespace) -> Answer:
             event.moment.isoformat(timespec="seconds"),
             event.who,
             event.change.action,
-            event.change.alias or "",
+            _shared(event.change.alias or "", event.change.share),
             event.before or "",
             event.change.after,
             event.change.reason,
@@ -264,6 +265,10 @@ def _require_share(alias: Alias, share: float | None) -> None:
         raise RegistryError(f"--share, from 0 to 1, is for {' and '.join(SHARED)}.")
     if share is None and alias == "canary":
         raise RegistryError("A canary needs --share: of the requests, from 0 to 1.")
+
+
+def _shared(alias: str, share: float | None) -> str:
+    return alias if share is None else f"{alias} {share:g}"
 
 
 def _problem_of(model: Model[Any, Any], tag: str, events: list[Event]) -> str:
