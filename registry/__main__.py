@@ -23,7 +23,7 @@ from framework.terminal import print_table
 from monitoring.errors import MonitoringError
 from monitoring.options import VARIABLE as RECORD_VARIABLE
 from monitoring.options import add_record, add_since
-from registry import commands
+from registry import commands, promotion
 from registry.backup import restore as restoring
 from registry.backup import save, transfer
 from registry.commands import Answer, Registry
@@ -114,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
 
     add("list", commands.list_models)
     add("show", commands.show, "model")
-    promote = add("promote", commands.promote)
+    promote = add("promote", promotion.promote)
     promote.add_argument("tag", metavar="MODEL:TAG")
     promote.add_argument(
         "--as",
@@ -139,7 +139,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="PATH_OR_URL",
         help="rows whose truth is known (default: those that the version was made of)",
     )
-    rollback = add("rollback", commands.rollback, "model")
+    rollback = add("rollback", promotion.rollback, "model")
     for changing in (promote, rollback):
         changing.add_argument("--reason", default="", help="why, for the history")
         _add_wait(changing)

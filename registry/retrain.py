@@ -15,8 +15,9 @@ from monitoring.observed import Observed, complete, not_kept, positions_of, reco
 from monitoring.options import label_store_of, record_of
 from monitoring.performance.truth import labelled
 from monitoring.store import Store
-from registry.commands import Answer, Registry, Wish, promote_version
+from registry.commands import Answer, Registry
 from registry.errors import NothingToDoError, RegistryError
+from registry.promotion import Wish, promote_version
 from registry.versions import enter_new, find_version
 
 if TYPE_CHECKING:

@@ -149,7 +149,7 @@ def main(arguments: list[str]) -> int:
             _wait_for_the_other(Path(folder))
             return files
 
-        with mock.patch("registry.commands.require_fit", check_together):
+        with mock.patch("registry.promotion.require_fit", check_together):
             return run(arguments, PACKAGE)
     each = " ".join(arguments).split(" + ")
     return max(run(one.split(), PACKAGE) for one in each)

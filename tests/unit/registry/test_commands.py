@@ -11,9 +11,10 @@ import pytest
 from framework.gate import GATE_FILE
 from framework.pointer import FILE, read_pointer
 from registry.__main__ import main
-from registry.commands import Registry, promote
+from registry.commands import Registry
 from registry.errors import RegistryError
 from registry.history import History
+from registry.promotion import promote
 from tests.stored import without_hashes
 from tests.unit.registry.made import (
     BEFORE_FILE,
