@@ -51,14 +51,15 @@ def promote_version(registry: Registry, tag: str, wish: Wish, *, force: bool = F
         force: Whether the gate's word is not wanted.
 
     Raises:
-        RegistryError: It is not to be had, or the gate does not let it become champion.
+        RegistryError: It is not to be had, or the gate does not let it answer callers.
         ModelRefusedError: It must not serve.
     """
     # Before the checks, which take their time: what is decided upon is what is there now.
     aliases = registry.history.aliases()
     stored = find_version(tag)
     champion = aliases.standing(stored.tag.name, CHAMPION)
-    if wish.alias != CHAMPION or champion is None or champion.tag == str(stored.tag):
+    answers = wish.alias == CHAMPION or (wish.alias == "canary" and wish.share)
+    if not answers or champion is None or champion.tag == str(stored.tag):
         return _move(registry, aliases, stored, "promote", wish)
     events = registry.history.events(stored.tag.name)
     report = newest_report(events, str(stored.tag))

@@ -21,6 +21,7 @@ from tests.server.swap.home import UNFIT, tag_of
 from tests.server.watching import Scrape, wait
 
 HALF = 0.5
+FORCED = ("--force", "--reason", "these versions were not trained")
 KEYS = [f"caller-{number}" for number in range(12)]
 CHOSEN = next(key for key in KEYS if is_chosen(key.encode(), HALF))
 
@@ -49,11 +50,12 @@ def canary(served: Served) -> Iterator[None]:
     ("options", "said"),
     [
         (["--as", "canary"], "A canary needs --share"),
+        (["--as", "canary", "--share", "1"], f"has not been compared with {tag_of(100)}"),
         (["--share", "0.5"], "--share, from 0 to 1, is for canary and shadow"),
         (["--as", "shadow", "--share", "1.5"], "--share, from 0 to 1"),
     ],
 )
-def test_a_share_is_said_where_there_is_one(served: Served, options: list[str], said: str) -> None:
+def test_what_gets_no_share_is_told(served: Served, options: list[str], said: str) -> None:
     refused = served.home.registry("promote", tag_of(200), *options)
 
     assert (refused.returncode, said in refused.stderr) == (2, True)
@@ -62,7 +64,7 @@ def test_a_share_is_said_where_there_is_one(served: Served, options: list[str], 
 @pytest.mark.parametrize("alias", ["canary", "shadow"])
 def test_the_registry_waits_for_servers_and_keeps_the_share(served: Served, alias: Alias) -> None:
     for share in (1.0, 0.0):
-        options = ("--as", alias, "--share", str(share), "--json")
+        options = ("--as", alias, "--share", str(share), "--json", *FORCED)
         promoted = served.home.registry("promote", tag_of(200), *options)
         assert promoted.returncode == 0, promoted.stderr
         assert json.loads(promoted.stdout)["workers"] == 2
@@ -77,7 +79,7 @@ def test_the_registry_waits_for_servers_and_keeps_the_share(served: Served, alia
 
 
 def test_the_registry_tells_why_a_server_serves_no_canary(served: Served) -> None:
-    options = ("--as", "canary", "--share", "0.5")
+    options = ("--as", "canary", "--share", "0.5", *FORCED)
     refused = served.home.registry("promote", tag_of(UNFIT), *options)
 
     assert refused.returncode == 2

@@ -97,11 +97,12 @@ def test_all_that_is_told_follows_the_classes(home: Path) -> None:
         assert refused.status_code == 400
         assert "one of 0, 1, 2" in refused.json()["error"]
         assert client.get("/models/wine/performance?filter=-7").status_code == 404
-        canary = ("--as", "canary", "--share", "0.5")
+        forced = ("--force", "--reason", "another cultivar")
+        canary = ("--as", "canary", "--share", "0.5", *forced)
         run(home, "registry", "promote", "wine:four", *canary)
         wait(lambda: label(client, first, -7).status_code == 200, "the canary's class is none")
 
-        run(home, "registry", "promote", "wine:four", "--force", "--reason", "another cultivar")
+        run(home, "registry", "promote", "wine:four", *forced)
 
         assert known(client) == [AFTER] * 3
         assert client.get("/docs.json").json() == document
