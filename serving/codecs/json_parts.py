@@ -16,8 +16,9 @@ from serving.errors import Loc
 
 # Up to here Python counts bytes faster than NumPy begins to.
 _SHORT = 4_096
-# One that does not end goes to the end: else each quote in it would be looked at again.
-_TEXT = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+# What is counted at a time: NumPy makes some arrays of its size.
+_PART = 64 * 1024
+_BACKSLASHES = re.compile(rb"\\*")
 # Items of several kinds cannot be counted without making something of each.
 _MIXED = 50
 # How JSON may spell a number that nobody does: stand-ins for those that only Python has.
@@ -137,16 +138,64 @@ def most_problems(content: bytes, width: int) -> int:
     return content.count(b"{") * width + content.count(b",")
 
 
-def may_exceed(content: bytes, width: int, most: int) -> bool:
-    """Whether more may be wrong with some JSON than so much; see `most_problems`."""
-    return most_problems(content, width) > most and (
-        most_problems(without_texts(content), width) > most
-    )
+def may_exceed(content: bytes, width: int, most: int, most_lists: int) -> bool:
+    """Whether more may be wrong with some JSON than so much; see `most_problems`.
+
+    Args:
+        content: The JSON.
+        width: Fields of an object.
+        most: Most problems.
+        most_lists: Most lists, which may be in one another without a value between.
+    """
+    if most_problems(content, width) <= most and content.count(b"[") <= most_lists:
+        return False
+    problems = lists = 0
+    for part in without_texts(content):
+        problems += most_problems(part, width)
+        lists += part.count(b"[")
+        if problems > most or lists > most_lists:
+            return True
+    return False
 
 
-def without_texts(content: bytes) -> bytes:
-    """Returns JSON with every text empty."""
-    return _TEXT.sub(b'""', content)
+def has_more_values(content: bytes, most: int) -> bool:
+    """Whether some JSON has more values than so many, of which an object or a list is one, too."""
+    found = 1
+    for part in without_texts(content):
+        found += part.count(b",") + part.count(b"[") + part.count(b"{")
+        if found > most:
+            return True
+    return False
+
+
+def has_long_text(content: bytes) -> bool:
+    """Whether some JSON has a text of 128 KiB or more; one of less than 64 KiB is none."""
+    return not all(without_texts(content))
+
+
+def without_texts(content: bytes) -> Iterator[bytes]:
+    """Yields what JSON has beside the content of its texts, some of it at a time.
+
+    An object for each text would be fifty times the content.
+    """
+    in_text = False
+    for part in _parts(content):
+        signs = np.frombuffer(part.replace(b"\\\\", b"").replace(b'\\"', b""), np.uint8)
+        texts = np.logical_xor.accumulate(signs == ord('"')) ^ in_text
+        yield signs[~texts].tobytes()
+        in_text = bool(texts[-1]) if len(texts) else in_text
+
+
+def _parts(content: bytes) -> Iterator[bytes]:
+    """Yields content in parts, none of which ends between a backslash and what it escapes."""
+    at = 0
+    while at < len(content):
+        end = at + _PART
+        if content[end - 1 : end] == b"\\":
+            run: Any = _BACKSLASHES.match(content, end)
+            end = run.end() + 1
+        yield content[at:end]
+        at = end
 
 
 def require_unique(content: bytes) -> None:

@@ -16,6 +16,7 @@ from serving.codecs.json_parts import (
     DuplicateError,
     Json,
     TooManyError,
+    has_more_values,
     items,
     may_exceed,
     members,
@@ -23,7 +24,7 @@ from serving.codecs.json_parts import (
     require_unique,
 )
 from serving.codecs.outline import Outline, empty
-from serving.codecs.problems import problem, too_many_keys, twice
+from serving.codecs.problems import problem, too_many_keys, too_many_values, twice
 from serving.codecs.request_rules import RequestRules
 from serving.errors import Loc, Problem, ServingError, problems_of
 from serving.settings import load_settings
@@ -36,6 +37,9 @@ Slices = Iterable[tuple[int, Any]]
 _FIELDS, _BYTES = 640, 16 * 1024
 # … and so many keys beside the list of rows.
 _MAX_OTHER_KEYS = 100
+# Of a row that rules of the author's may look at, pydantic is given all: it makes of each value,
+# of two bytes maybe, an object of a hundred.
+_MAX_VALUES = 50_000
 
 
 class _RefusedError(Exception):
@@ -125,8 +129,8 @@ class Judge:
 
     def _require_few(self, content: bytes) -> None:
         """Refuses content in which more may be wrong than in the most rows."""
-        most = 2 * self.max_rows * self._width + _MAX_OTHER_KEYS
-        if may_exceed(content, self._width, most):
+        values = self.max_rows * self._width + _MAX_OTHER_KEYS
+        if may_exceed(content, self._width, 2 * values, values):
             raise ServingError.too_many_rows(self.max_rows)
 
     def _of_whole(
@@ -211,6 +215,8 @@ class Judge:
             yield start, json.original(b"[" + b",".join(taken) + b"]")
 
     def _cut(self, row: bytes, at: int) -> bytes:
+        if not (self._outline and self._outline.is_plain) and has_more_values(row, _MAX_VALUES):
+            raise _RefusedError(too_many_values((*self._at, at), _MAX_VALUES))
         if not self._outline:
             return row
         try:

@@ -16,3 +16,8 @@ def twice(loc: Loc) -> Problem:
 def too_many_keys(loc: Loc, most: int) -> Problem:
     """Returns the problem of an object of more keys than it may have."""
     return problem(loc, f"Object should have at most {most:,} keys", "too_many_keys")
+
+
+def too_many_values(loc: Loc, most: int) -> Problem:
+    """Returns the problem of a row of more values than it may have, whatever they are in."""
+    return problem(loc, f"Row should have at most {most:,} values", "too_many_values")

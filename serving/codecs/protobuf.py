@@ -54,10 +54,14 @@ class MessageCodec:
         Raises:
             ServingError: `invalid_input` or `payload_too_large`.
         """
-        return self.rows(self._read(getattr(parsed(self._parse, body), self._rows)))
+        return self.rows(self._read(getattr(parsed(self._parse, body), self._rows)), len(body))
 
-    def rows(self, rows: list[Any]) -> Chunk:
+    def rows(self, rows: list[Any], size: int) -> Chunk:
         """Returns the rows that a request message holds, each as a dictionary of its fields.
+
+        Args:
+            rows: The rows.
+            size: Bytes of the message.
 
         Raises:
             ServingError: `invalid_input` or `payload_too_large`.
@@ -68,7 +72,7 @@ class MessageCodec:
                 for row in rows
             ]
         if self._decoder is not None and rows:
-            records = self._decoder.from_list(rows)
+            records = self._decoder.from_list(rows, size)
             if records is not None:
                 return self._prediction.require_few(records)
         return self._prediction.rows_from_list(rows)

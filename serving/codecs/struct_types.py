@@ -17,12 +17,13 @@ from framework import FieldError, Records
 from framework.encoder import Encoder
 from framework.fields import FieldSpec, fields_of, has_own_rules
 from serving.codecs.field_types import field_type, limited
-from serving.codecs.json_parts import count_colons
+from serving.codecs.json_parts import count_colons, has_long_text
 from serving.codecs.spellings import Spellings
 
 # What msgspec raises for content that it refuses.
 _REFUSED = (msgspec.MsgspecError, UnicodeError, RecursionError)
 _values = msgspec.structs.astuple
+_LARGE_BYTES, _LONG_TEXT = 2 * 2**20, 64 * 1024
 _ESCAPED_COLON = re.compile(rb"\\u003[aA]")
 HARMLESS = {
     "arbitrary_types_allowed",
@@ -85,6 +86,7 @@ class FastDecoder:
             for index, spec in enumerate(fields_of(record))
             if not spec.plain
         ]
+        self._categories = [spec.name for spec in encoder.fields if spec.kind == "category"]
         # Values in which a colon may stand.
         self._texts = [
             index
@@ -94,6 +96,8 @@ class FastDecoder:
 
     def from_json(self, content: bytes) -> Records[Any] | None:
         """Returns the records of a request's JSON, or None: ask pydantic."""
+        if self._may_be_quoted(len(content)) and has_long_text(content):
+            return None
         try:
             rows = self._listed(self._from_complete_json(content))
             values: list[Sequence[Any]] = list(map(_values, rows))
@@ -127,12 +131,30 @@ class FastDecoder:
         texts = sum(row[index].count(":") for index in self._texts for row in values if row[index])
         return count_colons(content) == keys + texts and not _ESCAPED_COLON.search(content)
 
-    def from_list(self, rows: Sequence[dict[str, Any]]) -> Records[Any] | None:
-        """Returns the records that plain dictionaries describe, or None: ask pydantic."""
+    def from_list(self, rows: Sequence[dict[str, Any]], size: int) -> Records[Any] | None:
+        """Returns the records that plain dictionaries describe, or None: ask pydantic.
+
+        Args:
+            rows: The dictionaries.
+            size: Bytes of the request that they come from.
+        """
+        if self._may_be_quoted(size) and self._has_long_categories(rows):
+            return None
         try:
             return self._encoded(list(map(_values, msgspec.convert(rows, self._rows_type))))
         except _REFUSED:
             return None
+
+    def _may_be_quoted(self, size: int) -> bool:
+        """Whether a request may have a text that msgspec must not refuse for its value.
+
+        It would quote it whole, with four characters for one of some.
+        """
+        return size >= _LARGE_BYTES and bool(self._categories)
+
+    def _has_long_categories(self, rows: Sequence[Any]) -> bool:
+        values = (row.get(name) for row in rows if type(row) is dict for name in self._categories)
+        return any(type(value) is str and len(value) > _LONG_TEXT for value in values)
 
     def _encoded(self, values: list[Sequence[Any]]) -> Records[Any] | None:
         for index, adapter in self._checks:

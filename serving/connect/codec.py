@@ -63,6 +63,7 @@ class ConnectCodec:
         if not any(one.nullable and one.default is not None for one in fields):
             self._decoder = fast_decoder(prediction, _json_names(rows))
         self._width = sum(field.length or 1 for field in fields) or _WIDTH
+        self._lists = sum(1 for field in fields if field.length) if fields else _WIDTH
 
     def read(self, body: bytes, headers: dict[bytes, bytes]) -> tuple[Chunk, bytes]:
         """See `serving.http.endpoint.HttpCodec`; what was read is written."""
@@ -73,7 +74,7 @@ class ConnectCodec:
             records = self._decoder.from_json(body)
             if records is not None:
                 return self._prediction.require_few(records), JSON
-        return self._messages.rows(self._rows_of(body)), JSON
+        return self._messages.rows(self._rows_of(body), len(body)), JSON
 
     def write(self, answers: Sequence[Any], asked: bytes) -> tuple[Headers, bytes]:
         """See `serving.http.endpoint.HttpCodec`.
@@ -125,9 +126,11 @@ class ConnectCodec:
         """Refuses JSON of more values than the most rows have, before anything is made of it."""
         if len(body) < self.large_bytes:
             return
-        most = 2 * self._prediction.max_rows * (self._width + 1) + _FURTHER_VALUES
-        if may_exceed(body, self._width, most):
-            raise ServingError.too_many_rows(self._prediction.max_rows)
+        rows = self._prediction.max_rows
+        most = 2 * rows * (self._width + 1) + _FURTHER_VALUES
+        most_lists = rows * (self._lists + 1) + _FURTHER_VALUES
+        if may_exceed(body, self._width, most, most_lists):
+            raise ServingError.too_many_rows(rows)
 
     @staticmethod
     def _require_unique(body: bytes, rows: list[Any]) -> None:

@@ -2,17 +2,17 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pydantic
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
+from pydantic import BaseModel, ConfigDict, FailFast, Field, NonNegativeInt
 from pydantic_core import to_json
 
 from framework.open_inference.tensors import BYTES, DTYPES, Tensor, encode
 from serving.codecs.json_parts import DuplicateError, count_colons, count_keys, require_unique
 from serving.codecs.problems import twice
-from serving.errors import Code, ServingError
+from serving.errors import Code, ServingError, problems_of
 from serving.open_inference.large_body import LargeBody, is_large
 from serving.open_inference.model import InferenceModel, Output
 from serving.open_inference.signature import OutputColumn
@@ -67,6 +67,12 @@ class InferenceRequest(_Parametrised):
     outputs: list[RequestedOutput] | None = Field(default=None, description="If empty, all.")
 
 
+class _LargeRequest(InferenceRequest):
+    """The same, of whose inputs the first wrong one is told: thousands may be."""
+
+    inputs: Annotated[list[InputTensor], FailFast()]
+
+
 class OutputTensor(_Message):
     """One field of all predictions."""
 
@@ -107,9 +113,13 @@ class Request:
         head, raw = _parted(body, header_length)
         large = LargeBody(head) if is_large(head) else None
         try:
-            self.message = InferenceRequest.model_validate_json(large.outline if large else head)
+            self.message = (
+                _LargeRequest.model_validate_json(large.outline)
+                if large
+                else InferenceRequest.model_validate_json(head)
+            )
         except pydantic.ValidationError as error:
-            raise ServingError.from_validation(error) from None
+            raise ServingError.from_details(problems_of(error), complete=not large) from None
         if large:
             for number, one in enumerate(self.message.inputs):
                 one.data = large.data(number, one.shape, one.datatype, most_values)

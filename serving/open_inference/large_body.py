@@ -11,8 +11,14 @@ from typing import Any
 import msgspec
 from pydantic_core import from_json
 
-from framework.open_inference.tensors import BYTES
-from serving.codecs.json_parts import DuplicateError, Json, TooManyError, items, members
+from serving.codecs.json_parts import (
+    DuplicateError,
+    Json,
+    TooManyError,
+    items,
+    members,
+    without_texts,
+)
 from serving.codecs.outline import empty
 from serving.codecs.problems import problem, too_many_keys, twice
 from serving.errors import Loc, ServingError
@@ -64,15 +70,12 @@ class LargeBody:
         if count > most:
             # Refused for its shape.
             return []
-        # Values are parted by commas; of commas in texts there may be any number.
-        if raw.count(b",") + 1 > max(count, 1):
-            texts = (raw.count(b'"') - raw.count(b'\\"')) // 2
-            if datatype != BYTES or texts > count or not _are_texts(raw):
-                raise _refusal(
-                    ("inputs", number, "data"),
-                    "The data hold more values than the shape asks for",
-                    "tensor",
-                )
+        if _has_more_than(count, raw):
+            raise _refusal(
+                ("inputs", number, "data"),
+                "The data hold more values than the shape asks for",
+                "tensor",
+            )
         try:
             found: list[Any] = from_json(self._json.original(raw))
         except ValueError as error:
@@ -170,13 +173,18 @@ def _first_names(content: bytes) -> list[str]:
     return []
 
 
-def _are_texts(raw: bytes) -> bool:
-    for kind in (list[str], list[list[str]]):
-        try:
-            msgspec.json.decode(raw, type=kind)
-        except (msgspec.DecodeError, UnicodeError):
-            continue
-        return True
+def _has_more_than(count: int, data: bytes) -> bool:
+    """Whether data are more than so many values, or lists of them."""
+    most_commas, most_lists = max(count, 1) - 1, count + 1
+    if data.count(b",") <= most_commas and data.count(b"[") <= most_lists:
+        return False
+    # They may be of texts.
+    commas = lists = 0
+    for part in without_texts(data):
+        commas += part.count(b",")
+        lists += part.count(b"[")
+        if commas > most_commas or lists > most_lists:
+            return True
     return False
 
 

@@ -6,7 +6,7 @@ import pydantic
 import pytest
 from hypothesis import HealthCheck, Phase, assume, event, given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from framework import FieldError
 from framework.encoder import Encoder
@@ -237,6 +237,34 @@ def test_what_is_large_without_reason_is_refused_by_its_outline(
     first = refused(body, request_type).detail[0]
 
     assert (first.loc, first.type) == (loc, kind)
+
+
+class Ruled(Usual):
+    """Rows with a rule of their own, which may look at any value."""
+
+    @field_validator("text")
+    @classmethod
+    def _as_it_is(cls, text: str) -> str:
+        return text
+
+
+@pytest.mark.parametrize(
+    ("value", "count", "kind"),
+    [
+        (b"1", 49_000, "too_long"),
+        (b"1", 50_000, "too_many_values"),
+        (b"[1]", 25_000, "too_many_values"),
+    ],
+)
+def test_a_row_with_a_rule_of_its_own_has_no_more_values_than_pydantic_can_hold(
+    value: bytes, count: int, kind: str
+) -> None:
+    content = body_of(ROW, ROW[:-1] + b', "window": [' + (value + b", ") * count + b"1]}")
+
+    with pytest.raises(ServingError) as refusal:
+        Judge(list[Ruled], Ruled, None, MOST).of_json(content[content.index(b"[") : -1])
+
+    assert refusal.value.detail[0].type == kind
 
 
 @pytest.mark.parametrize("row", [b"{}", b"[]", b"1", b'","', b"NaN", b"{}, 1"])

@@ -91,7 +91,7 @@ def test_rows_are_decoded_as_pydantic_does(contract: Contract, data: st.DataObje
     for _ in range(8):
         rows = data.draw(plain_rows(encoder.fields))
         try:
-            found = decoder.from_list(rows)
+            found = decoder.from_list(rows, 0)
         except EncodingError:
             found = None
         compare(found, by_pydantic(contract, encoder, rows))
@@ -171,7 +171,7 @@ def test_a_message_may_bring_numbers_that_are_not_finite(
     field: Any = (float, Field(allow_inf_nan=False, **rule))
     encoder = Encoder(create_model("Record", a=field))
 
-    assert FastDecoder(encoder, None, ROWS).from_list([{"a": number}]) is None
+    assert FastDecoder(encoder, None, ROWS).from_list([{"a": number}], 0) is None
 
 
 def test_a_message_may_have_no_more_rows_than_a_request() -> None:
@@ -179,8 +179,8 @@ def test_a_message_may_have_no_more_rows_than_a_request() -> None:
     request = create_model("Request", rows=(Annotated[list[record], NARROW], ...))
     decoder = FastDecoder(Encoder(record), request, ROWS)
 
-    assert decoder.from_list([{"a": 1}]) is not None
-    assert decoder.from_list([{"a": 1}] * 2) is None
+    assert decoder.from_list([{"a": 1}], 0) is not None
+    assert decoder.from_list([{"a": 1}] * 2, 0) is None
 
 
 class Usual(BaseModel):
