@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor
 from google.protobuf.message_factory import GetMessageClass
 
 from framework import Answers
@@ -14,7 +14,7 @@ from serving.codecs.finite import require_finite
 from serving.codecs.json import fast_decoder
 from serving.errors import ServingError
 from serving.grpc.conversion import is_map, reader, writer
-from serving.grpc.wire import counted, parsed
+from serving.grpc.wire import Parser, counted, number_lists, parsed, too_many_fields
 
 # Fields of a request message that the server may not know.
 _UNKNOWN_FIELDS = 100
@@ -34,7 +34,7 @@ class MessageCodec:
         self._read, self._prepare = reader(rows), writer(answers)
         # Fields that only newer clients know are no rows.
         self._parse = counted(
-            GetMessageClass(method.input_type).FromString,
+            _with_short_lists(method.input_type, prediction),
             prediction.max_rows + _UNKNOWN_FIELDS,
             lambda: ServingError.too_many_rows(prediction.max_rows),
             {},
@@ -105,6 +105,19 @@ class MessageCodec:
         )
         content: bytes = message.SerializeToString()
         return content
+
+
+def _with_short_lists(request: Descriptor, prediction: Prediction) -> Parser:
+    """Makes a parser that refuses rows whose lists of numbers are longer than those of any rows."""
+    parse: Parser = GetMessageClass(request).FromString
+    (rows,) = request.fields
+    fields = prediction.encoder.fields if prediction.encoder else ()
+    lists = number_lists(rows.message_type) if rows.message_type else {}
+    if not (fields and lists):
+        return parse
+    of_row = 1 + len(fields) + sum(field.length or 1 for field in fields)
+    most = prediction.max_rows * of_row + _UNKNOWN_FIELDS
+    return counted(parse, most, lambda: too_many_fields(most), {rows.number: lists})
 
 
 def many_rows(answers: FieldDescriptor) -> int:

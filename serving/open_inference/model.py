@@ -57,8 +57,16 @@ class InferenceModel:
     @property
     def most_values(self) -> int:
         """Most values that an input of a request may have."""
-        lengths = (column.spec.length or 1 for column in self.signature.inputs.values())
-        return self.prediction.max_rows * max(lengths, default=1)
+        return self.prediction.max_rows * max(self._lengths, default=1)
+
+    @property
+    def most_numbers(self) -> int:
+        """Most values that all inputs of a request may have together."""
+        return self.prediction.max_rows * sum(self._lengths)
+
+    @property
+    def _lengths(self) -> list[int]:
+        return [column.spec.length or 1 for column in self.signature.inputs.values()]
 
     def read(self, tensors: Sequence[Tensor]) -> Chunk:
         """Returns the records that tensors hold, column by column.

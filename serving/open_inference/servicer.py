@@ -15,11 +15,11 @@ from serving.beside import LARGE_BYTES, MANY_ROWS, read_beside, write_beside
 from serving.canary import is_chosen, key_of
 from serving.grpc.call import Call, Handler, RpcMethod
 from serving.grpc.typed import RpcService, method_path
-from serving.grpc.wire import Parser, counted, too_many_fields
 from serving.metrics import GRPC
 from serving.open_inference.json_body import require_supported
 from serving.open_inference.messages import given, response_of, tensors_of
 from serving.open_inference.model import InferenceModel
+from serving.open_inference.parsing import question_parser, request_parser
 from serving.open_inference.repository import (
     LoadRequest,
     Repository,
@@ -32,8 +32,6 @@ from serving.open_inference.triton import ModelIndex, configuration, statistics
 from serving.record.recorder import Recorder, Recorders
 from serving.served import find_model
 
-# Each element of a tensor of texts is a field of the message.
-_FIELDS_BESIDE_ROWS, _TEXTS_OF_ROW = 10_000, 4
 _SERVICE = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"]
 _INFER, _STREAM_INFER = "ModelInfer", "ModelStreamInfer"
 # By it Triton's client tells the last answer to a request; here each has one.
@@ -104,27 +102,14 @@ def inference_service(
         "RepositoryModelLoad": servicer.repository_model_load,
         "RepositoryModelUnload": servicer.repository_model_unload,
     }
-    parser = _parser(models)
+    parser = request_parser([one.model for one in models.values() if one])
     infer = {_INFER: servicer.model_infer, _STREAM_INFER: servicer.model_stream_infer}
     methods = {name: RpcMethod(parser, handler) for name, handler in infer.items()}
     for name, handler in told.items():
         message = GetMessageClass(_SERVICE.methods_by_name[name].input_type)
-        methods[name] = RpcMethod(message.FromString, _serialized(handler))
+        methods[name] = RpcMethod(question_parser(message), _serialized(handler))
     by_path = {method_path(one): methods[one.name] for one in _SERVICE.methods}
     return RpcService(_SERVICE, by_path)
-
-
-def _parser(models: Mapping[str, AskedModel | None]) -> Parser:
-    """Makes the parser of requests, which have no more fields than the texts of some tensors."""
-    rows = max((one.model.prediction.max_rows for one in models.values() if one), default=0)
-    most = _FIELDS_BESIDE_ROWS + _TEXTS_OF_ROW * rows
-    inputs, contents = 5, 5
-    return counted(
-        pb.ModelInferRequest.FromString,
-        most,
-        lambda: too_many_fields(most),
-        {inputs: {contents: {}}},
-    )
 
 
 class _Servicer:

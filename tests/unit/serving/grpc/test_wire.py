@@ -1,10 +1,13 @@
 """Fields of a message are counted before anything is made of them."""
 
+from typing import Any
+
 import pytest
 from google.protobuf.struct_pb2 import ListValue
 
+from framework.open_inference.inference_pb2 import InferTensorContents
 from serving.errors import Code, ServingError
-from serving.grpc.wire import Inside, counted, too_many_fields
+from serving.grpc.wire import Inside, counted, number_lists, too_many_fields
 
 MOST = 10
 ROW = b"\x0a\x00"
@@ -39,6 +42,30 @@ def test_fields_are_counted_where_messages_are_looked_into() -> None:
     assert len(parse(body).values) == 1
     with pytest.raises(ServingError):
         parse(body, deep=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        *(("bool_contents", True), ("int_contents", -1), ("int64_contents", 2**60)),
+        *(("uint_contents", 0), ("uint64_contents", 300)),
+        *(("fp32_contents", 1.5), ("fp64_contents", 2.5)),
+    ],
+)
+def test_numbers_in_a_list_are_counted_whatever_they_take(name: str, number: float) -> None:
+    def parse_numbers(count: int) -> InferTensorContents:
+        message: Any = InferTensorContents
+        body = message(**{name: [number] * count}).SerializeToString()
+        lists = number_lists(message.DESCRIPTOR)
+        # The list itself is a field.
+        parse_few = counted(message.FromString, MOST + 1, lambda: too_many_fields(MOST), lists)
+        found: InferTensorContents = parse_few(body)
+        return found
+
+    assert len(getattr(parse_numbers(MOST), name)) == MOST
+    for count in (MOST + 1, 1_000):
+        with pytest.raises(ServingError):
+            parse_numbers(count)
 
 
 @pytest.mark.parametrize("end", [b"\x0a", b"\x0a\xff", b"\x0b", b"\xff" * 20, b"\x15a"])
