@@ -77,7 +77,7 @@ test-thorough: .venv/.dev ## Run the tests of generated input with ten times the
 	@$(BIN)/python -m pytest -m hypothesis --hypothesis-profile thorough $(ARGS)
 
 .PHONY: fuzz
-fuzz: .venv/.dev ## Send made-up requests to a locked server over every protocol, 77,000 of them
+fuzz: .venv/.dev ## Send made-up requests to a locked server over every protocol, 78,000 of them
 	@$(BIN)/python -m pytest -m fuzz tests/server/fuzz --hypothesis-profile fuzz \
 		$(ON_ALL_CORES) -o faulthandler_timeout=0 $(ARGS)
 

@@ -1,10 +1,13 @@
 """A service of the toy models, whose methods have logic of their own."""
 
 import asyncio
+import os
+from pathlib import Path
 
 import bentoml
 
 from serving import BATCHED, ModelService, PlainService, ServedModels, load_settings, resources_app
+from tests.server.fuzz.probe import FILE_VARIABLE, tick
 from tests.server.raised import raise_by_name
 from tests.server.toy_models import gauges, kinds, spans, windows
 from tests.server.toy_models.gauges import Estimate, Gauge
@@ -36,6 +39,13 @@ class Plane:
         self.models = MODELS.load()
         self.batches: list[list[str]] = []
         self.gate = asyncio.Event()
+        self.ticking: asyncio.Task[None] | None = None
+
+    @bentoml.on_startup
+    async def probe(self) -> None:
+        """Measures the turns of the event loop, if somebody looks at them."""
+        if file := os.environ.get(FILE_VARIABLE):
+            self.ticking = asyncio.create_task(tick(Path(file)))
 
     @bentoml.on_deployment
     @staticmethod

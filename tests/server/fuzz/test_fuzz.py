@@ -19,7 +19,7 @@ from schemathesis.specs.openapi.checks import (
 
 from framework.open_inference import inference_pb2 as pb
 from tests.server.fuzz.made_up import STRUCTURES, changed, json_like
-from tests.server.fuzz.watch import REFUSED, SECONDS, Watch
+from tests.server.fuzz.watch import COMPRESSIONS, ENCODINGS, REFUSED, SECONDS, Watch
 from tests.server.toy_models import gauges
 from tests.server.toy_models.gauges import gauges_pb2
 
@@ -32,6 +32,7 @@ pytestmark = [
 PREDICT = "/gauges/predict"
 INFER = "/v2/models/gauges/infer"
 METHOD = "/gauges.v1.GaugesService/Predict"
+MODEL_INFER = "/inference.GRPCInferenceService/ModelInfer"
 ROWS = {"gauges": [dict(one) for one in gauges.MODEL.sample]}
 TENSORS: dict[str, Any] = {
     "id": "x",
@@ -48,7 +49,7 @@ BARE = [{name: one[name] for name in ("name", "shape", "datatype")} for one in T
 JSON = {"Content-Type": "application/json"}
 PROTO = {"Content-Type": "application/proto"}
 CONNECT_REFUSED = {400, 429}
-_INVALID = {
+INVALID = {
     grpc.StatusCode.OK,
     grpc.StatusCode.INVALID_ARGUMENT,
     grpc.StatusCode.NOT_FOUND,
@@ -70,15 +71,15 @@ def require_in_form(status: int, content: bytes) -> None:
 
 
 @fuzz
-@given(body=json_like(ROWS))
-def test_json(watch: Watch, body: bytes) -> None:
-    require_in_form(*watch.post(PREDICT, body, JSON))
+@given(body=json_like(ROWS), encoding=st.sampled_from([*ENCODINGS]))
+def test_json(watch: Watch, body: bytes, encoding: str) -> None:
+    require_in_form(*watch.post(PREDICT, body, JSON, encoding))
 
 
 @fuzz
-@given(body=json_like(TENSORS))
-def test_json_of_open_inference(watch: Watch, body: bytes) -> None:
-    require_in_form(*watch.post(INFER, body, JSON))
+@given(body=json_like(TENSORS), encoding=st.sampled_from([*ENCODINGS]))
+def test_json_of_open_inference(watch: Watch, body: bytes, encoding: str) -> None:
+    require_in_form(*watch.post(INFER, body, JSON, encoding))
 
 
 def require_connects_form(status: int, content: bytes) -> None:
@@ -92,9 +93,9 @@ def require_connects_form(status: int, content: bytes) -> None:
 
 
 @fuzz
-@given(body=json_like(ROWS))
-def test_json_of_connect(watch: Watch, body: bytes) -> None:
-    require_connects_form(*watch.post(METHOD, body, JSON))
+@given(body=json_like(ROWS), encoding=st.sampled_from([*ENCODINGS]))
+def test_json_of_connect(watch: Watch, body: bytes, encoding: str) -> None:
+    require_connects_form(*watch.post(METHOD, body, JSON, encoding))
 
 
 _SIZES = st.sampled_from([0, 1, 2, 8, 16, 17, -1, "huge", 2**31, 2**63, "8", None, 1.0])
@@ -158,7 +159,7 @@ def test_messages(watch: Watch, data: st.DataObject) -> None:
         st.sampled_from(
             [
                 (METHOD, MESSAGES),
-                ("/inference.GRPCInferenceService/ModelInfer", REQUESTS),
+                (MODEL_INFER, REQUESTS),
             ]
         )
     )
@@ -166,12 +167,13 @@ def test_messages(watch: Watch, data: st.DataObject) -> None:
     # The same some thousand times: what costs by number.
     message *= data.draw(st.sampled_from([1, 1, 1, 5_000]))
 
-    status = watch.call(method, message)
+    status = watch.call(method, message, data.draw(st.sampled_from(COMPRESSIONS)))
 
     event(status.name)
-    assert status in _INVALID
+    assert status in INVALID
     if method == METHOD:
-        require_connects_form(*watch.post(method, message, PROTO))
+        encoding = data.draw(st.sampled_from([*ENCODINGS]))
+        require_connects_form(*watch.post(method, message, PROTO, encoding))
 
 
 # They say of answers what no schema can: that shape, datatype and values must agree.
@@ -195,13 +197,15 @@ def test_operations(watch: Watch, operations: list[Any], data: st.DataObject) ->
     # For this value the model answers what no protocol sends, which is told as a bug of its own.
     assume(str(gauges.BROKEN) not in str(case.body))
     event(operation.label)
-    with watch.asked(0):
-        case.call_and_validate(
+    watch.asked(
+        0,
+        lambda: case.call_and_validate(
             # It makes up credentials, too.
             headers={"Authorization": f"Bearer {watch.key}"},
             excluded_checks=_EXCLUDED,
             timeout=SECONDS,
-        )
+        ),
+    )
 
 
 LINES = [
@@ -226,9 +230,19 @@ VALID = HEAD + NO_ROWS
     | STRUCTURES.map(lambda text: HEAD + text.encode("utf-8", "surrogatepass"))
 )
 def test_raw_bytes(watch: Watch, content: bytes) -> None:
+    answer = watch.asked(len(content), lambda: answer_to(watch, content))
+
+    event(answer[9:12].decode("latin-1"))
+    assert answer[:9] in (b"", b"HTTP/1.1 ")
+    assert answer[9:10] != b"5", answer
+    watch.require_alive()
+
+
+def answer_to(watch: Watch, content: bytes) -> bytes:
+    """Sends bytes over a connection of their own; returns all that comes back."""
     host, _, port = watch.url.partition(":")
+    answer = b""
     with (
-        watch.asked(len(content)),
         socket.create_connection((host, int(port)), timeout=SECONDS) as connection,
         contextlib.suppress(ConnectionError),
     ):
@@ -237,10 +251,6 @@ def test_raw_bytes(watch: Watch, content: bytes) -> None:
         # The server may have refused by now, and reset the connection.
         with contextlib.suppress(OSError):
             connection.shutdown(socket.SHUT_WR)
-        answer = b""
         while part := connection.recv(65_536):
             answer += part
-        event(answer[9:12].decode("latin-1"))
-        assert answer[:9] in (b"", b"HTTP/1.1 ")
-        assert answer[9:10] != b"5", answer
-    watch.require_alive()
+    return answer
