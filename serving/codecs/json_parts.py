@@ -19,8 +19,10 @@ _SHORT = 4_096
 # What is counted at a time: NumPy makes some arrays of its size.
 _PART = 64 * 1024
 _BACKSLASHES = re.compile(rb"\\*")
-# Items of several kinds cannot be counted without making something of each.
-_MIXED = 50
+# By how much a sign makes what follows deeper.
+_STEPS = np.zeros(256, np.int8)
+_STEPS[[ord("["), ord("{")]] = 1
+_STEPS[[ord("]"), ord("}")]] = -1
 # How JSON may spell a number that nobody does: stand-ins for those that only Python has.
 _STAND_INS = [b"0E+00%d" % number for number in range(10)]
 
@@ -80,14 +82,29 @@ def items(content: bytes, most: int) -> list[msgspec.Raw]:
     Raises:
         TooManyError: There are more.
     """
-    commas = content.count(b",")
-    counted = commas < most or any(_are_few(content, most, kind) for kind in (False, True))
-    if not counted and commas >= _MIXED * most:
-        raise TooManyError
+    may_be_more = content.count(b",") >= most
+    if may_be_more and not any(_are_few(content, most, kind) for kind in (False, True)):
+        _require_few(content, most)
     found = msgspec.json.decode(content, type=list[msgspec.Raw])
     if len(found) > most:
         raise TooManyError
     return found
+
+
+def _require_few(content: bytes, most: int) -> None:
+    """Counts the items of an array that are of several kinds: the commas that part them.
+
+    Raises:
+        TooManyError: There are more than `most`.
+    """
+    found, depth = 1, 0
+    for part in without_texts(content):
+        signs = np.frombuffer(part, np.uint8)
+        depths = depth + np.cumsum(_STEPS[signs], dtype=np.int32)
+        found += int(np.count_nonzero(depths[signs == ord(",")] == 1))
+        if found > most:
+            raise TooManyError
+        depth = int(depths[-1]) if len(depths) else depth
 
 
 def _are_few(content: bytes, most: int, is_array: bool) -> bool:
@@ -170,7 +187,14 @@ def has_more_values(content: bytes, most: int) -> bool:
 
 def has_long_text(content: bytes) -> bool:
     """Whether some JSON has a text of 128 KiB or more; one of less than 64 KiB is none."""
-    return not all(without_texts(content))
+    starts = range(0, len(content) - _PART, _PART)
+    return any(_may_be_text(content, at) for at in starts) and not all(without_texts(content))
+
+
+def _may_be_text(content: bytes, at: int) -> bool:
+    """Whether a whole part of some JSON may be of one text, as far as is easily seen."""
+    quote = content.find(b'"', at, at + _PART)
+    return quote < 0 or content[quote - 1 : quote] == b"\\"
 
 
 def without_texts(content: bytes) -> Iterator[bytes]:

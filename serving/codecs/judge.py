@@ -39,7 +39,7 @@ _FIELDS, _BYTES = 640, 16 * 1024
 _MAX_OTHER_KEYS = 100
 # Of a row that rules of the author's may look at, pydantic is given all: it makes of each value,
 # of two bytes maybe, an object of a hundred.
-_MAX_VALUES = 50_000
+_MAX_VALUES = 25_000
 
 
 class _RefusedError(Exception):

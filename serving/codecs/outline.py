@@ -39,11 +39,14 @@ class Outline:
 
     @classmethod
     def of(cls, row_type: Any) -> "Outline | None":
-        """Returns the outline of a type; `None` of one that is not made of fields."""
+        """Returns the outline of a type; `None` of one that is no model."""
         try:
             specs = fields_of(row_type)
-        except (FieldError, AttributeError):
+        except AttributeError:
             return None
+        except FieldError:
+            # Of other fields than ours, its keys alone can be judged.
+            return cls(frozenset(row_type.model_fields), {}, is_plain=False)
         lengths = {name: spec.length for spec in specs for name in spec.names if spec.length}
         names = frozenset(name for spec in specs for name in spec.names)
         return cls(names, lengths, not has_own_rules(row_type))

@@ -115,7 +115,8 @@ def _with_short_lists(request: Descriptor, prediction: Prediction) -> Parser:
     lists = number_lists(rows.message_type) if rows.message_type else {}
     if not (fields and lists):
         return parse
-    of_row = 1 + len(fields) + sum(field.length or 1 for field in fields)
+    # A row, and of each field, known or not, tag and values.
+    of_row = 1 + 2 * sum(1 + (field.length or 1) for field in fields)
     most = prediction.max_rows * of_row + _UNKNOWN_FIELDS
     return counted(parse, most, lambda: too_many_fields(most), {rows.number: lists})
 

@@ -1,14 +1,13 @@
 """What requests that bring labels look like, as JSON and as messages."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from google.protobuf.struct_pb2 import Value
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from framework.record.labels import Label
-from serving.codecs.json_parts import DuplicateError, require_unique
-from serving.codecs.problems import twice
-from serving.errors import Code, ServingError
+from serving.codecs.judge import Judge
 from serving.feedback.feedback_pb2 import SendRequest
 from serving.feedback.taking import MAX_LABELS
 from serving.grpc.wire import Inside, counted, too_many_fields
@@ -34,30 +33,20 @@ class FeedbackAnswer(BaseModel):
     accepted: int = Field(description="How many there are.")
 
 
-def labels_of_json(body: bytes) -> list[Label]:
+_judge = Judge(FeedbackRequest, Label, "labels", MAX_LABELS)
+
+
+def labels_of_json(body: bytes) -> Sequence[Label]:
     """Returns the labels of a request in JSON.
 
     Raises:
         ServingError: `invalid_input` or `payload_too_large`.
     """
-    if body.count(b",") > _MOST_VALUES:
-        raise ServingError(Code.PAYLOAD_TOO_LARGE, f"There are more than {_MOST_VALUES:,} values.")
-    try:
-        labels = FeedbackRequest.model_validate_json(body).labels
-        require_unique(body)
-    except ValidationError as error:
-        raise ServingError.from_validation(error) from None
-    except DuplicateError as error:
-        raise ServingError.from_details([twice(error.loc)]) from None
-    return labels
+    return _judge.of_json(body)
 
 
-def _labels_of_message(body: bytes) -> list[Label]:
-    labels = [_plain(label) for label in SendRequest.FromString(body).labels]
-    try:
-        return FeedbackRequest.model_validate({"labels": labels}).labels
-    except ValidationError as error:
-        raise ServingError.from_validation(error) from None
+def _labels_of_message(body: bytes) -> Sequence[Label]:
+    return _judge.of_list([_plain(label) for label in SendRequest.FromString(body).labels])
 
 
 labels_of_message = counted(

@@ -83,13 +83,12 @@ class Watch:
             size: Bytes that the server is to read, once they are decompressed.
             ask: Asks, and reads the answer.
         """
-        for _ in range(_TRIES - 1):
+        excess = ""
+        for _ in range(_TRIES):
             found, excess = self._measured(size, ask)
             if not excess:
                 return found
-        found, excess = self._measured(size, ask)
-        assert not excess, f"of {size:,} bytes: {excess}"
-        return found
+        raise AssertionError(f"A request of {size:,} bytes took {excess}")
 
     def _measured(self, size: int, ask: Callable[[], T]) -> tuple[T, str]:
         """Returns what comes of asking, and what of it takes too much."""
@@ -100,7 +99,7 @@ class Watch:
         before, started = self._memory("VmRSS"), time.monotonic()
         found = ask()
         seconds = time.monotonic() - started
-        # Two cores take half the time at best.
+        # What takes so much CPU time on two cores takes half of it at least.
         turn = self._probe.longest_turn() if seconds > LONG_SECONDS / 2 else 0
         memory = self._memory("VmHWM") - before
         if memory > _TIMES_ITS_SIZE * size + _SLACK:

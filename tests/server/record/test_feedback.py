@@ -145,10 +145,22 @@ def test_a_key_is_given_once(plain: Server) -> None:
     assert answer.json()["detail"][0]["loc"] == ["labels", 0, "row"]
 
 
+def test_a_label_of_many_keys_or_values_is_refused_before_they_are_made(plain: Server) -> None:
+    keys = {f"k{number}": 1 for number in range(10_000)}
+    lists: list[Any] = [[]] * 30_000
+
+    for label, kind in [(keys, "too_many_keys"), (told(label=lists), "too_many_values")]:
+        (problem,) = send(plain, label).json()["detail"]
+
+        assert problem["type"] == kind
+
+
 def test_requests_have_the_usual_limits(plain: Server) -> None:
     many = send(plain, *[told()] * (MAX_LABELS + 1))
     none = send(plain)
-    commas = httpx.post(f"{plain.url}/feedback", content=b'{"labels": [' + b"1," * 200_001)
+    numbers = httpx.post(
+        f"{plain.url}/feedback", content=b'{"labels": [' + b"1," * 200_000 + b"1]}"
+    )
     text = httpx.post(
         f"{plain.url}/feedback", content=b"{}", headers={"Content-Type": "text/plain"}
     )
@@ -160,7 +172,7 @@ def test_requests_have_the_usual_limits(plain: Server) -> None:
     )
     read = httpx.get(f"{plain.url}/feedback")
 
-    codes = [(one.status_code, one.json()["code"]) for one in (many, none, commas, text, large)]
+    codes = [(one.status_code, one.json()["code"]) for one in (many, none, numbers, text, large)]
     assert codes == [
         (413, "payload_too_large"),
         (400, "invalid_input"),

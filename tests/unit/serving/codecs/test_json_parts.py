@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from serving.codecs import json_parts
 from serving.codecs.json_parts import (
+    TooManyError,
     has_long_text,
     has_more_values,
+    items,
     may_exceed,
     most_problems,
     without_texts,
@@ -57,6 +59,16 @@ def test_texts_are_left_out_wherever_a_part_ends(value: Any, part: int, ascii_on
         empty = bare.count(b"[]") + bare.count(b"{}")
         assert not has_more_values(content, size(value) + empty)
         assert has_more_values(content, size(value) - 1)
+
+
+@given(value=st.lists(VALUES, min_size=1, max_size=8), part=st.integers(1, 20))
+def test_items_are_counted_whatever_they_are(value: list[Any], part: int) -> None:
+    content = json.dumps(value).encode()
+
+    with mock.patch.object(json_parts, "_PART", part):
+        assert [json.loads(bytes(one)) for one in items(content, len(value))] == value
+        with pytest.raises(TooManyError):
+            items(content, len(value) - 1)
 
 
 @pytest.mark.parametrize(
