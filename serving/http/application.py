@@ -23,6 +23,7 @@ from serving.canary import AnyEndpoint
 from serving.errors import Code, ServingError
 from serving.http.asgi import App, Receive, Scope, Send
 from serving.http.envelope import refusal
+from serving.http.time_limit import TimeLimit
 
 _CORS: set[Any] = {CORSMiddleware}
 _NO_ROUTE = {404: Code.NOT_FOUND, 405: Code.METHOD_NOT_ALLOWED}
@@ -100,7 +101,9 @@ class AppFactory(BentoAppFactory):
     @property
     def _usual_middlewares(self) -> list[Middleware]:
         return [
-            middleware
+            Middleware(TimeLimit, **middleware.kwargs)
+            if middleware.cls is TimeoutMiddleware
+            else middleware
             for middleware in super().middlewares
             if middleware.cls is not RequestMetricsMiddleware
         ]
@@ -113,8 +116,8 @@ class AppFactory(BentoAppFactory):
         it costs more than the rest of the request.
         """
         if tracing_is_exported():
-            return {TimeoutMiddleware}
-        return {TimeoutMiddleware, OpenTelemetryMiddleware}
+            return {TimeLimit}
+        return {TimeLimit, OpenTelemetryMiddleware}
 
     def _refuse(self, request: Request, raised: Exception) -> Response:
         """Answers where no route does."""

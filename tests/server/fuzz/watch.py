@@ -177,7 +177,8 @@ class Watch:
         """Makes sure that the server is not much larger than it was at first."""
         self.require_alive()
         self._probe.return_memory()
-        assert self._memory("VmRSS") - self._before < _MORE_MEMORY
+        more = self._memory("VmRSS") - self._before
+        assert more < _MORE_MEMORY, f"{more:,} bytes more"
         assert self._worker.num_fds() - self._descriptors < _MORE_DESCRIPTORS
 
 
