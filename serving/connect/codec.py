@@ -16,7 +16,7 @@ from serving.codecs.json_parts import (
     may_exceed,
     require_unique,
 )
-from serving.codecs.problems import problem, twice
+from serving.codecs.problems import problem, too_many_keys, twice
 from serving.codecs.struct_types import FastDecoder
 from serving.connect.messages import DuplicateNameError, reader, writer
 from serving.errors import ServingError
@@ -26,6 +26,8 @@ from serving.http.asgi import JSON, Headers
 PROTO = b"application/proto"
 # Values beside those of the rows, and what they may have too many before they are counted.
 _FURTHER_VALUES = 100
+# Keys that a row may have beside those of its fields: pydantic makes an object of each.
+_FURTHER_KEYS = 1_000
 # Fields of a row whose type does not tell.
 _WIDTH = 10
 # What msgspec raises for content that is no JSON.
@@ -115,6 +117,7 @@ class ConnectCodec:
         rows = [] if rows is None else rows
         if type(rows) is not list:
             raise _refused((self._rows,), "Input should be a valid list", "list_type")
+        self._require_few_keys(rows)
         self._require_unique(body, rows)
         try:
             read: list[Any] = self._read_rows(rows) if self._read_rows else rows
@@ -131,6 +134,12 @@ class ConnectCodec:
         most_lists = rows * (self._lists + 1) + _FURTHER_VALUES
         if may_exceed(body, self._width, most, most_lists):
             raise ServingError.too_many_rows(rows)
+
+    def _require_few_keys(self, rows: list[Any]) -> None:
+        most = self._width + _FURTHER_KEYS
+        for number, row in enumerate(rows):
+            if type(row) is dict and len(row) > most:
+                raise ServingError.from_details([too_many_keys((self._rows, number), most)])
 
     @staticmethod
     def _require_unique(body: bytes, rows: list[Any]) -> None:
