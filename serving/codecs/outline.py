@@ -39,13 +39,16 @@ class Outline:
 
     @classmethod
     def of(cls, row_type: Any) -> "Outline | None":
-        """Returns the outline of a type; `None` of one that is no model."""
+        """Returns the outline of a type; `None` of one that has none."""
         try:
             specs = fields_of(row_type)
         except AttributeError:
             return None
         except FieldError:
-            # Of other fields than ours, its keys alone can be judged.
+            # Of other fields than ours the keys alone can be judged, where each further one is a
+            # problem.
+            if row_type.model_config.get("extra") != "forbid":
+                return None
             return cls(frozenset(row_type.model_fields), {}, is_plain=False)
         lengths = {name: spec.length for spec in specs for name in spec.names if spec.length}
         names = frozenset(name for spec in specs for name in spec.names)

@@ -6,7 +6,7 @@ import pydantic
 import pytest
 from hypothesis import HealthCheck, Phase, assume, event, given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, RootModel, field_validator, model_validator
 
 from framework import FieldError
 from framework.encoder import Encoder
@@ -265,6 +265,31 @@ def test_a_row_with_a_rule_of_its_own_has_no_more_values_than_pydantic_can_hold(
         Judge(list[Ruled], Ruled, None, MOST).of_json(content[content.index(b"[") : -1])
 
     assert refusal.value.detail[0].type == kind
+
+
+class Strict(BaseModel):
+    """Rows of other fields than a record's."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    sizes: dict[str, int] = {}
+
+
+class Lenient(Strict):
+    """The same, with any others."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+@pytest.mark.parametrize("row_type", [Lenient, RootModel[dict[str, int]], dict[str, int]])
+def test_keys_are_counted_where_each_further_one_is_a_problem(row_type: Any) -> None:
+    row = b"{" + b", ".join(b'"key %d": 1' % at for at in range(MANY)) + b"}"
+
+    assert len(Judge(list[row_type], row_type, None, MOST).of_json(b"[" + row + b"]")) == 1
+    with pytest.raises(ServingError) as refusal:
+        Judge(list[Strict], Strict, None, MOST).of_json(b"[" + row + b"]")
+
+    assert [one.type for one in refusal.value.detail] == ["too_many_keys"]
 
 
 @pytest.mark.parametrize("row", [b"{}", b"[]", b"1", b'","', b"NaN", b"{}, 1"])
