@@ -20,14 +20,14 @@ from serving.errors import ServingError
 from serving.metrics import Metrics
 from serving.record.recorder import LARGE_BYTES, Headers, ReadRows, Record, Recorder
 
-SHARE_OF_TIME = 0.03
+SHARE_OF_TIME = 0.02
 """What a worker's shadows take of its time, at most."""
 
 MAX_WAITING = 256
 """Requests that may wait for a shadow; further ones go unanswered."""
 
 _BATCH = 16
-_YIELD_SECONDS = 0.002
+_YIELD_SECONDS = 0.005
 logger = logging.getLogger("bentoml.serving")
 
 
@@ -60,19 +60,23 @@ class Shadow:
         self._waiting: deque[tuple[Entry, ReadRows, Headers]] = deque()
         self._work: asyncio.Task[None] | None = None
 
-    def offer(self, answered: Entry, read: ReadRows, headers: Headers) -> None:
-        """Takes a request that was answered, if it is one of the share and there is room for it.
+    def wants(self, body: bytes) -> bool:
+        """Whether a request that was answered is one of the share, and there is room for it."""
+        if random.random() >= self._share:  # noqa: S311 - a sample, not a secret
+            return False
+        if len(self._waiting) >= MAX_WAITING or len(body) > LARGE_BYTES:
+            self._metrics.shadowed(self._tag, "dropped")
+            return False
+        return True
+
+    def take(self, answered: Entry, read: ReadRows, headers: Headers) -> None:
+        """Takes a request that it wants.
 
         Args:
             answered: The request, and who answered it.
             read: Returns its rows.
             headers: Of the request, as far as its form depends on them.
         """
-        if random.random() >= self._share:  # noqa: S311 - a sample, not a secret
-            return
-        if len(self._waiting) >= MAX_WAITING or len(answered.body) > LARGE_BYTES:
-            self._metrics.shadowed(self._tag, "dropped")
-            return
         self._waiting.append((answered, read, headers))
         if self._work is None or self._work.done():
             self._work = asyncio.create_task(self._go_on())
@@ -159,8 +163,9 @@ class _Shadowed(Recorder):
         self._recorder.answered(
             prediction_id, request_id, content_type, body, answer, headers, status
         )
-        asked = (PREDICTION, time.time_ns(), prediction_id, request_id, *self._told)
-        self._shadow.offer(Entry(*asked, status, content_type, body, b""), self._read, headers)
+        if self._shadow.wants(body):
+            asked = (PREDICTION, time.time_ns(), prediction_id, request_id, *self._told)
+            self._shadow.take(Entry(*asked, status, content_type, body, b""), self._read, headers)
 
     def refused(self, prediction_id: str, request_id: str, error: ServingError) -> None:
         """See `Recorder`."""
