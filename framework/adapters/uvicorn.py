@@ -8,6 +8,9 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 
 Headers = Sequence[tuple[bytes, bytes]]
 
+_line: Callable[[tuple[bytes, bytes]], bytes] = b": ".join
+_usual: tuple[object, bytes] = None, b""
+
 
 def write_at_once(send: Callable[..., Any], status: int, headers: Headers, body: bytes) -> bool:
     """Writes head and body with one call, where uvicorn would do nothing else with them.
@@ -28,14 +31,14 @@ def write_at_once(send: Callable[..., Any], status: int, headers: Headers, body:
     cycle = getattr(send, "__self__", None)
     if type(cycle) is not RequestResponseCycle or not _is_plain(cycle):
         return False
-    lines = [*cycle.default_headers, *headers]
-    head = _head(status, lines)
+    own = b"\r\n".join(map(_line, headers))
     # A line too many was smuggled in with a value; uvicorn refuses it.
-    if not head.count(b"\n") == head.count(b"\r") == len(lines) + 2:
+    if not own.count(b"\n") == own.count(b"\r") == len(headers) - 1:
         return False
     # As uvicorn ends its cycle itself.
     cycle.response_started = cycle.response_complete = True
-    cycle.transport.write(head + body)
+    usual = _usual_lines(cycle.default_headers)
+    cycle.transport.write(b"%b%b%b\r\n\r\n%b" % (STATUS_LINE[status], usual, own, body))
     cycle.message_event.set()
     cycle.on_response()
     return True
@@ -102,9 +105,15 @@ def _is_plain(cycle: RequestResponseCycle) -> bool:
     )
 
 
-def _head(status: int, headers: Headers) -> bytes:
-    content = [STATUS_LINE[status]]
-    for name, value in headers:
-        content += (name, b": ", value, b"\r\n")
-    content.append(b"\r\n")
-    return b"".join(content)
+def _usual_lines(headers: list[tuple[bytes, bytes]]) -> bytes:
+    """Returns the lines of the headers that the server adds to all answers.
+
+    Uvicorn makes another list of them every second, with the date. (It adds to the one that there
+    is when the server stops, but then nothing is written here.)
+    """
+    global _usual  # noqa: PLW0603 - what was joined last
+    made_of, lines = _usual
+    if made_of is not headers:
+        lines = b"".join(_line(header) + b"\r\n" for header in headers)
+        _usual = headers, lines
+    return lines

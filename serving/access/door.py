@@ -55,7 +55,13 @@ class NotAdmittedError(ServingError):
 
 
 class Door(Protocol):
-    """Where a request is let in, or not."""
+    """Where a request is let in, or not.
+
+    Attributes:
+        asks: Whether it has to be told more of a request than its headers.
+    """
+
+    asks: bool
 
     def admit(
         self,
@@ -87,6 +93,8 @@ class Door(Protocol):
 class OpenDoor(Door):
     """A door that asks nobody: anybody may come in, or the gateway has asked."""
 
+    asks = False
+
     def admit(
         self,
         need: Need | None,
@@ -115,6 +123,8 @@ class LockedDoor(Door):
     Attributes:
         admitted: How many requests were let in since somebody asked, by `Principal.series`.
     """
+
+    asks = True
 
     def __init__(self, keys: KeyRing | None, tokens: "Tokens | None", limits: Limits) -> None:
         self._keys = keys

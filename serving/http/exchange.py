@@ -97,9 +97,11 @@ class Exchange:
             NotAdmittedError: They are not let in.
         """
         try:
-            self.principal = door.admit(
-                need, self.headers, client_of(self._scope), partial(peer_names, send)
-            )
+            if door.asks:
+                address, names = client_of(self._scope), partial(peer_names, send)
+                self.principal = door.admit(need, self.headers, address, names)
+            else:
+                self.principal = door.admit(need, self.headers)
         except NotAdmittedError as error:
             self.principal = error.principal
             # Nor told what there is here.
