@@ -55,13 +55,14 @@ class NotAdmittedError(ServingError):
 
 
 class Door(Protocol):
-    """Where a request is let in, or not.
+    """Where a request is let in, or not."""
 
-    Attributes:
-        asks: Whether it has to be told more of a request than its headers.
-    """
+    def known(self, need: Need | None, shown: Mapping[bytes, bytes]) -> Principal | None:
+        """Returns who asks, and counts the request, where its headers are enough to let it in.
 
-    asks: bool
+        If it returns None, `admit` decides.
+        """
+        ...
 
     def admit(
         self,
@@ -93,7 +94,9 @@ class Door(Protocol):
 class OpenDoor(Door):
     """A door that asks nobody: anybody may come in, or the gateway has asked."""
 
-    asks = False
+    def known(self, need: Need | None, shown: Mapping[bytes, bytes]) -> Principal | None:
+        """Returns whom the gateway has let in."""
+        return asking.get()
 
     def admit(
         self,
@@ -123,8 +126,6 @@ class LockedDoor(Door):
     Attributes:
         admitted: How many requests were let in since somebody asked, by `Principal.series`.
     """
-
-    asks = True
 
     def __init__(self, keys: KeyRing | None, tokens: "Tokens | None", limits: Limits) -> None:
         self._keys = keys
@@ -164,6 +165,19 @@ class LockedDoor(Door):
         finally:
             await self._limits.close()
 
+    def known(self, need: Need | None, shown: Mapping[bytes, bytes]) -> Principal | None:
+        """See `Door.known`: whoever has asked before, in the same words."""
+        principal = self._remembered.get(shown.get(b"authorization", b""))
+        if (
+            principal is None
+            or need is None
+            or principal.expires <= time.time()
+            or need.accepted.isdisjoint(principal.scopes)
+        ):
+            return None
+        self.admitted[principal.series] += 1
+        return principal
+
     def admit(
         self,
         need: Need | None,
@@ -194,10 +208,7 @@ class LockedDoor(Door):
         """See `Door.look`."""
         if need is None:
             return NOBODY
-        given = shown.get(b"authorization")
-        principal = self._remembered.get(given) if given is not None else None
-        if principal is None or principal.expires <= time.time():
-            principal = self._identify(shown, names)
+        principal = self._identify(shown, names)
         if need.accepted.isdisjoint(principal.scopes):
             raise forbidden(need, principal)
         return principal

@@ -97,11 +97,9 @@ class Exchange:
             NotAdmittedError: They are not let in.
         """
         try:
-            if door.asks:
-                address, names = client_of(self._scope), partial(peer_names, send)
-                self.principal = door.admit(need, self.headers, address, names)
-            else:
-                self.principal = door.admit(need, self.headers)
+            self.principal = door.known(need, self.headers) or door.admit(
+                need, self.headers, client_of(self._scope), partial(peer_names, send)
+            )
         except NotAdmittedError as error:
             self.principal = error.principal
             # Nor told what there is here.
