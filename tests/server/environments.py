@@ -20,7 +20,9 @@ def python_environment(name: str) -> Path:
     def make() -> None:
         uv = [sys.executable, "-m", "uv"]
         run([*uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)])
-        install = [*uv, "pip", "install", "--quiet", "--python", str(folder / "bin" / "python")]
+        # Whom the machine trusts, as pip does: somewhere, a proxy stands before the registry.
+        install = [*uv, "pip", "install", "--quiet", "--system-certs"]
+        install += ["--python", str(folder / "bin" / "python")]
         run([*install, "--requirement", str(pinned)])
 
     _once(folder, pinned, make)
