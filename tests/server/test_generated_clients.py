@@ -65,6 +65,9 @@ def operations(server: Server, document: Path) -> list[Operation]:
     values["arg"] = next(iter(arguments))
     found = []
     for route, methods in json.loads(document.read_bytes())["paths"].items():
+        if route.startswith("/v2/repository/"):
+            # It takes no orders; Triton's own clients give some to another.
+            continue
         for method, told in methods.items():
             body = bodies.get(route)
             if route.endswith("/infer"):
