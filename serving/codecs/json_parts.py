@@ -6,13 +6,16 @@ so a request is known to be too large, or to say a thing twice, before anything 
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
 import numpy as np
 
 from serving.errors import Loc
+
+Weights = Mapping[bytes, int]
+"""Sign → what each of it counts."""
 
 # Up to here Python counts bytes faster than NumPy begins to.
 _SHORT = 4_096
@@ -152,7 +155,7 @@ def most_problems(content: bytes, width: int) -> int:
         content: The JSON.
         width: Fields of an object.
     """
-    return content.count(b"{") * width + content.count(b",")
+    return _weigh(content, _of_problems(width))
 
 
 def may_exceed(content: bytes, width: int, most: int, most_lists: int) -> bool:
@@ -164,25 +167,39 @@ def may_exceed(content: bytes, width: int, most: int, most_lists: int) -> bool:
         most: Most problems.
         most_lists: Most lists, which may be in one another without a value between.
     """
-    if most_problems(content, width) <= most and content.count(b"[") <= most_lists:
-        return False
-    problems = lists = 0
-    for part in without_texts(content):
-        problems += most_problems(part, width)
-        lists += part.count(b"[")
-        if problems > most or lists > most_lists:
-            return True
-    return False
+    return exceeds(content, (_of_problems(width), most), ({b"[": 1}, most_lists))
 
 
 def has_more_values(content: bytes, most: int) -> bool:
     """Whether some JSON has more values than so many, of which an object or a list is one, too."""
-    found = 1
+    return exceeds(content, ({b",": 1, b"[": 1, b"{": 1}, most - 1))
+
+
+def exceeds(content: bytes, *bounds: tuple[Weights, int]) -> bool:
+    """Whether JSON has more of some signs than it may, those of its texts not counted.
+
+    Args:
+        content: The JSON.
+        *bounds: Signs, and the most that they may weigh together.
+    """
+    # With those of its texts: it hardly ever has too many.
+    if all(_weigh(content, weights) <= most for weights, most in bounds):
+        return False
+    found = [0] * len(bounds)
     for part in without_texts(content):
-        found += part.count(b",") + part.count(b"[") + part.count(b"{")
-        if found > most:
-            return True
+        for at, (weights, most) in enumerate(bounds):
+            found[at] += _weigh(part, weights)
+            if found[at] > most:
+                return True
     return False
+
+
+def _of_problems(width: int) -> Weights:
+    return {b"{": width, b",": 1}
+
+
+def _weigh(content: bytes, weights: Weights) -> int:
+    return sum(content.count(sign) * weight for sign, weight in weights.items())
 
 
 def has_long_text(content: bytes) -> bool:

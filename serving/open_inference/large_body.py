@@ -15,9 +15,9 @@ from serving.codecs.json_parts import (
     DuplicateError,
     Json,
     TooManyError,
+    exceeds,
     items,
     members,
-    without_texts,
 )
 from serving.codecs.outline import empty
 from serving.codecs.problems import problem, too_many_keys, twice
@@ -174,18 +174,8 @@ def _first_names(content: bytes) -> list[str]:
 
 
 def _has_more_than(count: int, data: bytes) -> bool:
-    """Whether data are more than so many values, or lists of them."""
-    most_commas, most_lists = max(count, 1) - 1, count + 1
-    if data.count(b",") <= most_commas and data.count(b"[") <= most_lists:
-        return False
-    # They may be of texts.
-    commas = lists = 0
-    for part in without_texts(data):
-        commas += part.count(b",")
-        lists += part.count(b"[")
-        if commas > most_commas or lists > most_lists:
-            return True
-    return False
+    """Whether data are more than so many values, or lists of them; they may be of texts."""
+    return exceeds(data, ({b",": 1}, max(count, 1) - 1), ({b"[": 1}, count + 1))
 
 
 def _refusal(loc: Loc, message: str, kind: str) -> ServingError:
