@@ -154,20 +154,20 @@ class Acceptor:
 
     def _let_in_a_probe(self, connected: socket.socket) -> None:
         """Opens or refuses a connection beyond those that may be open, by what it asks for."""
-        asks = self._asks_probe(connected)
-        if asks is None and len(self._unheard) < _MOST_UNHEARD:
+        if self._asks_probe(connected) is None and len(self._unheard) < _MOST_UNHEARD:
             # What it asks comes a moment after it has connected.
-            timer = self._loop.call_later(_UNHEARD_SECONDS, self._decide, connected)
+            timer = self._loop.call_later(_UNHEARD_SECONDS, self._hear, connected)
             self._unheard[connected] = timer
-            self._loop.add_reader(connected, self._decide, connected)
-        elif asks:
-            self._open(connected)
+            self._loop.add_reader(connected, self._hear, connected)
         else:
-            self._refuse(connected, _TOO_MANY)
+            self._decide(connected)
 
-    def _decide(self, connected: socket.socket) -> None:
+    def _hear(self, connected: socket.socket) -> None:
         self._loop.remove_reader(connected)
         self._unheard.pop(connected).cancel()
+        self._decide(connected)
+
+    def _decide(self, connected: socket.socket) -> None:
         if self._asks_probe(connected):
             self._open(connected)
         else:
