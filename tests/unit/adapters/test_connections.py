@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Awaitable, Callable, Container, Iterator
 from pathlib import Path
 from typing import cast
 
@@ -107,6 +107,26 @@ def clients(listening: socket.socket) -> Iterator[Clients]:
     made.leave()
 
 
+def accept(
+    listening: socket.socket,
+    make_loop: MakeLoop,
+    limits: ConnectionLimits,
+    ask: Callable[[OpenConnections], Awaitable[None]],
+    tls: ssl.SSLContext | None = None,
+) -> list[int]:
+    """Accepts connections while they are asked for; returns the statuses of those refused."""
+    sharing, are_open = Sharing(limits), OpenConnections()
+    make_context = None if tls is None else lambda: tls
+
+    async def accepting() -> None:
+        with contextlib.closing(Acceptor(listening, make_context, Greeting, sharing, are_open)):
+            await ask(are_open)
+
+    with asyncio.Runner(loop_factory=make_loop) as runner:
+        runner.run(accepting())
+    return sharing.statuses
+
+
 async def all_gone(are_open: OpenConnections) -> None:
     """Waits until none is open."""
     async with asyncio.timeout(DEADLINE_SECONDS):
@@ -117,61 +137,51 @@ async def all_gone(are_open: OpenConnections) -> None:
 def test_an_address_that_has_as_many_as_it_may_gets_a_new_one_when_they_go(
     listening: socket.socket, clients: Clients, make_loop: MakeLoop
 ) -> None:
-    sharing, are_open = Sharing(ConnectionLimits(most_of_one=MOST)), OpenConnections()
+    async def ask(are_open: OpenConnections) -> None:
+        for _ in range(3):
+            answers = [await clients.ask(GET) for _ in range(MOST + 1)]
+            assert answers == [200] * MOST + [429]
+            assert await clients.ask(PROBE) == 429
+            clients.leave()
+            await all_gone(are_open)
 
-    async def ask() -> None:
-        with contextlib.closing(Acceptor(listening, None, Greeting, sharing, are_open)):
-            for _ in range(3):
-                answers = [await clients.ask(GET) for _ in range(MOST + 1)]
-                assert answers == [200] * MOST + [429]
-                assert await clients.ask(PROBE) == 429
-                clients.leave()
-                await all_gone(are_open)
+    refused = accept(listening, make_loop, ConnectionLimits(most_of_one=MOST), ask)
 
-    with asyncio.Runner(loop_factory=make_loop) as runner:
-        runner.run(ask())
-    assert sharing.statuses == [429] * 6
+    assert refused == [429] * 6
 
 
 def test_beyond_all_of_them_a_probe_alone_is_let_in(
     listening: socket.socket, clients: Clients, make_loop: MakeLoop
 ) -> None:
-    sharing, are_open = Sharing(ConnectionLimits(most=MOST)), OpenConnections()
-
-    async def ask() -> None:
-        with contextlib.closing(Acceptor(listening, None, Greeting, sharing, are_open)):
-            asked = [*[GET] * MOST, GET, PROBE, GET]
-            assert [await clients.ask(one) for one in asked] == [200] * MOST + [503, 200, 503]
-            late = [await clients.ask(one, after=0.1) for one in (PROBE, GET)]
-            assert late == [200, 503]
-            await clients.ended(b"")
-            for _ in range(2):
-                clients.leave()
-                await all_gone(are_open)
-                assert await clients.ask(GET) == 200
-            # Uvloop, which warns of what is left, would not end where warnings are errors.
+    async def ask(are_open: OpenConnections) -> None:
+        asked = [*[GET] * MOST, GET, PROBE, GET]
+        assert [await clients.ask(one) for one in asked] == [200] * MOST + [503, 200, 503]
+        late = [await clients.ask(one, after=0.1) for one in (PROBE, GET)]
+        assert late == [200, 503]
+        await clients.ended(b"")
+        for _ in range(2):
             clients.leave()
             await all_gone(are_open)
+            assert await clients.ask(GET) == 200
+        # Uvloop, which warns of what is left, would not end where warnings are errors.
+        clients.leave()
+        await all_gone(are_open)
 
-    with asyncio.Runner(loop_factory=make_loop) as runner:
-        runner.run(ask())
-    assert sharing.statuses == [503] * 4
+    refused = accept(listening, make_loop, ConnectionLimits(most=MOST), ask)
+
+    assert refused == [503] * 4
 
 
 def test_whoever_fails_at_tls_is_counted_no_longer_than_it_is_there(
     listening: socket.socket, clients: Clients, make_loop: MakeLoop, tmp_path: Path
 ) -> None:
-    sharing, are_open = Sharing(ConnectionLimits(most=MOST)), OpenConnections()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*mount(tmp_path, Authority().issue()))
 
-    async def ask() -> None:
-        with contextlib.closing(Acceptor(listening, lambda: context, Greeting, sharing, are_open)):
-            # Who says nothing has the time of a handshake.
-            for sent in (GET, GET, b""):
-                await clients.ended(sent)
-                await all_gone(are_open)
+    async def ask(are_open: OpenConnections) -> None:
+        # Who says nothing has the time of a handshake.
+        for sent in (GET, GET, b""):
+            await clients.ended(sent)
+            await all_gone(are_open)
 
-    with asyncio.Runner(loop_factory=make_loop) as runner:
-        runner.run(ask())
-    assert sharing.statuses == []
+    assert accept(listening, make_loop, ConnectionLimits(most=MOST), ask, context) == []
