@@ -30,6 +30,7 @@ def retrain(registry: Registry, options: argparse.Namespace) -> Answer:
     """Trains a model on its champion's data and what was recorded and labelled since."""
     # A second of imports, which no other command needs.
     from training import TrainingError, train
+    from training.data import table_of
     from training.learnt import learnt_of, unknown_to
 
     if options.least < MIN_LABELLED:
@@ -56,27 +57,26 @@ def retrain(registry: Registry, options: argparse.Namespace) -> Answer:
         )
     data = options.data or (card.data.source if card.data.kind == "file" else None)
     try:
-        _require_news(model, champion.tag, data, recorded)
-        made = train(model, data=data, recorded=recorded, seed=card.seed)
+        table = table_of(model, data)
+        _require_news(model.name, champion.tag, table.sha256, recorded)
+        made = train(model, data=table, recorded=recorded, seed=card.seed)
     except TrainingError as error:
         raise RegistryError(f"{error}\nNothing was stored for {model.name}.") from error
     enter_new(registry.history, registry.models)
     return _told(registry, options, str(made.tag), len(recorded), GateReport.of(made))
 
 
-def _require_news(model: Model[Any, Any], champion: str, data: str | None, rows: "Rows") -> None:
+def _require_news(name: str, champion: str, sha256: str, rows: "Rows") -> None:
     """Makes sure that no version was made of the same by the same code, and compared.
 
     Raises:
         NothingToDoError: One was.
-        TrainingError: The data cannot be read.
     """
-    from training.data import table_of
     from training.held_out import RECORDED, digest_of
     from training.result import git_commit
 
-    wanted = (table_of(model, data).sha256, digest_of(rows), git_commit(), champion)
-    for stored in stored_versions(model.name):
+    wanted = (sha256, digest_of(rows), git_commit(), champion)
+    for stored in stored_versions(name):
         # One that is damaged is no reason not to make another.
         with contextlib.suppress(ModelRefusedError):
             card, report = ModelCard.read(stored), GateReport.of(stored)

@@ -33,7 +33,7 @@ EVEN = 0.5
 def train(
     model: Model[Any, Any],
     *,
-    data: str | None = None,
+    data: str | Table | None = None,
     holdout: str | None = None,
     time: str | None = None,
     recorded: Rows | None = None,
@@ -45,8 +45,9 @@ def train(
 
     Args:
         model: The model.
-        data: Path or http(s) URL of a CSV or Parquet file; the model's own source if not given.
-        holdout: The same for the final test; a split of the data if not given.
+        data: Path or http(s) URL of a CSV or Parquet file, or what was read of one; the model's own
+            source if not given.
+        holdout: Path or URL of a file for the final test; a split of the data if not given.
         time: Name of the column that tells when each row was observed: the newest fifth tests.
         recorded: Further rows, the oldest first: the older half is learnt from, the newer tests.
         seed: Seed of the splits and the fit.
@@ -71,7 +72,7 @@ def train(
     new = store.prepare(model.name, tag)
     champion = champion_of(model)
     with staged_report(report) as write:
-        table = tables.table_of(model, data)
+        table = data if isinstance(data, Table) else tables.table_of(model, data)
         read = rows.read(model, table, time=time)
         held = None if holdout is None else HeldOut.of_file(model, read, holdout)
         if recorded is not None:
